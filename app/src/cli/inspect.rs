@@ -1,0 +1,73 @@
+//! `layerscope inspect PATH`: what a path holds, from its header only.
+
+use std::path::PathBuf;
+
+use layerscope_engine::api::{self, Inspected, Manifest, ModelCard};
+
+use super::{Failure, say, say_json};
+
+/// Show what a checkpoint or a recording holds; reads the header only.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// A checkpoint (folder, .safetensors, .gguf) or a recording folder.
+    path: PathBuf,
+    /// Print JSON for a program to read.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    match api::inspect(&arguments.path)? {
+        Inspected::Checkpoint(card) if arguments.json => say_json(&card),
+        Inspected::Checkpoint(card) => say(&checkpoint_text(&card)),
+        Inspected::Recording(manifest) if arguments.json => say_json(&manifest),
+        Inspected::Recording(manifest) => say(&recording_text(&manifest)),
+    }
+}
+
+fn checkpoint_text(card: &ModelCard) -> String {
+    let rows = [
+        ("name", card.name.clone()),
+        ("format", card.format.clone()),
+        ("family", card.family.clone()),
+        ("layers", card.layers.to_string()),
+        ("width", card.width.to_string()),
+        ("heads", format!("{} ({} key/value)", card.heads, card.kv_heads)),
+        ("feed-forward", card.ffn_width.to_string()),
+        ("vocabulary", card.vocab.to_string()),
+        ("context", format!("{} tokens", card.context)),
+        ("parameters", card.parameters.to_string()),
+        ("types", card.types.clone()),
+        ("size", format!("{} bytes", card.size_bytes)),
+        ("tokenizer", card.tokenizer.clone()),
+        ("chat template", if card.chat_template.is_some() { "yes" } else { "no" }.to_owned()),
+        ("fingerprint", card.fingerprint.clone()),
+    ];
+    aligned(&rows)
+}
+
+fn recording_text(manifest: &Manifest) -> String {
+    let state = match (manifest.complete, manifest.partial) {
+        (false, _) => "incomplete: its writing was interrupted",
+        (true, true) => "partial: the run was cancelled",
+        (true, false) => "complete",
+    };
+    let rows = [
+        ("recording of", manifest.provenance.model.clone()),
+        ("data", manifest.provenance.data.clone()),
+        ("state", state.to_owned()),
+        ("tokens", manifest.tokens.to_string()),
+        ("layers", manifest.layers.to_string()),
+        ("vocabulary", manifest.vocab.to_string()),
+        ("signals", manifest.signals.join(", ")),
+        ("columns", manifest.columns.join(", ")),
+        ("recorded by", format!("Layerscope {}", manifest.provenance.version)),
+    ];
+    aligned(&rows)
+}
+
+fn aligned(rows: &[(&str, String)]) -> String {
+    let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let lines = rows.iter().map(|(name, value)| format!("{name:width$}  {value}"));
+    lines.collect::<Vec<_>>().join("\n")
+}

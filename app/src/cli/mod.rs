@@ -1,0 +1,161 @@
+//! The command line: the same engine as the window, without a window.
+//!
+//! One file per sub-command. Results go to standard output, progress and errors to standard error.
+//! Exit codes: 0 done, 2 usage, 3 bad input, 4 cancelled, 1 everything else.
+
+mod inspect;
+mod lenses;
+mod record;
+mod run;
+mod train;
+mod view;
+
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use layerscope_engine::api::{Blame, Problem};
+
+/// See where a neural network decides, layer by layer, and what it would cost to stop earlier.
+///
+/// Without a sub-command it opens the window.
+#[derive(Debug, Parser)]
+#[command(name = "layerscope", version, args_conflicts_with_subcommands = true)]
+struct Arguments {
+    /// A checkpoint (folder, .safetensors, .gguf), a recording, or a session to open in the window.
+    path: Option<PathBuf>,
+
+    /// Writes what the window does as JSON lines to this file.
+    #[arg(long, value_name = "FILE", hide = true)]
+    events: Option<PathBuf>,
+
+    #[command(subcommand)]
+    command: Option<SubCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+enum SubCommand {
+    Inspect(inspect::Arguments),
+    Lenses(lenses::Arguments),
+    Record(record::Arguments),
+    View(view::Arguments),
+    Train(train::Arguments),
+}
+
+/// Why a sub-command did not do what was asked.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The engine said what is wrong.
+    Problem(Problem),
+    /// A person pressed Ctrl+C.
+    Cancelled,
+    /// The arguments contradict each other.
+    Usage(String),
+    /// Anything else: the disk, the terminal.
+    Other(anyhow::Error),
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+impl From<serde_json::Error> for Failure {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+/// Reads the arguments, does what they say, and turns the outcome into an exit code.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    start_log();
+    let done = match arguments.command {
+        Some(SubCommand::Inspect(arguments)) => inspect::run(&arguments),
+        Some(SubCommand::Lenses(arguments)) => lenses::run(&arguments),
+        Some(SubCommand::Record(arguments)) => record::run(arguments),
+        Some(SubCommand::View(arguments)) => view::run(&arguments),
+        Some(SubCommand::Train(arguments)) => train::run(arguments),
+        None => window(arguments.path, arguments.events),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => explain(&failure),
+    }
+}
+
+#[cfg(feature = "window")]
+fn window(path: Option<PathBuf>, events: Option<PathBuf>) -> Result<(), Failure> {
+    crate::shell::run(path, events).map_err(Failure::Other)
+}
+
+#[cfg(not(feature = "window"))]
+fn window(_path: Option<PathBuf>, _events: Option<PathBuf>) -> Result<(), Failure> {
+    Err(Failure::Usage(
+        "This build has no window; `layerscope record` and `layerscope view` do the same work"
+            .to_owned(),
+    ))
+}
+
+/// Warnings of libraries and of ours go to standard error; RUST_LOG asks for more.
+fn start_log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+}
+
+/// One line that says what is wrong, one that says what to do, and the exit code.
+fn explain(failure: &Failure) -> ExitCode {
+    let (code, what, hint) = match failure {
+        Failure::Problem(problem) => {
+            let code = match problem.blame {
+                Blame::Input => 3,
+                Blame::Engine => 1,
+            };
+            (code, problem.what.clone(), problem.hint.clone())
+        }
+        Failure::Cancelled => (4, "Cancelled".to_owned(), String::new()),
+        Failure::Usage(what) => {
+            let usage = Arguments::command().render_usage().to_string();
+            (2, what.clone(), usage.lines().collect::<Vec<_>>().join(" "))
+        }
+        // Somebody closed the pipe (`layerscope lenses | head`): there is nobody left to tell.
+        Failure::Other(error) if is_broken_pipe(error) => return ExitCode::SUCCESS,
+        Failure::Other(error) => (1, format!("{error:#}"), String::new()),
+    };
+    let mut out = io::stderr().lock();
+    let one_line = what.replace('\n', " ");
+    let mut text = format!("error: {one_line}\n");
+    if !hint.is_empty() {
+        text.push_str(&format!("hint: {}\n", hint.replace('\n', " ")));
+    }
+    // Where even standard error is closed the exit code has to do.
+    drop(out.write_all(text.as_bytes()));
+    ExitCode::from(code)
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// Writes one line to standard output.
+fn say(line: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    out.write_all(line.as_bytes())?;
+    out.write_all(b"\n")?;
+    Ok(())
+}
+
+/// Writes a value as JSON to standard output.
+fn say_json(value: &impl serde::Serialize) -> Result<(), Failure> {
+    say(&serde_json::to_string_pretty(value)?)
+}

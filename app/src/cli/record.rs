@@ -1,0 +1,94 @@
+//! `layerscope record`: runs text through a checkpoint and writes a recording.
+
+use std::path::PathBuf;
+
+use layerscope_engine::api::{self, Command, Cut, Event, Input, Manifest, RecordRequest};
+
+use super::run::Runner;
+use super::{Failure, say, say_json};
+
+/// Run text through a checkpoint and record every layer.
+///
+/// Without MODEL it runs the embedded checkpoint, without --text and --data the embedded data.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// A checkpoint: a Hugging Face folder, a .safetensors with config.json beside it, or a .gguf.
+    model: Option<PathBuf>,
+    /// Text to run.
+    #[arg(long, conflicts_with = "data")]
+    text: Option<String>,
+    /// A data file to run: txt, jsonl, csv or tsv.
+    #[arg(long, value_name = "FILE")]
+    data: Option<PathBuf>,
+    /// Column of the data file that holds the text (default: text); `#2` is the second one of a file without a header.
+    #[arg(long, requires = "data")]
+    column: Option<String>,
+    /// How a txt file becomes samples.
+    #[arg(long, value_enum, default_value_t = CutArgument::Line)]
+    cut: CutArgument,
+    /// Stop after so many tokens.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    limit_tokens: Option<u64>,
+    /// The lens whose signals are recorded.
+    #[arg(long, value_name = "ID", default_value = "exits")]
+    lens: String,
+    /// The folder to write; it must be new, empty, or an older recording.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Print JSON for a program to read.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum CutArgument {
+    /// Each line that is not empty.
+    Line,
+    /// Runs of lines between empty ones.
+    Paragraph,
+}
+
+pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
+    if !api::lenses().iter().any(|card| card.id == arguments.lens) {
+        let known: Vec<_> = api::lenses().iter().map(|card| card.id).collect();
+        let lens = arguments.lens;
+        return Err(Failure::Usage(format!("No lens `{lens}`; there are: {}", known.join(", "))));
+    }
+    let mut runner = Runner::start()?;
+    runner.run(arguments.model.map_or(Command::OpenEmbedded, Command::Open))?;
+    let cut = match arguments.cut {
+        CutArgument::Line => Cut::Line,
+        CutArgument::Paragraph => Cut::Paragraph,
+    };
+    let input = match (arguments.text, arguments.data) {
+        (Some(text), _) => Input::Text(text),
+        (None, Some(path)) => Input::File { path, column: arguments.column, cut },
+        (None, None) => Input::Embedded,
+    };
+    let request = RecordRequest { input, limit_tokens: arguments.limit_tokens };
+    let Event::Recorded(_, recording) = runner.run(Command::Record(request))? else {
+        return Err(Failure::Other(anyhow::anyhow!("the engine recorded nothing")));
+    };
+    let folder = arguments.out.clone();
+    runner.run(Command::Save { recording: recording.clone(), folder })?;
+    let manifest = recording.manifest();
+    if arguments.json {
+        say_json(manifest)?;
+    } else {
+        say(&summary(manifest, &arguments.out.display().to_string()))?;
+    }
+    if manifest.partial { Err(Failure::Cancelled) } else { Ok(()) }
+}
+
+fn summary(manifest: &Manifest, folder: &str) -> String {
+    let mut text = format!(
+        "{} tokens at {} depths of {} written to {folder}",
+        manifest.tokens,
+        manifest.layers + 1,
+        manifest.provenance.model
+    );
+    for note in &manifest.notes {
+        text.push_str(&format!("\nnote: {} {}", note.what, note.hint));
+    }
+    text
+}

@@ -1,0 +1,109 @@
+//! Runs engine commands one after the other, shows progress on standard error, and cancels on Ctrl+C.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use layerscope_engine::api::{Command, Engine, Event, JobId, Progress};
+
+use super::Failure;
+
+/// How often Ctrl+C is looked for while nothing happens.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// An engine whose jobs end at Ctrl+C.
+pub(crate) struct Runner {
+    engine: Engine,
+    interrupted: Arc<AtomicBool>,
+    line: ProgressLine,
+}
+
+impl Runner {
+    /// Starts an engine; from now on Ctrl+C cancels the job instead of killing the program.
+    pub(crate) fn start() -> Result<Self, Failure> {
+        let interrupted = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&interrupted);
+        ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))
+            .map_err(|error| Failure::Other(error.into()))?;
+        let engine = Engine::start(|| {})?;
+        Ok(Self { engine, interrupted, line: ProgressLine::default() })
+    }
+
+    /// Whether a person pressed Ctrl+C.
+    pub(crate) fn was_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+
+    /// Runs one command to its end and returns the event that ended it.
+    pub(crate) fn run(&mut self, command: Command) -> Result<Event, Failure> {
+        let Some(job) = self.engine.send(command) else {
+            return Err(Failure::Other(anyhow::anyhow!("the engine does not take commands")));
+        };
+        let ending = self.wait_for(job);
+        self.line.clear();
+        match ending {
+            Event::Failed(_, problem) => Err(Failure::Problem(problem)),
+            Event::Cancelled(_) => Err(Failure::Cancelled),
+            event => Ok(event),
+        }
+    }
+
+    /// Waits for the event that ends `job`. Ctrl+C while it runs cancels it, once.
+    fn wait_for(&mut self, job: JobId) -> Event {
+        let was_interrupted = self.was_interrupted();
+        let mut is_cancelling = false;
+        loop {
+            for event in self.engine.wait(LOOK_EVERY) {
+                if let Event::Progress(_, progress) = &event {
+                    self.line.show(progress);
+                }
+                if event.ends() == Some(job) {
+                    return event;
+                }
+            }
+            if !is_cancelling && !was_interrupted && self.was_interrupted() {
+                is_cancelling = true;
+                self.engine.cancel(job);
+            }
+        }
+    }
+}
+
+/// One line on a terminal that is written over; nothing where standard error is a file.
+#[derive(Default)]
+struct ProgressLine {
+    width: usize,
+}
+
+impl ProgressLine {
+    fn show(&mut self, progress: &Progress) {
+        if !io::stderr().is_terminal() {
+            return;
+        }
+        let mut text = format!("{} {}", progress.what, progress.done);
+        if progress.total > 0 {
+            text.push_str(&format!(" of {}", progress.total));
+        }
+        text.push_str(&format!(" {}", progress.unit));
+        if let Some(left) = progress.left_secs() {
+            text.push_str(&format!(", {left:.0} s left"));
+        }
+        self.write(&text);
+    }
+
+    fn clear(&mut self) {
+        if self.width > 0 {
+            self.write("");
+            drop(io::stderr().write_all(b"\r"));
+            self.width = 0;
+        }
+    }
+
+    fn write(&mut self, text: &str) {
+        let width = self.width.max(text.len());
+        // A progress line that cannot be written must not end the work.
+        drop(io::stderr().write_all(format!("\r{text:width$}").as_bytes()));
+        self.width = text.len();
+    }
+}

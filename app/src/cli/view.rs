@@ -1,0 +1,73 @@
+//! `layerscope view`: looks at a recording through a lens and writes every figure and readings.json.
+
+use std::path::PathBuf;
+
+use layerscope_engine::api::{self, Command, Event, Knobs, Look, Selection};
+
+use super::run::Runner;
+use super::{Failure, say};
+
+/// Look at a recording through a lens; write its figures, tables and readings.json.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// A recording folder.
+    recording: PathBuf,
+    /// The lens to look through.
+    #[arg(long, value_name = "ID", default_value = "exits")]
+    lens: String,
+    /// Turns a knob; `layerscope lenses` lists them. May be given more than once.
+    #[arg(long = "set", value_name = "KNOB=VALUE")]
+    set: Vec<String>,
+    /// Index of the token that the grid shows.
+    #[arg(long, value_name = "N")]
+    token: Option<usize>,
+    /// The folder to write.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    if !api::lenses().iter().any(|card| card.id == arguments.lens) {
+        let known: Vec<_> = api::lenses().iter().map(|card| card.id).collect();
+        let lens = &arguments.lens;
+        return Err(Failure::Usage(format!("No lens `{lens}`; there are: {}", known.join(", "))));
+    }
+    let mut runner = Runner::start()?;
+    let loaded = runner.run(Command::Load(arguments.recording.clone()))?;
+    let Event::Recorded(_, recording) = loaded else {
+        return Err(Failure::Other(anyhow::anyhow!("the engine read nothing")));
+    };
+    let mut settings = Vec::new();
+    for setting in &arguments.set {
+        let Some(pair) = setting.split_once('=') else {
+            return Err(Failure::Usage(format!("--set {setting}: expected KNOB=VALUE")));
+        };
+        settings.push(pair);
+    }
+    // The range of one knob may depend on the position of another (the threshold on the rule), so the
+    // settings are read until nothing changes any more: their order on the command line has no meaning.
+    let mut knobs = Knobs::default();
+    for _ in 0..=settings.len() {
+        let cards = api::knobs(&arguments.lens, Some(&recording), &knobs);
+        for (id, value) in &settings {
+            // Errors are told by the last pass, when every other knob stands where it was asked to.
+            drop(knobs.parse(&cards, id, value));
+        }
+    }
+    let cards = api::knobs(&arguments.lens, Some(&recording), &knobs);
+    for (id, value) in &settings {
+        knobs.parse(&cards, id, value).map_err(|error| Failure::Usage(error.to_string()))?;
+    }
+    if let Some(token) = arguments.token.filter(|token| *token >= recording.num_tokens()) {
+        let count = recording.num_tokens();
+        return Err(Failure::Usage(format!("--token {token}: the recording has {count} tokens")));
+    }
+    let look = Look {
+        lens: arguments.lens.clone(),
+        recording,
+        knobs,
+        selection: Selection { token: arguments.token },
+    };
+    runner.run(Command::Export { look, folder: arguments.out.clone() })?;
+    say(&format!("Figures, tables and readings.json written to {}", arguments.out.display()))
+}

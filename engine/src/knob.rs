@@ -1,0 +1,300 @@
+//! Typed parameters of lenses and rules. A misspelt knob cannot be written: code asks by constant, and
+//! a value that came from a person is inside its range before anybody sees it.
+//!
+//! Knows nothing of who declares a knob or of what turns it.
+
+use std::collections::BTreeMap;
+
+/// A real-valued knob, declared as a constant beside its user.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Real {
+    /// Stable, kebab-case.
+    pub id: &'static str,
+    /// Sentence case, no colon.
+    pub label: &'static str,
+    /// One line: what it does.
+    pub help: &'static str,
+    /// "nats"; empty for none.
+    pub unit: &'static str,
+    /// Value before anybody turned it.
+    pub default: f64,
+    /// Smallest allowed value.
+    pub min: f64,
+    /// Largest allowed value.
+    pub max: f64,
+    /// Distance of two neighbouring positions of a slider; typed values may lie between.
+    pub step: f64,
+}
+
+/// A whole-number knob.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Integer {
+    /// Stable, kebab-case.
+    pub id: &'static str,
+    /// Sentence case, no colon.
+    pub label: &'static str,
+    /// One line: what it does.
+    pub help: &'static str,
+    /// Value before anybody turned it.
+    pub default: i64,
+    /// Smallest allowed value.
+    pub min: i64,
+    /// Largest allowed value; narrowed to the recording at hand by the card.
+    pub max: i64,
+}
+
+/// A knob with named positions. The positions may depend on the recording, so they live in the card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Choice {
+    /// Stable, kebab-case.
+    pub id: &'static str,
+    /// Sentence case, no colon.
+    pub label: &'static str,
+    /// One line: what it does.
+    pub help: &'static str,
+}
+
+/// One named position of a `Choice`.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct ChoiceOption {
+    /// What `--set` and sessions say.
+    pub id: String,
+    /// What the window shows.
+    pub label: String,
+}
+
+/// What a window or a command line needs to offer a knob.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct KnobCard {
+    /// Stable, kebab-case.
+    pub id: &'static str,
+    /// Sentence case, no colon.
+    pub label: &'static str,
+    /// One line: what it does.
+    pub help: &'static str,
+    /// "nats"; empty for none.
+    pub unit: &'static str,
+    /// Type, range and default.
+    pub kind: KnobKind,
+}
+
+/// Type, range and default of a knob.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum KnobKind {
+    /// A real number in `min..=max`.
+    Real {
+        /// Value before anybody turned it.
+        default: f64,
+        /// Smallest allowed value.
+        min: f64,
+        /// Largest allowed value.
+        max: f64,
+        /// Distance of two slider positions.
+        step: f64,
+    },
+    /// A whole number in `min..=max`.
+    Integer {
+        /// Value before anybody turned it.
+        default: i64,
+        /// Smallest allowed value.
+        min: i64,
+        /// Largest allowed value.
+        max: i64,
+    },
+    /// One of `options`.
+    Choice {
+        /// Id of the option before anybody turned it.
+        default: String,
+        /// In the order in which they are offered.
+        options: Vec<ChoiceOption>,
+    },
+}
+
+/// The value of one knob.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(untagged)]
+pub enum Value {
+    /// Of an `Integer` knob.
+    Integer(i64),
+    /// Of a `Real` knob.
+    Real(f64),
+    /// Of a `Choice` knob.
+    Choice(String),
+}
+
+/// Why a value was not taken.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum KnobError {
+    /// No such knob.
+    #[error("there is no knob `{found}`; there are {}", allowed.join(", "))]
+    Unknown {
+        /// What was asked for.
+        found: String,
+        /// What exists.
+        allowed: Vec<&'static str>,
+    },
+    /// Outside the range or not one of the options.
+    #[error("knob `{id}`: `{found}` is not allowed; allowed is {allowed}")]
+    NotAllowed {
+        /// The knob.
+        id: &'static str,
+        /// What was asked for.
+        found: String,
+        /// The range or the options.
+        allowed: String,
+    },
+}
+
+impl Real {
+    /// The card of this knob.
+    pub fn card(&self) -> KnobCard {
+        let kind = KnobKind::Real {
+            default: self.default,
+            min: self.min,
+            max: self.max,
+            step: self.step,
+        };
+        KnobCard { id: self.id, label: self.label, help: self.help, unit: self.unit, kind }
+    }
+}
+
+impl Integer {
+    /// The card of this knob with its upper end narrowed to `max`.
+    pub fn card(&self, max: i64) -> KnobCard {
+        let max = max.clamp(self.min, self.max);
+        let kind = KnobKind::Integer { default: self.default.min(max), min: self.min, max };
+        KnobCard { id: self.id, label: self.label, help: self.help, unit: "", kind }
+    }
+}
+
+impl Choice {
+    /// The card of this knob with the positions it has now; the first is the default.
+    pub fn card(&self, options: Vec<ChoiceOption>) -> KnobCard {
+        let default = options.first().map(|o| o.id.clone()).unwrap_or_default();
+        let kind = KnobKind::Choice { default, options };
+        KnobCard { id: self.id, label: self.label, help: self.help, unit: "", kind }
+    }
+}
+
+impl ChoiceOption {
+    /// An option.
+    pub fn new(id: impl Into<String>, label: impl Into<String>) -> Self {
+        Self { id: id.into(), label: label.into() }
+    }
+}
+
+impl KnobKind {
+    /// The value before anybody turned the knob.
+    pub fn default_value(&self) -> Value {
+        match self {
+            Self::Real { default, .. } => Value::Real(*default),
+            Self::Integer { default, .. } => Value::Integer(*default),
+            Self::Choice { default, .. } => Value::Choice(default.clone()),
+        }
+    }
+
+    /// Whether `value` has the right type and lies in the range.
+    pub fn allows(&self, value: &Value) -> bool {
+        match (self, value) {
+            (Self::Real { min, max, .. }, Value::Real(v)) => *v >= *min && *v <= *max,
+            (Self::Integer { min, max, .. }, Value::Integer(v)) => v >= min && v <= max,
+            (Self::Choice { options, .. }, Value::Choice(v)) => options.iter().any(|o| o.id == *v),
+            _ => false,
+        }
+    }
+
+    fn allowed(&self) -> String {
+        match self {
+            Self::Real { min, max, .. } => format!("a number from {min} to {max}"),
+            Self::Integer { min, max, .. } => format!("a whole number from {min} to {max}"),
+            Self::Choice { options, .. } => {
+                options.iter().map(|o| o.id.as_str()).collect::<Vec<_>>().join(", ")
+            }
+        }
+    }
+}
+
+/// The values that somebody chose; every other knob stands at its default.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct Knobs(BTreeMap<String, Value>);
+
+impl Knobs {
+    /// The value of a real knob: what was chosen, else its default.
+    pub fn real(&self, knob: &Real) -> f64 {
+        match self.0.get(knob.id) {
+            Some(Value::Real(v)) if v.is_finite() => v.clamp(knob.min, knob.max),
+            _ => knob.default,
+        }
+    }
+
+    /// The value of a whole-number knob.
+    pub fn integer(&self, knob: &Integer) -> i64 {
+        match self.0.get(knob.id) {
+            Some(Value::Integer(v)) => (*v).clamp(knob.min, knob.max),
+            _ => knob.default,
+        }
+    }
+
+    /// The chosen option of a choice, or `None` while it stands at its default.
+    pub fn choice(&self, knob: &Choice) -> Option<&str> {
+        match self.0.get(knob.id) {
+            Some(Value::Choice(v)) => Some(v),
+            _ => None,
+        }
+    }
+
+    /// The raw value of a knob, if somebody chose one.
+    pub fn get(&self, id: &str) -> Option<&Value> {
+        self.0.get(id)
+    }
+
+    /// Sets a value without looking at a card; for values that a card has allowed already.
+    pub fn set(&mut self, id: &str, value: Value) {
+        self.0.insert(id.to_owned(), value);
+    }
+
+    /// Puts a knob back to its default.
+    pub fn unset(&mut self, id: &str) {
+        self.0.remove(id);
+    }
+
+    /// Reads `text` as a value of the card's type, checks it against the card's range, and sets it.
+    pub fn parse(&mut self, cards: &[KnobCard], id: &str, text: &str) -> Result<(), KnobError> {
+        let Some(card) = cards.iter().find(|c| c.id == id) else {
+            let allowed = cards.iter().map(|c| c.id).collect();
+            return Err(KnobError::Unknown { found: id.to_owned(), allowed });
+        };
+        let value = match card.kind {
+            KnobKind::Real { .. } => text.trim().parse().ok().map(Value::Real),
+            KnobKind::Integer { .. } => text.trim().parse().ok().map(Value::Integer),
+            KnobKind::Choice { .. } => Some(Value::Choice(text.to_owned())),
+        };
+        match value.filter(|v| card.kind.allows(v)) {
+            Some(value) => {
+                self.set(card.id, value);
+                Ok(())
+            }
+            None => Err(KnobError::NotAllowed {
+                id: card.id,
+                found: text.to_owned(),
+                allowed: card.kind.allowed(),
+            }),
+        }
+    }
+
+    /// Drops every value that the cards do not allow (another recording, another rule).
+    pub fn keep_allowed(&mut self, cards: &[KnobCard]) {
+        self.0.retain(|id, value| cards.iter().any(|c| c.id == id && c.kind.allows(value)));
+    }
+
+    /// Every knob of `cards` with the value it has now.
+    pub fn resolved(&self, cards: &[KnobCard]) -> BTreeMap<&'static str, Value> {
+        let value = |card: &KnobCard| match self.0.get(card.id) {
+            Some(value) if card.kind.allows(value) => value.clone(),
+            _ => card.kind.default_value(),
+        };
+        cards.iter().map(|card| (card.id, value(card))).collect()
+    }
+}

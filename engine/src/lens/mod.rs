@@ -1,0 +1,99 @@
+//! Studies: each declares knobs and turns a recording into figures and readings. A pure function.
+//!
+//! Must not know: windows, threads, files.
+
+mod rows;
+
+pub use rows::{RowColumn, RowsRequest, TokenRows};
+
+use crate::figure::Figure;
+use crate::knob::{KnobCard, Knobs};
+use crate::notes::Note;
+use crate::recording::Recording;
+
+/// What a lens is, for menus, the command line and the guide.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct LensCard {
+    /// Stable, kebab-case.
+    pub id: &'static str,
+    /// Name in menus.
+    pub name: &'static str,
+    /// One sentence: the question it answers.
+    pub question: &'static str,
+    /// Paper, section.
+    pub source: &'static str,
+    /// What its numbers are modelled from; empty where nothing is modelled.
+    pub modelled: &'static str,
+    /// What cannot be known from a recording.
+    pub unknown: &'static str,
+}
+
+/// How a reading came about. Modelled cost and measured time are never mixed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReadingKind {
+    /// Counted or computed from what was recorded.
+    Exact,
+    /// A statistic with an uncertainty, or a replay that is not exact.
+    Estimate,
+    /// From a cost model.
+    Modelled,
+    /// Wall time.
+    Measured,
+}
+
+/// A named number with a unit. Absent (`None`) where it cannot be known; never a made-up 0.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Reading {
+    /// Stable, snake_case: "mean_exit_depth".
+    pub id: &'static str,
+    /// Sentence case.
+    pub label: String,
+    /// The number.
+    pub value: Option<f64>,
+    /// "fraction", "layers", "nats", "tokens".
+    pub unit: &'static str,
+    /// How it came about.
+    pub kind: ReadingKind,
+}
+
+/// A small table of a view, exported as CSV: per_depth.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DataTable {
+    /// Stable, snake_case; the file name.
+    pub id: &'static str,
+    /// Column names, snake_case.
+    pub columns: Vec<&'static str>,
+    /// Rows of numbers; NaN is an empty cell.
+    pub rows: Vec<Vec<f64>>,
+}
+
+/// What a lens makes of a recording.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct View {
+    /// In the order in which a window lays them out.
+    pub figures: Vec<Figure>,
+    /// In the order in which they are read.
+    pub readings: Vec<Reading>,
+    /// Small tables.
+    pub tables: Vec<DataTable>,
+    /// What was done differently than asked.
+    pub notes: Vec<Note>,
+}
+
+/// What a person has picked in the figures; every figure follows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+pub struct Selection {
+    /// Index of the selected token in the recording.
+    pub token: Option<usize>,
+}
+
+/// One study. Hidden from the window, which can only ask the engine for a view.
+pub(crate) trait Lens: Sync {
+    /// What it is.
+    fn card(&self) -> &'static LensCard;
+    /// Its knobs; ranges and options may depend on the recording and on the other knobs.
+    fn knobs(&self, recording: Option<&Recording>, knobs: &Knobs) -> Vec<KnobCard>;
+    /// Figures and readings: same input, same bytes.
+    fn view(&self, recording: &Recording, knobs: &Knobs, selection: Selection) -> View;
+}

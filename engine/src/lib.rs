@@ -1,0 +1,18 @@
+//! The engine of Layerscope: opens checkpoints, steps networks block by block, records signals, replays
+//! exit rules, and turns recordings into figures. Knows nothing of windows.
+
+pub mod api;
+mod checkpoint;
+mod figure;
+mod job;
+mod kernel;
+mod knob;
+mod lens;
+mod model;
+mod notes;
+mod policy;
+mod record;
+mod recording;
+mod signal;
+mod train;
+mod worker;

@@ -1,0 +1,3 @@
+//! Exit and skip rules: pure functions of signals, their replay, calibration and cost.
+//!
+//! Must not know: models, windows, files.

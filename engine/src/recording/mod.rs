@@ -1,0 +1,88 @@
+//! What one run leaves: columns of signals and their provenance. Immutable; opens without the model.
+//!
+//! Must not know: models, rules, lenses.
+
+mod manifest;
+
+pub use manifest::{Manifest, Provenance};
+
+use std::collections::BTreeMap;
+
+use crate::signal::{Depth, Signal};
+
+/// Columns of one run. `[depth][token]` everywhere; depth 0..=L.
+#[derive(Debug)]
+pub struct Recording {
+    pub(crate) manifest: Manifest,
+    pub(crate) tokens: Tokens,
+    pub(crate) samples: Vec<Sample>,
+    /// Present signals only; each holds L + 1 columns of one value per token.
+    pub(crate) signals: BTreeMap<Signal, Vec<Vec<f32>>>,
+    /// Most probable id, [depth][token].
+    pub(crate) top1: Vec<Vec<u32>>,
+    /// Five best, [depth][token]; empty when it was not recorded.
+    pub(crate) top5: Vec<Vec<Top5>>,
+    /// Text of every id that occurs above, as a person reads it (a leading space is kept).
+    pub(crate) pieces: BTreeMap<u32, String>,
+    /// Wall seconds in each block over the whole run, [layer]; measured.
+    pub(crate) block_secs: Vec<f64>,
+}
+
+/// One entry per token.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Tokens {
+    pub(crate) ids: Vec<u32>,
+    /// The true next token, or `NO_TOKEN` at the end of a sequence.
+    pub(crate) next_ids: Vec<u32>,
+    /// Index into `samples`; never decreases.
+    pub(crate) sample: Vec<u32>,
+    /// Position inside the sequence.
+    pub(crate) position: Vec<u32>,
+}
+
+/// One sequence and the columns that came with it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Sample {
+    /// Extra columns of the data set: "task" -> "hops".
+    pub(crate) columns: BTreeMap<String, String>,
+    /// First token of the sample; its last is the one before the next sample's first.
+    pub(crate) first_token: usize,
+    /// How many tokens.
+    pub(crate) num_tokens: usize,
+}
+
+/// The five most probable tokens, best first; `NO_TOKEN` fills up small vocabularies.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Top5 {
+    /// Ids.
+    pub ids: [u32; 5],
+    /// Probabilities.
+    pub probs: [f32; 5],
+}
+
+impl Recording {
+    /// Where it came from.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Number of tokens.
+    pub fn num_tokens(&self) -> usize {
+        self.tokens.ids.len()
+    }
+
+    /// Number of blocks L; there are L + 1 depths.
+    pub fn num_layers(&self) -> usize {
+        self.manifest.layers
+    }
+
+    /// One signal at one depth, a value per token; `None` if it was not recorded.
+    pub(crate) fn column(&self, signal: Signal, depth: Depth) -> Option<&[f32]> {
+        Some(self.signals.get(&signal)?.get(depth.index())?.as_slice())
+    }
+
+    /// Text of a token id; its number in angle brackets where the text is not known.
+    pub fn piece(&self, id: u32) -> String {
+        self.pieces.get(&id).cloned().unwrap_or_else(|| format!("<{id}>"))
+    }
+}

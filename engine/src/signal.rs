@@ -1,0 +1,129 @@
+//! The words for places in a network, and the definition of every signal. Each is defined here, once.
+//!
+//! A model of L blocks has depths 0..=L: depth 0 is the residual stream after the embedding, depth l the
+//! stream after block l, never normed. The readout at depth l is `head(final_norm(h_l))` (the logit
+//! lens), with final soft-capping where the model has one; so depth L is the model's own output. Let z
+//! be those logits, p = softmax(z), p1 >= p2 the two largest probabilities, x the true next token,
+//! h the stream, d its width. All logarithms are natural, all sums over the vocabulary.
+//!
+//! | signal | definition | range | where it is absent (NaN) |
+//! |---|---|---|---|
+//! | max probability | p1 | 1/V ..= 1 | |
+//! | margin | p1 - p2 | 0 ..= 1 | |
+//! | entropy | H = -sum p ln p = lse(z) - sum p z, in nats | 0 ..= ln V | |
+//! | KL | sum `p_L` (ln `p_L` - ln `p_l`), final first, in nats; exactly 0 at depth L | >= 0 | |
+//! | NLL | -ln p(x) = lse(z) - z(x), in nats | >= 0 | last token of a sequence |
+//! | rank | 1 + number of tokens with a logit larger than z(x); 1 = the model's first choice | 1 ..= V | last token of a sequence |
+//! | cosine to next | `<h_l, h_(l+1)> / (|h_l| |h_(l+1)|)` | -1 ..= 1 | depth L |
+//! | update | `|h_(l+1) - h_l| / |h_l|`, Euclidean norms | >= 0 | depth L |
+//! | RMS | sqrt(mean of squares of `h_l`) = `|h_l|` / sqrt(d) | >= 0 | |
+//!
+//! Where two logits are equal the smaller token id comes first. A NaN in the stream makes every signal
+//! of that token and depth NaN; a rule never stops on it.
+
+/// How many blocks have run: 0..=L.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Depth(pub u16);
+
+/// A block, counted from 0: the one between depth l and depth l + 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Layer(pub u16);
+
+impl Depth {
+    /// As an index into per-depth storage.
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+impl Layer {
+    /// As an index into per-layer storage.
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+/// One number per token and depth. Definitions: this module's head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Signal {
+    /// Largest probability of the readout.
+    MaxProb,
+    /// Largest minus second largest probability.
+    Margin,
+    /// Entropy of the readout.
+    Entropy,
+    /// KL divergence of the readout from the final readout.
+    Kl,
+    /// Negative log-likelihood of the true next token.
+    Nll,
+    /// Rank of the true next token.
+    Rank,
+    /// Cosine between the stream here and at the next depth.
+    CosNext,
+    /// Relative size of the next block's update.
+    Update,
+    /// Root mean square of the stream.
+    Rms,
+}
+
+impl Signal {
+    /// Every signal, in the order of menus and tables.
+    pub const ALL: [Self; 9] = [
+        Self::MaxProb,
+        Self::Margin,
+        Self::Entropy,
+        Self::Kl,
+        Self::Nll,
+        Self::Rank,
+        Self::CosNext,
+        Self::Update,
+        Self::Rms,
+    ];
+
+    /// Kebab-case name in knobs and sessions; column names use it with underscores.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::MaxProb => "max-prob",
+            Self::Margin => "margin",
+            Self::Entropy => "entropy",
+            Self::Kl => "kl",
+            Self::Nll => "nll",
+            Self::Rank => "rank",
+            Self::CosNext => "cos-next",
+            Self::Update => "update",
+            Self::Rms => "rms",
+        }
+    }
+
+    /// Column name in Parquet and CSV.
+    pub fn column_name(self) -> &'static str {
+        match self {
+            Self::MaxProb => "max_prob",
+            Self::CosNext => "cos_next",
+            other => other.id(),
+        }
+    }
+
+    /// Sentence case, for axes and menus.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::MaxProb => "Max probability",
+            Self::Margin => "Margin p1 − p2",
+            Self::Entropy => "Entropy",
+            Self::Kl => "KL (final ‖ depth)",
+            Self::Nll => "NLL of the next token",
+            Self::Rank => "Rank of the next token",
+            Self::CosNext => "Cosine to the next depth",
+            Self::Update => "Relative update",
+            Self::Rms => "RMS of the stream",
+        }
+    }
+
+    /// Unit on axes; empty for none.
+    pub fn unit(self) -> &'static str {
+        match self {
+            Self::Entropy | Self::Kl | Self::Nll => "nats",
+            _ => "",
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Small training runs of our own.
+//!
+//! Must not know: lenses, windows.

@@ -1,0 +1,91 @@
+//! The thread that computes views: a desk with one place for a look and one for the token table.
+//! A request that has not begun is replaced by a newer one, so a drag never queues.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use crate::lens::{self, RowsRequest};
+use crate::recording::Recording;
+use crate::worker::outbox::Outbox;
+use crate::worker::protocol::{Blame, Event, Look, Problem, Shared};
+use crate::worker::words_of_a_panic;
+
+#[derive(Default)]
+struct Content {
+    look: Option<(u64, Look)>,
+    rows: Option<(u64, Shared<Recording>, RowsRequest)>,
+    is_closed: bool,
+}
+
+/// Where requests wait, one of each kind.
+#[derive(Clone, Default)]
+pub(crate) struct Desk(Arc<(Mutex<Content>, Condvar)>);
+
+impl Desk {
+    fn lock(&self) -> MutexGuard<'_, Content> {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn look(&self, ticket: u64, look: Look) {
+        self.lock().look = Some((ticket, look));
+        self.0.1.notify_one();
+    }
+
+    pub(crate) fn rows(&self, ticket: u64, recording: Shared<Recording>, request: RowsRequest) {
+        self.lock().rows = Some((ticket, recording, request));
+        self.0.1.notify_one();
+    }
+
+    /// Ends the thread after what it is doing now.
+    pub(crate) fn close(&self) {
+        self.lock().is_closed = true;
+        self.0.1.notify_one();
+    }
+
+    /// Computes views until the desk is closed.
+    pub(crate) fn serve(&self, outbox: &Outbox) {
+        loop {
+            let waited = self.0.1.wait_while(self.lock(), |content| {
+                content.look.is_none() && content.rows.is_none() && !content.is_closed
+            });
+            let mut content = waited.unwrap_or_else(PoisonError::into_inner);
+            if content.is_closed {
+                return;
+            }
+            // Figures first: they are what the eye follows during a drag.
+            if let Some((ticket, look)) = content.look.take() {
+                drop(content);
+                answer(outbox, ticket, || {
+                    let lens = lens::find(&look.lens).ok_or_else(|| unknown_lens(&look.lens))?;
+                    let view = lens.view(&look.recording, &look.knobs, look.selection);
+                    Ok(Event::Viewed(ticket, Arc::new(view)))
+                });
+            } else if let Some((ticket, recording, request)) = content.rows.take() {
+                drop(content);
+                answer(outbox, ticket, || {
+                    let rows = lens::rows(Arc::clone(&recording.0), &request);
+                    Ok(Event::Rows(ticket, Arc::new(rows)))
+                });
+            }
+        }
+    }
+}
+
+/// Every request ends in exactly one event, also when it panics.
+fn answer(outbox: &Outbox, ticket: u64, work: impl FnOnce() -> Result<Event, Problem>) {
+    let event = match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(Ok(event)) => event,
+        Ok(Err(problem)) => Event::ViewFailed(ticket, problem),
+        Err(panic) => Event::ViewFailed(ticket, words_of_a_panic(panic.as_ref())),
+    };
+    outbox.put(event);
+}
+
+pub(crate) fn unknown_lens(found: &str) -> Problem {
+    let known = lens::LENSES.iter().map(|lens| lens.card().id).collect::<Vec<_>>().join(", ");
+    Problem {
+        what: format!("There is no lens `{found}`; there are: {known}"),
+        hint: "Run `layerscope lenses` to see them with their knobs.".to_owned(),
+        blame: Blame::Input,
+    }
+}

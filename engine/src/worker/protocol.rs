@@ -1,0 +1,182 @@
+//! What a window and the engine say to each other.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::dataset::Cut;
+use crate::job::{JobId, Progress};
+use crate::knob::Knobs;
+use crate::lens::{Selection, View};
+use crate::model::ModelCard;
+use crate::recording::{Manifest, Recording};
+
+/// What a window or a command line asks of the model thread.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Opens a checkpoint; the open one stays until this has succeeded.
+    Open(PathBuf),
+    /// Opens the checkpoint inside the binary.
+    OpenEmbedded,
+    /// Reads a recording folder; no model is needed.
+    Load(PathBuf),
+    /// Runs data through the open model.
+    Record(RecordRequest),
+    /// Writes a recording to a folder.
+    Save {
+        /// What is written.
+        recording: Shared<Recording>,
+        /// The folder; made if it is not there.
+        folder: PathBuf,
+    },
+    /// Writes every figure of a view, its tables and readings.json to a folder.
+    Export {
+        /// What is looked at.
+        look: Look,
+        /// The folder; made if it is not there.
+        folder: PathBuf,
+    },
+    /// Trains one of the small models that Layerscope makes itself.
+    Train {
+        /// Which one: "default".
+        name: String,
+        /// The folder; a stopped run is taken up again.
+        folder: PathBuf,
+        /// Seed of data and weights.
+        seed: u64,
+    },
+    /// Closes the open model.
+    Close,
+}
+
+/// A recording seen through a lens.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Look {
+    /// Id of the lens.
+    pub lens: String,
+    /// What is looked at.
+    pub recording: Shared<Recording>,
+    /// How the knobs stand.
+    pub knobs: Knobs,
+    /// What is selected.
+    pub selection: Selection,
+}
+
+/// What is run through a model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordRequest {
+    /// Where the text comes from.
+    pub input: Input,
+    /// Stop after so many tokens; `None` takes all.
+    pub limit_tokens: Option<u64>,
+}
+
+/// Where text comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// A prompt.
+    Text(String),
+    /// The data set inside the binary.
+    Embedded,
+    /// A file: txt, jsonl, csv, tsv.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Which column holds the text; `None` takes "text".
+        column: Option<String>,
+        /// How a txt file is cut.
+        cut: Cut,
+    },
+}
+
+/// What the engine tells.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// How far a job is.
+    Progress(JobId, Progress),
+    /// A checkpoint is open.
+    Opened(JobId, Arc<ModelCard>),
+    /// A recording was made or read; `partial` in its manifest says whether it was cut short.
+    Recorded(JobId, Shared<Recording>),
+    /// A file or folder was written.
+    Wrote(JobId, PathBuf),
+    /// A view is ready; the number is the one that `look` returned.
+    Viewed(u64, Arc<View>),
+    /// The order of the token table is ready.
+    Rows(u64, Arc<crate::lens::TokenRows>),
+    /// The job or view ended without a result.
+    Failed(JobId, Problem),
+    /// A view could not be computed.
+    ViewFailed(u64, Problem),
+    /// The job was cancelled and left nothing.
+    Cancelled(JobId),
+    /// The open model was closed.
+    Closed(JobId),
+}
+
+/// Why something did not work, in words for a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// One sentence: what was found and what is allowed; the path comes last.
+    pub what: String,
+    /// One sentence: what to do; empty where there is nothing.
+    pub hint: String,
+    /// Whose fault it is.
+    pub blame: Blame,
+}
+
+/// Whose fault a problem is; decides the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blame {
+    /// A file or a value that came from outside.
+    Input,
+    /// The disk, memory, or a defect of ours.
+    Engine,
+}
+
+/// A shared value that is equal only to itself, so that comparing a session never compares a million tokens.
+#[derive(Debug)]
+pub struct Shared<T>(pub Arc<T>);
+
+/// What a path holds, read from its header only.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Inspected {
+    /// A checkpoint.
+    Checkpoint(Box<ModelCard>),
+    /// A recording.
+    Recording(Box<Manifest>),
+}
+
+impl Event {
+    /// The job that this event ends.
+    pub fn ends(&self) -> Option<JobId> {
+        match self {
+            Self::Opened(job, _)
+            | Self::Recorded(job, _)
+            | Self::Wrote(job, _)
+            | Self::Failed(job, _)
+            | Self::Cancelled(job)
+            | Self::Closed(job) => Some(*job),
+            Self::Progress(..) | Self::Viewed(..) | Self::Rows(..) | Self::ViewFailed(..) => None,
+        }
+    }
+}
+
+impl<T> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> PartialEq for Shared<T> {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl<T> std::ops::Deref for Shared<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}

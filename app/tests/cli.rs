@@ -1,0 +1,145 @@
+//! The real binary on the command line: what it prints, what it writes, how it ends.
+#![expect(clippy::unwrap_used, reason = "a test ends at the first thing that is not as expected")]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn layerscope(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_layerscope"))
+        .args(arguments)
+        .env_remove("DISPLAY")
+        .env_remove("WAYLAND_DISPLAY")
+        .env_remove("WAYLAND_SOCKET")
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn words(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+fn record_embedded(folder: &Path) {
+    let done = layerscope(&["record", "--limit-tokens", "600", "--out", words(folder)]);
+    assert_eq!(done.status.code(), Some(0), "{}", text(&done.stderr));
+}
+
+fn view(recording: &Path, settings: &[&str], out: &Path) -> serde_json::Value {
+    let mut arguments = vec!["view", words(recording), "--out", words(out)];
+    for setting in settings {
+        arguments.extend(["--set", setting]);
+    }
+    let done = layerscope(&arguments);
+    assert_eq!(done.status.code(), Some(0), "{}", text(&done.stderr));
+    serde_json::from_slice(&fs::read(out.join("readings.json")).unwrap()).unwrap()
+}
+
+fn reading(readings: &serde_json::Value, id: &str) -> f64 {
+    let list = readings["readings"].as_array().unwrap();
+    list.iter().find(|reading| reading["id"] == id).unwrap()["value"].as_f64().unwrap()
+}
+
+#[test]
+fn recording_and_viewing_the_embedded_checkpoint_writes_figures_and_readings() {
+    let folder = tempfile::tempdir().unwrap();
+    let (recording, out) = (folder.path().join("recording"), folder.path().join("view"));
+    record_embedded(&recording);
+    let readings = view(&recording, &["rule=entropy", "threshold=0.75"], &out);
+    assert_eq!(readings["lens"], "exits");
+    assert_eq!(readings["knobs"]["rule"], "entropy");
+    assert_eq!(readings["knobs"]["threshold"], 0.75);
+    assert_eq!(reading(&readings, "tokens"), 600.0);
+    let ids =
+        ["mean_exit_depth", "layers_saved", "agreement", "nll_full", "nll_exit", "flops_saved"];
+    for id in ids {
+        assert!(reading(&readings, id).is_finite(), "{id}");
+    }
+    let per_depth = fs::read_to_string(out.join("per_depth.csv")).unwrap();
+    let header = per_depth.lines().next().unwrap();
+    assert_eq!(header, "depth,exits,agreement,nll,mean_max_prob,mean_entropy,mean_kl");
+    assert_eq!(per_depth.lines().count(), 1 + 9);
+    for figure in ["grid", "exits", "distribution", "trade-off"] {
+        for ending in ["svg", "png", "csv"] {
+            let path = out.join(format!("{figure}.{ending}"));
+            assert!(fs::metadata(&path).unwrap().len() > 0, "{}", path.display());
+        }
+    }
+}
+
+#[test]
+fn the_order_of_settings_has_no_meaning() {
+    let folder = tempfile::tempdir().unwrap();
+    let recording = folder.path().join("recording");
+    record_embedded(&recording);
+    let (first, second) = (folder.path().join("first"), folder.path().join("second"));
+    let readings = view(&recording, &["rule=entropy", "threshold=2.5"], &first);
+    assert_eq!(readings, view(&recording, &["threshold=2.5", "rule=entropy"], &second));
+}
+
+#[test]
+fn a_wrong_file_ends_with_code_3_and_says_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("notes.txt");
+    fs::write(&file, "not a checkpoint").unwrap();
+    let done = layerscope(&["inspect", words(&file)]);
+    assert_eq!(done.status.code(), Some(3));
+    let message = text(&done.stderr);
+    assert_eq!(message.lines().count(), 2, "{message}");
+    assert!(message.starts_with("error: "), "{message}");
+    assert!(message.contains("notes.txt"), "{message}");
+    assert!(message.lines().nth(1).unwrap().starts_with("hint: "), "{message}");
+}
+
+#[test]
+fn a_misspelt_knob_ends_with_code_2_and_lists_what_exists() {
+    let folder = tempfile::tempdir().unwrap();
+    let recording = folder.path().join("recording");
+    record_embedded(&recording);
+    let out = folder.path().join("view");
+    let done =
+        layerscope(&["view", words(&recording), "--set", "treshold=0.5", "--out", words(&out)]);
+    assert_eq!(done.status.code(), Some(2));
+    assert!(text(&done.stderr).contains("threshold"), "{}", text(&done.stderr));
+    assert!(!out.exists());
+}
+
+#[test]
+fn a_folder_that_is_in_use_is_not_overwritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("thesis.txt");
+    fs::write(&file, "three years of work").unwrap();
+    let done = layerscope(&["record", "--limit-tokens", "50", "--out", words(folder.path())]);
+    assert_eq!(done.status.code(), Some(3), "{}", text(&done.stderr));
+    assert_eq!(fs::read_to_string(&file).unwrap(), "three years of work");
+}
+
+#[test]
+fn lenses_are_listed_for_people_and_for_programs() {
+    let done = layerscope(&["lenses", "--json"]);
+    assert_eq!(done.status.code(), Some(0));
+    let lenses: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert_eq!(lenses[0]["id"], "exits");
+    let ids: Vec<_> = lenses[0]["knobs"].as_array().unwrap().iter().map(|k| &k["id"]).collect();
+    for id in ["rule", "threshold", "least-depth", "slice"] {
+        assert!(ids.iter().any(|found| *found == id), "{id}");
+    }
+    assert!(text(&layerscope(&["lenses"]).stdout).contains("exits"));
+}
+
+#[test]
+fn without_a_display_the_window_says_so_and_names_the_command_line() {
+    let done = layerscope(&[]);
+    assert_eq!(done.status.code(), Some(1));
+    let message = text(&done.stderr);
+    assert!(message.contains("display"), "{message}");
+    assert!(message.contains("layerscope record"), "{message}");
+}
+
+#[test]
+fn an_unknown_option_ends_with_code_2() {
+    assert_eq!(layerscope(&["record", "--colour"]).status.code(), Some(2));
+}

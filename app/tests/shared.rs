@@ -1,0 +1,210 @@
+//! The product against the reference checkpoints and numbers in ../shared.
+//! Runs only with the feature `shared-checks`: a fresh machine does not have them.
+#![cfg(feature = "shared-checks")]
+#![expect(clippy::unwrap_used, reason = "a test ends at the first thing that is not as expected")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use parquet::file::reader::{FileReader as _, SerializedFileReader};
+use parquet::record::RowAccessor as _;
+
+fn shared(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared").join(path)
+}
+
+fn layerscope(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_layerscope")).args(arguments).output().unwrap()
+}
+
+fn words(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+fn must_work(arguments: &[&str]) -> Output {
+    let done = layerscope(arguments);
+    let message = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert_eq!(done.status.code(), Some(0), "{arguments:?}: {message}");
+    done
+}
+
+/// One line of the long table: a token at a depth.
+struct Row {
+    token: u32,
+    top1: u32,
+    max_prob: f32,
+    margin: f32,
+    entropy: f32,
+    nll: Option<f32>,
+}
+
+/// Reads the token table with nothing but a Parquet reader, as somebody else's script would.
+fn rows(recording: &Path) -> Vec<Row> {
+    let file = fs::File::open(recording.join("signals.parquet")).unwrap();
+    let reader = SerializedFileReader::new(file).unwrap();
+    let schema = reader.metadata().file_metadata().schema_descr_ptr();
+    let names: Vec<_> =
+        schema.root_schema().get_fields().iter().map(|f| f.name().to_owned()).collect();
+    let at = |name: &str| names.iter().position(|n| n == name).unwrap();
+    let (token, top1) = (at("token"), at("top1"));
+    let (max_prob, margin, entropy, nll) = (at("max_prob"), at("margin"), at("entropy"), at("nll"));
+    let row = |row: parquet::record::Row| Row {
+        token: row.get_uint(token).unwrap(),
+        top1: row.get_uint(top1).unwrap(),
+        max_prob: row.get_float(max_prob).unwrap(),
+        margin: row.get_float(margin).unwrap(),
+        entropy: row.get_float(entropy).unwrap(),
+        nll: row.get_float(nll).ok().filter(|nll| !nll.is_nan()),
+    };
+    reader.get_row_iter(None).unwrap().map(|r| row(r.unwrap())).collect()
+}
+
+/// Mean exit depth, agreement and NLL at the exit, counted one token after the other.
+fn by_hand(rows: &[Row], least_depth: usize, stops: impl Fn(&Row) -> bool) -> [f64; 3] {
+    let tokens: Vec<_> = rows.chunk_by(|a, b| a.token == b.token).collect();
+    let (mut depth_sum, mut agreeing, mut nll_sum, mut nll_count) = (0.0, 0.0, 0.0, 0.0);
+    for depths in &tokens {
+        let last = depths.len() - 1;
+        let exit = (least_depth..last).find(|d| stops(&depths[*d])).unwrap_or(last);
+        depth_sum += exit as f64;
+        agreeing += f64::from(u8::from(depths[exit].top1 == depths[last].top1));
+        if let Some(nll) = depths[exit].nll {
+            nll_sum += f64::from(nll);
+            nll_count += 1.0;
+        }
+    }
+    let count = tokens.len() as f64;
+    [depth_sum / count, agreeing / count, nll_sum / nll_count]
+}
+
+fn readings(recording: &Path, settings: &[&str], out: &Path) -> [f64; 3] {
+    let mut arguments = vec!["view", words(recording), "--out", words(out)];
+    for setting in settings {
+        arguments.extend(["--set", setting]);
+    }
+    must_work(&arguments);
+    let json: serde_json::Value =
+        serde_json::from_slice(&fs::read(out.join("readings.json")).unwrap()).unwrap();
+    let list = json["readings"].as_array().unwrap().clone();
+    let value = |id: &str| {
+        list.iter().find(|reading| reading["id"] == id).unwrap()["value"].as_f64().unwrap()
+    };
+    [value("mean_exit_depth"), value("agreement"), value("nll_exit")]
+}
+
+fn assert_close(found: [f64; 3], expected: [f64; 3], what: &str) {
+    for (found, expected) in found.iter().zip(expected) {
+        assert!((found - expected).abs() < 1e-6, "{what}: {found} against {expected}");
+    }
+}
+
+fn check_exits_by_hand(recording: &Path, folder: &Path) {
+    let rows = rows(recording);
+    for threshold in ["0", "0.3", "0.5", "0.9", "0.99", "1"] {
+        let limit: f64 = threshold.parse().unwrap();
+        for least in [0, 1, 3] {
+            let setting = [format!("threshold={threshold}"), format!("least-depth={least}")];
+            let [threshold, least_depth] = [setting[0].as_str(), setting[1].as_str()];
+            let max_prob = readings(recording, &[threshold, least_depth], &folder.join("view"));
+            let expected = by_hand(&rows, least, |row| f64::from(row.max_prob) >= limit);
+            assert_close(max_prob, expected, "max-prob");
+            let settings = ["rule=margin", threshold, least_depth];
+            let margin = readings(recording, &settings, &folder.join("view"));
+            let expected = by_hand(&rows, least, |row| f64::from(row.margin) >= limit);
+            assert_close(margin, expected, "margin");
+            let settings = ["rule=entropy", threshold, least_depth];
+            let entropy = readings(recording, &settings, &folder.join("view"));
+            let expected = by_hand(&rows, least, |row| f64::from(row.entropy) < limit);
+            assert_close(entropy, expected, "entropy");
+        }
+    }
+}
+
+#[test]
+fn exits_of_the_embedded_checkpoint_agree_with_a_count_over_the_token_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let recording = folder.path().join("recording");
+    must_work(&["record", "--out", words(&recording)]);
+    check_exits_by_hand(&recording, folder.path());
+}
+
+#[test]
+fn exits_of_stories260k_agree_with_a_count_over_the_token_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let recording = folder.path().join("recording");
+    let (model, data) = (shared("data/stories260K_hf"), shared("data/tinyshakespeare"));
+    let text = fs::read_dir(data).unwrap().map(|e| e.unwrap().path()).find(|p| {
+        p.extension().is_some_and(|e| e == "txt")
+    });
+    let text = text.unwrap();
+    must_work(&[
+        "record", words(&model), "--data", words(&text), "--limit-tokens", "2000", "--out",
+        words(&recording),
+    ]);
+    check_exits_by_hand(&recording, folder.path());
+}
+
+#[test]
+fn stories260k_gives_the_published_numbers_in_every_format() {
+    let story = "Once upon a time, there was a little boy named Tim. Tim had a big red ball. He \
+                 loved to play with his ball in the park. One day, Tim saw a cat in a tree. The \
+                 cat was sad.";
+    for (model, within) in [
+        ("data/stories260K_hf", 1e-4),
+        ("data/stories260K_hf/model.safetensors", 1e-4),
+        ("data/stories260K_gguf/stories260K-f32.gguf", 1e-4),
+        ("data/stories260K_gguf/stories260K-f16.gguf", 2e-3),
+        ("data/stories260K_gguf/stories260K-q8_0.gguf", 2e-2),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let (recording, out) = (folder.path().join("recording"), folder.path().join("view"));
+        let path = shared(model);
+        must_work(&["record", words(&path), "--text", story, "--out", words(&recording)]);
+        must_work(&["view", words(&recording), "--out", words(&out)]);
+        let table = fs::read_to_string(out.join("per_depth.csv")).unwrap();
+        let nll: Vec<f64> = table
+            .lines()
+            .skip(1)
+            .map(|line| line.split(',').nth(3).unwrap().parse().unwrap())
+            .collect();
+        // ../shared/data/README.md, three decimals; the last one has four.
+        let expected = [21.873, 11.155, 5.306, 2.983, 1.746, 0.6689];
+        for (found, expected) in nll.iter().zip(expected) {
+            let limit = 6e-4 + within * expected;
+            assert!((found - expected).abs() < limit, "{model}: {found} against {expected}");
+        }
+    }
+}
+
+#[test]
+fn every_reference_checkpoint_opens_or_is_refused_by_name() {
+    let mut folders: Vec<_> =
+        fs::read_dir(shared("golden/tiny")).unwrap().map(|e| e.unwrap().path()).collect();
+    folders.sort();
+    for folder in folders {
+        let name = folder.file_name().unwrap().to_str().unwrap().to_owned();
+        let done = layerscope(&["inspect", words(&folder)]);
+        let message = String::from_utf8(done.stderr).unwrap();
+        if name.starts_with("llama") {
+            assert_eq!(done.status.code(), Some(0), "{name}: {message}");
+        } else {
+            assert_eq!(done.status.code(), Some(3), "{name}: {message}");
+            assert!(message.contains("Llama"), "{name}: {message}");
+        }
+    }
+}
+
+#[test]
+fn a_pickle_is_refused_and_the_way_out_is_named() {
+    let mut files: Vec<_> =
+        fs::read_dir(shared("data/cifar_resnet")).unwrap().map(|e| e.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|e| e == "th"));
+    assert!(!files.is_empty());
+    for file in files {
+        let done = layerscope(&["inspect", words(&file)]);
+        assert_eq!(done.status.code(), Some(3));
+        let message = String::from_utf8(done.stderr).unwrap();
+        assert!(message.contains("pickle") && message.contains("safetensors"), "{message}");
+    }
+}

@@ -1,3 +1,9 @@
 //! Layerscope the app: a window over the engine, and a command line that does the same without one.
 
 pub mod cli;
+#[cfg(feature = "window")]
+mod paint;
+#[cfg(feature = "window")]
+pub mod shell;
+#[cfg(feature = "window")]
+mod theme;

@@ -134,12 +134,19 @@ fn exits_of_stories260k_agree_with_a_count_over_the_token_table() {
     let folder = tempfile::tempdir().unwrap();
     let recording = folder.path().join("recording");
     let (model, data) = (shared("data/stories260K_hf"), shared("data/tinyshakespeare"));
-    let text = fs::read_dir(data).unwrap().map(|e| e.unwrap().path()).find(|p| {
-        p.extension().is_some_and(|e| e == "txt")
-    });
+    let text = fs::read_dir(data)
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .find(|p| p.extension().is_some_and(|e| e == "txt"));
     let text = text.unwrap();
     must_work(&[
-        "record", words(&model), "--data", words(&text), "--limit-tokens", "2000", "--out",
+        "record",
+        words(&model),
+        "--data",
+        words(&text),
+        "--limit-tokens",
+        "2000",
+        "--out",
         words(&recording),
     ]);
     check_exits_by_hand(&recording, folder.path());

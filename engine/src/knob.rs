@@ -149,12 +149,8 @@ pub enum KnobError {
 impl Real {
     /// The card of this knob.
     pub fn card(&self) -> KnobCard {
-        let kind = KnobKind::Real {
-            default: self.default,
-            min: self.min,
-            max: self.max,
-            step: self.step,
-        };
+        let kind =
+            KnobKind::Real { default: self.default, min: self.min, max: self.max, step: self.step };
         KnobCard { id: self.id, label: self.label, help: self.help, unit: self.unit, kind }
     }
 }

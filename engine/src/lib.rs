@@ -3,6 +3,8 @@
 
 pub mod api;
 mod checkpoint;
+mod dataset;
+mod export;
 mod figure;
 mod job;
 mod kernel;

@@ -6,8 +6,23 @@ use std::path::{Path, PathBuf};
 
 /// Rooms of the engine from the leaves up; a room may use itself and what stands before it.
 const ROOMS: &[&str] = &[
-    "job", "knob", "notes", "signal", "figure", "checkpoint", "dataset", "kernel", "model",
-    "recording", "policy", "record", "train", "lens", "export", "worker", "api",
+    "job",
+    "knob",
+    "notes",
+    "signal",
+    "figure",
+    "checkpoint",
+    "dataset",
+    "kernel",
+    "model",
+    "recording",
+    "policy",
+    "record",
+    "train",
+    "lens",
+    "export",
+    "worker",
+    "api",
 ];
 
 /// Folders whose every file must stand in the registry of its `mod.rs`: folder, name of the list, files that are no members.
@@ -64,7 +79,8 @@ fn imports_between_rooms_point_down() {
         };
         let text = fs::read_to_string(&file).unwrap();
         for rest in text.split("crate::").skip(1) {
-            let used: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            let used: String =
+                rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
             if let Some(used_level) = ROOMS.iter().position(|r| *r == used)
                 && used_level > level
             {
@@ -118,7 +134,10 @@ fn the_app_names_no_tensor_library() {
     // Tests may read Parquet as somebody else's script would.
     let manifest = manifest.split("[dev-dependencies]").next().unwrap();
     for library in ["candle", "gemm", "safetensors", "tokenizers", "arrow", "parquet"] {
-        assert!(!manifest.contains(library), "app/Cargo.toml names {library}; that is the engine's");
+        assert!(
+            !manifest.contains(library),
+            "app/Cargo.toml names {library}; that is the engine's"
+        );
     }
 }
 

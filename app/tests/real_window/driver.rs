@@ -70,9 +70,9 @@ impl Window {
     /// Every accessible node of the present frame.
     pub fn nodes(&mut self) -> Vec<Node> {
         match self.ask(&Request::GetTree) {
-            Response::Tree { accesskit, .. } => {
-                accesskit.map(|t| t.nodes.into_iter().map(|(_, node)| node).collect()).unwrap_or_default()
-            }
+            Response::Tree { accesskit, .. } => accesskit
+                .map(|t| t.nodes.into_iter().map(|(_, node)| node).collect())
+                .unwrap_or_default(),
             other => panic!("no tree: {other:?}"),
         }
     }
@@ -215,10 +215,8 @@ impl Drop for Window {
 
 fn middle(bounds: Rect) -> egui::Pos2 {
     #[expect(clippy::cast_possible_truncation, reason = "screen coordinates fit")]
-    let pos = egui::pos2(
-        ((bounds.x0 + bounds.x1) / 2.0) as f32,
-        ((bounds.y0 + bounds.y1) / 2.0) as f32,
-    );
+    let pos =
+        egui::pos2(((bounds.x0 + bounds.x1) / 2.0) as f32, ((bounds.y0 + bounds.y1) / 2.0) as f32);
     pos
 }
 

@@ -32,8 +32,11 @@ fn a_person_opens_records_drags_exports_and_closes() {
 
     // The checkpoint of the reference data where it is there, else the one that the repository ships.
     let reference = root().join("../shared/data/stories260K_hf/model.safetensors");
-    let model =
-        if reference.exists() { reference } else { root().join("assets/default/model.safetensors") };
+    let model = if reference.exists() {
+        reference
+    } else {
+        root().join("assets/default/model.safetensors")
+    };
     window.key(egui::Key::O, egui::Modifiers::COMMAND);
     window.answer_dialog(&fs::canonicalize(model).unwrap(), "opened");
 
@@ -57,7 +60,8 @@ fn a_person_opens_records_drags_exports_and_closes() {
     let export = folder.path().join("export");
     window.key(egui::Key::E, egui::Modifiers::COMMAND);
     window.answer_dialog(&export, "exported");
-    for name in ["grid.svg", "grid.png", "grid.csv", "exits.svg", "trade-off.csv", "per_depth.csv"] {
+    for name in ["grid.svg", "grid.png", "grid.csv", "exits.svg", "trade-off.csv", "per_depth.csv"]
+    {
         assert!(fs::metadata(export.join(name)).unwrap().len() > 0, "{name}");
     }
     let readings: serde_json::Value =

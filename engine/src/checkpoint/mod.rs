@@ -4,9 +4,11 @@
 
 mod error;
 mod tensor;
+mod tokenizer;
 
 pub(crate) use error::OpenError;
 pub(crate) use tensor::{Bytes, DType, TensorInfo};
+pub(crate) use tokenizer::Tokenizer;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -36,8 +38,29 @@ pub(crate) trait Checkpoint: Send + Sync {
     /// The tokenizer: tokenizer.json beside the weights, or built from GGUF metadata.
     /// `Ok(None)` where the checkpoint has none.
     fn tokenizer(&self) -> Result<Option<Tokenizer>, OpenError>;
+    /// Chat template of the checkpoint, as it stands in tokenizer_config.json or the GGUF metadata.
+    fn chat_template(&self) -> Option<String>;
     /// Bytes on disk of all weight files.
     fn size_bytes(&self) -> u64;
     /// SHA-256 (hex) over the header and samples of the weights; says which checkpoint this was.
     fn fingerprint(&self) -> Result<String, OpenError>;
+}
+
+/// Every format, asked in this order.
+pub(crate) static FORMATS: &[&dyn Format] = &[];
+
+/// Opens what `path` holds: reads and validates the header.
+pub(crate) fn open(path: &Path) -> Result<Arc<dyn Checkpoint>, OpenError> {
+    let source = std::io::Error::other(format!("{} formats are known", FORMATS.len()));
+    Err(OpenError::Io { path: path.to_owned(), source })
+}
+
+/// A checkpoint that lies in memory, through the same checks as any other.
+pub(crate) fn open_embedded(
+    _name: &str,
+    _config: &'static [u8],
+    _weights: &'static [u8],
+    _tokenizer: &'static [u8],
+) -> Result<Arc<dyn Checkpoint>, OpenError> {
+    open(Path::new("embedded"))
 }

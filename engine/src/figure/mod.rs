@@ -7,6 +7,8 @@ mod csv;
 mod png;
 mod svg;
 
+use std::sync::Arc;
+
 pub use csv::to_csv;
 pub use png::{PngError, to_png};
 pub use svg::{Size, Theme, to_svg};
@@ -165,7 +167,8 @@ pub enum Mark {
     },
 }
 
-/// A grid of coloured cells.
+/// A grid of coloured cells. What does not change with a knob is shared, so that a view is cheap to make and a
+/// painter can tell by the pointer that its texture still holds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Heat {
     /// What the colour means, with its unit: "Max probability".
@@ -177,15 +180,15 @@ pub struct Heat {
     /// Centre of cell (0, 0) in axis units.
     pub origin: [f64; 2],
     /// `rows * columns` values, row by row from the bottom; NaN is drawn in its own grey.
-    pub values: Vec<f32>,
+    pub values: Arc<[f32]>,
     /// Values at the two ends of the colour map.
     pub range: (f32, f32),
     /// The map.
     pub colors: ColorMap,
     /// What is written in each cell when there is room; same order as `values`, or empty.
-    pub texts: Vec<String>,
+    pub texts: Arc<[String]>,
     /// What is shown when the pointer is over a cell; same order as `values`, or empty.
-    pub hovers: Vec<String>,
+    pub hovers: Arc<[String]>,
     /// One column drawn with a frame: the selected one.
     pub selected_column: Option<usize>,
 }

@@ -2,8 +2,10 @@
 //!
 //! Must not know: windows, threads, files.
 
+mod exits;
 mod rows;
 
+pub(crate) use rows::rows;
 pub use rows::{RowColumn, RowsRequest, TokenRows};
 
 use crate::figure::Figure;
@@ -96,4 +98,12 @@ pub(crate) trait Lens: Sync {
     fn knobs(&self, recording: Option<&Recording>, knobs: &Knobs) -> Vec<KnobCard>;
     /// Figures and readings: same input, same bytes.
     fn view(&self, recording: &Recording, knobs: &Knobs, selection: Selection) -> View;
+}
+
+/// Every lens, in the order of menus.
+pub(crate) static LENSES: &[&dyn Lens] = &[&exits::LENS];
+
+/// A lens by its id.
+pub(crate) fn find(id: &str) -> Option<&'static dyn Lens> {
+    LENSES.iter().copied().find(|lens| lens.card().id == id)
 }

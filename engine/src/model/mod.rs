@@ -2,6 +2,16 @@
 //!
 //! Must not know: recordings, rules, lenses, threads. Which families exist is data in `families/`.
 
+mod cost;
+mod error;
+
+pub(crate) use error::ModelError;
+
+use std::sync::Arc;
+
+use crate::checkpoint::{Checkpoint, Tokenizer};
+use crate::job::Job;
+use crate::notes::Note;
 use crate::signal::{Depth, Layer};
 
 /// What a model is, without the model: the window and a manifest hold this.
@@ -46,7 +56,9 @@ pub struct ModelCard {
 }
 
 /// A named place inside a block; names follow TransformerLens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Point {
     /// The stream before a block.
@@ -141,11 +153,33 @@ pub(crate) trait LayeredModel: Send {
     ) -> Result<(), ModelError>;
     /// Statistics of the readout of `streams` (un-normed, one per depth, all of the same tokens).
     /// `next_ids`: the true next token of each, or `NO_TOKEN`. KL is taken against the last stream when
-    /// that is depth L. The [tokens x vocabulary] matrix of a depth is never stored whole.
+    /// that is depth L. The [tokens x vocabulary] matrix of a depth is never stored whole. `job` is looked
+    /// at between tiles, so that a cancel does not wait for a whole vocabulary.
     fn readout(
         &self,
         depths: &[Depth],
         streams: &[&Stream],
         next_ids: &[u32],
+        job: &Job,
     ) -> Result<Readouts, ModelError>;
+}
+
+/// What a checkpoint is, from its header only; an error where the family is not known or a tensor does not fit.
+pub(crate) fn card(
+    checkpoint: &dyn Checkpoint,
+    _tokenizer: Option<&Tokenizer>,
+) -> Result<ModelCard, ModelError> {
+    let found = checkpoint.format().to_owned();
+    Err(ModelError::UnknownFamily { found, allowed: Vec::new() })
+}
+
+/// Puts the weights in place (mapped, not copied, where the type allows); notes say what is odd (NaN weights).
+pub(crate) fn load(
+    checkpoint: &Arc<dyn Checkpoint>,
+    tokenizer: Option<&Tokenizer>,
+    job: &Job,
+) -> Result<(Box<dyn LayeredModel>, Vec<Note>), ModelError> {
+    job.check()?;
+    let card = card(checkpoint.as_ref(), tokenizer)?;
+    Err(ModelError::UnknownFamily { found: card.family, allowed: Vec::new() })
 }

@@ -2,12 +2,18 @@
 //!
 //! Must not know: models, rules, lenses.
 
+mod cube;
+mod error;
 mod manifest;
 
+pub(crate) use cube::Cubes;
+pub(crate) use error::RecordingError;
 pub use manifest::{Manifest, Provenance};
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
+use crate::job::Job;
 use crate::signal::{Depth, Signal};
 
 /// Columns of one run. `[depth][token]` everywhere; depth 0..=L.
@@ -24,8 +30,8 @@ pub struct Recording {
     pub(crate) top5: Vec<Vec<Top5>>,
     /// Text of every id that occurs above, as a person reads it (a leading space is kept).
     pub(crate) pieces: BTreeMap<u32, String>,
-    /// Wall seconds in each block over the whole run, [layer]; measured.
-    pub(crate) block_secs: Vec<f64>,
+    /// Exit cubes that were built so far: a memory, never part of what a recording is.
+    pub(crate) cubes: Cubes,
 }
 
 /// One entry per token.
@@ -85,4 +91,30 @@ impl Recording {
     pub fn piece(&self, id: u32) -> String {
         self.pieces.get(&id).cloned().unwrap_or_else(|| format!("<{id}>"))
     }
+}
+
+impl Recording {
+    /// Writes the folder: every table under a temporary name first; manifest.json says `complete` only at the end.
+    pub(crate) fn save(&self, folder: &Path, job: &Job) -> Result<(), RecordingError> {
+        job.check()?;
+        Err(RecordingError::Missing { path: folder.to_owned() })
+    }
+
+    /// Reads a folder back; nothing in it is believed before it was checked.
+    pub(crate) fn load(folder: &Path, job: &Job) -> Result<Self, RecordingError> {
+        job.check()?;
+        Err(RecordingError::Missing { path: folder.to_owned() })
+    }
+}
+
+impl Manifest {
+    /// Reads only manifest.json.
+    pub(crate) fn read(folder: &Path) -> Result<Self, RecordingError> {
+        Err(RecordingError::Missing { path: folder.to_owned() })
+    }
+}
+
+/// Whether a folder looks like a recording: it has a manifest.json.
+pub(crate) fn is_recording(path: &Path) -> bool {
+    path.join("manifest.json").is_file()
 }

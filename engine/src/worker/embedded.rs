@@ -14,7 +14,7 @@ static DATA: &[u8] = include_bytes!("../../../assets/default/data.jsonl");
 
 /// The embedded checkpoint, through the same checks as any other.
 pub(crate) fn checkpoint() -> Result<Arc<dyn Checkpoint>, OpenError> {
-    checkpoint::open_embedded(CONFIG, WEIGHTS, TOKENIZER)
+    checkpoint::open_embedded(NAME, CONFIG, WEIGHTS, TOKENIZER)
 }
 
 /// The embedded data set: JSON lines with the columns text, task and difficulty.

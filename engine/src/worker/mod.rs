@@ -9,11 +9,9 @@ mod models;
 mod outbox;
 mod protocol;
 
-pub use protocol::{
-    Blame, Command, Event, Input, Inspected, Look, Problem, RecordRequest, Shared,
-};
+pub use protocol::{Blame, Command, Event, Input, Inspected, Look, Problem, RecordRequest, Shared};
 
-pub(crate) use models::inspect;
+pub(crate) use models::{data_columns, inspect};
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -163,7 +161,8 @@ fn words_of_a_panic(panic: &(dyn Any + Send)) -> Problem {
         .unwrap_or("no message");
     Problem {
         what: format!("A defect of Layerscope stopped this work: {words}"),
-        hint: "What was open is still there. Please report it with the file that you used.".to_owned(),
+        hint: "What was open is still there. Please report it with the file that you used."
+            .to_owned(),
         blame: Blame::Engine,
     }
 }

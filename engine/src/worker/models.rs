@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::checkpoint::{self, Checkpoint, OpenError, Tokenizer};
-use crate::dataset::{self, DataError, TextSample};
-use crate::export::{self, ExportError};
+use crate::dataset::{self, Data, DataError};
+use crate::export::{self, Export, ExportError};
 use crate::job::{CancelSwitch, Cancelled, Job, JobId};
 use crate::lens;
 use crate::model::{self, LayeredModel, ModelCard, ModelError};
-use crate::notes::Notes;
+use crate::notes::Note;
 use crate::record::{self, RecordError};
-use crate::recording::{Recording, RecordingError};
+use crate::recording::{self, Manifest, Recording, RecordingError};
 use crate::train::{self, TrainError};
 use crate::worker::lenses::unknown_lens;
 use crate::worker::outbox::Outbox;
@@ -24,10 +24,9 @@ use crate::worker::{embedded, memory, words_of_a_panic};
 
 /// A checkpoint whose weights are in place.
 struct OpenModel {
-    card: Arc<ModelCard>,
     model: Box<dyn LayeredModel>,
-    tokenizer: Option<Tokenizer>,
-    notes: Notes,
+    tokenizer: Tokenizer,
+    notes: Vec<Note>,
 }
 
 /// The state of the model thread.
@@ -56,13 +55,19 @@ impl From<OpenError> for Ending {
 
 impl From<ModelError> for Ending {
     fn from(error: ModelError) -> Self {
-        Self::Problem(input_problem(&error, error.hint()))
+        match error {
+            ModelError::Cancelled(_) => Self::Cancelled,
+            other => Self::Problem(input_problem(&other, other.hint())),
+        }
     }
 }
 
 impl From<DataError> for Ending {
     fn from(error: DataError) -> Self {
-        Self::Problem(input_problem(&error, error.hint()))
+        match error {
+            DataError::Cancelled(_) => Self::Cancelled,
+            other => Self::Problem(input_problem(&other, other.hint())),
+        }
     }
 }
 
@@ -89,8 +94,9 @@ impl From<ExportError> for Ending {
         match error {
             ExportError::Cancelled(_) => Self::Cancelled,
             other => {
+                let blame = if other.is_input() { Blame::Input } else { Blame::Engine };
                 let what = sentence(&other);
-                Self::Problem(Problem { what, hint: other.hint(), blame: Blame::Engine })
+                Self::Problem(Problem { what, hint: other.hint(), blame })
             }
         }
     }
@@ -144,15 +150,15 @@ impl Models {
         job.check()?;
         match command {
             Command::Open(path) => {
-                let card = self.open(checkpoint::open(&path)?, job)?;
+                let card = self.open(id, checkpoint::open(&path)?, job)?;
                 Ok(Event::Opened(id, card))
             }
             Command::OpenEmbedded => {
-                let card = self.open(embedded::checkpoint()?, job)?;
+                let card = self.open(id, embedded::checkpoint()?, job)?;
                 Ok(Event::Opened(id, card))
             }
             Command::Load(folder) => {
-                let recording = Recording::load(&folder)?;
+                let recording = Recording::load(&folder, job)?;
                 Ok(Event::Recorded(id, Shared(Arc::new(recording))))
             }
             Command::Record(request) => {
@@ -164,11 +170,15 @@ impl Models {
                 Ok(Event::Wrote(id, folder))
             }
             Command::Export { look, folder } => {
-                export_look(&look, &folder, job)?;
+                export_look(&look, |export| export::write_view(export, &folder, job))?;
                 Ok(Event::Wrote(id, folder))
             }
+            Command::ExportFigure { look, figure, file } => {
+                export_look(&look, |export| export::write_figure(export, &figure, &file))?;
+                Ok(Event::Wrote(id, file))
+            }
             Command::Train { name, folder, seed } => {
-                train_named(&name, &folder, seed, job)?;
+                train::run(&name, &folder, seed, job)?;
                 Ok(Event::Wrote(id, folder))
             }
             Command::Close => {
@@ -179,35 +189,97 @@ impl Models {
     }
 
     /// Puts the weights in place; what was open before stays until this has succeeded.
-    fn open(&mut self, checkpoint: Arc<dyn Checkpoint>, job: &Job) -> Result<Arc<ModelCard>, Ending> {
-        let tokenizer = checkpoint.tokenizer()?;
-        let (model, notes) = model::load(checkpoint, job)?;
+    fn open(
+        &mut self,
+        id: JobId,
+        checkpoint: Arc<dyn Checkpoint>,
+        job: &Job,
+    ) -> Result<Arc<ModelCard>, Ending> {
+        let Some(tokenizer) = checkpoint.tokenizer()? else {
+            let what = format!("the checkpoint has no tokenizer: {}", checkpoint.path().display());
+            return Err(problem(
+                what,
+                "Put its tokenizer.json beside the weights, then open it again.",
+            ));
+        };
+        let header = Arc::new(model::card(checkpoint.as_ref(), Some(&tokenizer))?);
+        self.outbox.put(Event::Header(id, header));
+        let (model, notes) = model::load(&checkpoint, Some(&tokenizer), job)?;
         let card = Arc::new(model.card().clone());
-        self.open = Some(OpenModel { card: Arc::clone(&card), model, tokenizer, notes });
+        self.open = Some(OpenModel { model, tokenizer, notes });
         Ok(card)
     }
 
     fn record(&self, job: &Job, request: &RecordRequest) -> Result<Recording, Ending> {
-        let Some(open) = &self.open else {
-            return Err(problem("No checkpoint is open", "Open one, then run again."));
-        };
-        let Some(tokenizer) = &open.tokenizer else {
-            let what = format!("{} has no tokenizer, so text cannot become tokens", open.card.name);
-            return Err(problem(&what, "Put its tokenizer.json beside the weights and open it again."));
+        let Some(OpenModel { model, tokenizer, notes }) = &self.open else {
+            let what = "No checkpoint is open".to_owned();
+            return Err(problem(what, "Open one, then run again."));
         };
         let data = data_of(&request.input)?;
-        let packed = dataset::pack(
-            &data.samples,
-            tokenizer,
-            open.card.context,
-            request.limit_tokens,
-            job,
-        )?;
+        let limit = request.limit_tokens;
+        let context = model.card().context;
+        let packed = dataset::pack(&data.samples, tokenizer, context, limit, job)?;
+        let notes = notes.iter().cloned().chain(packed.notes).collect();
         let budget = memory::budget_bytes();
-        let columns = record::record(open.model.as_ref(), &packed.sequences, budget, job)?;
-        let mut notes = open.notes.clone();
-        notes.extend(packed.notes);
-        let recording = record::assemble(columns, &open.card, tokenizer, data, notes)?;
-        Ok(recording)
+        let sequences = &packed.sequences;
+        Ok(record::record(model.as_ref(), tokenizer, &data, sequences, budget, notes, job)?)
     }
+}
+
+fn problem(what: String, hint: &str) -> Ending {
+    Ending::Problem(Problem { what, hint: hint.to_owned(), blame: Blame::Input })
+}
+
+fn data_of(input: &Input) -> Result<Data, DataError> {
+    match input {
+        Input::Text(text) => dataset::from_prompt(text),
+        Input::Embedded => dataset::from_embedded(embedded::data()),
+        Input::File { path, column, cut } => dataset::read(path, column.as_deref(), *cut),
+    }
+}
+
+/// Computes the view anew, so that an export never shows an older state of the knobs.
+fn export_look(
+    look: &Look,
+    write: impl FnOnce(&Export<'_>) -> Result<(), ExportError>,
+) -> Result<(), Ending> {
+    let lens = lens::find(&look.lens).ok_or_else(|| Ending::Problem(unknown_lens(&look.lens)))?;
+    let recording = look.recording.0.as_ref();
+    let knob_cards = lens.knobs(Some(recording), &look.knobs);
+    let view = lens.view(recording, &look.knobs, look.selection);
+    let export = Export {
+        card: lens.card(),
+        knob_cards: &knob_cards,
+        knobs: &look.knobs,
+        recording,
+        view: &view,
+    };
+    Ok(write(&export)?)
+}
+
+/// What `path` holds, from its header only.
+pub(crate) fn inspect(path: &Path) -> Result<Inspected, Problem> {
+    if recording::is_recording(path) {
+        let read = Manifest::read(path);
+        let manifest = read.map_err(|error| input_problem(&error, error.hint()))?;
+        return Ok(Inspected::Recording(Box::new(manifest)));
+    }
+    let card = || -> Result<ModelCard, Ending> {
+        let checkpoint = checkpoint::open(path)?;
+        let tokenizer = checkpoint.tokenizer()?;
+        Ok(model::card(checkpoint.as_ref(), tokenizer.as_ref())?)
+    };
+    match card() {
+        Ok(card) => Ok(Inspected::Checkpoint(Box::new(card))),
+        Err(Ending::Problem(problem)) => Err(problem),
+        Err(Ending::Cancelled) => {
+            let what = "cancelled".to_owned();
+            Err(Problem { what, hint: String::new(), blame: Blame::Engine })
+        }
+    }
+}
+
+/// Columns of a data file that can hold the text.
+pub(crate) fn data_columns(path: &Path) -> Result<Vec<String>, Problem> {
+    dataset::columns(path).map_err(|error| input_problem(&error, error.hint()))
 }

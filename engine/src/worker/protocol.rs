@@ -35,6 +35,15 @@ pub enum Command {
         /// The folder; made if it is not there.
         folder: PathBuf,
     },
+    /// Writes one figure of a view to a file; its ending says how: svg, png, csv.
+    ExportFigure {
+        /// What is looked at.
+        look: Look,
+        /// Id of the figure.
+        figure: String,
+        /// The file.
+        file: PathBuf,
+    },
     /// Trains one of the small models that Layerscope makes itself.
     Train {
         /// Which one: "default".
@@ -93,6 +102,8 @@ pub enum Input {
 pub enum Event {
     /// How far a job is.
     Progress(JobId, Progress),
+    /// The header of a checkpoint was read; its weights are being put in place.
+    Header(JobId, Arc<ModelCard>),
     /// A checkpoint is open.
     Opened(JobId, Arc<ModelCard>),
     /// A recording was made or read; `partial` in its manifest says whether it was cut short.
@@ -156,7 +167,11 @@ impl Event {
             | Self::Failed(job, _)
             | Self::Cancelled(job)
             | Self::Closed(job) => Some(*job),
-            Self::Progress(..) | Self::Viewed(..) | Self::Rows(..) | Self::ViewFailed(..) => None,
+            Self::Progress(..)
+            | Self::Header(..)
+            | Self::Viewed(..)
+            | Self::Rows(..)
+            | Self::ViewFailed(..) => None,
         }
     }
 }

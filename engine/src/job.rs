@@ -44,26 +44,26 @@ impl Progress {
 /// Returned through `?` by work that noticed that it was cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("cancelled")]
-pub struct Cancelled;
+pub(crate) struct Cancelled;
 
 /// The switch that ends a job; cloned freely between threads.
 #[derive(Debug, Clone, Default)]
-pub struct CancelSwitch(Arc<AtomicBool>);
+pub(crate) struct CancelSwitch(Arc<AtomicBool>);
 
 impl CancelSwitch {
     /// Asks the job to end at its next step.
-    pub fn cancel(&self) {
+    pub(crate) fn cancel(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
     /// Whether the job was asked to end.
-    pub fn is_cancelled(&self) -> bool {
+    pub(crate) fn is_cancelled(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
 
 /// What long work holds. `progress` both reports and checks for cancel, so neither can be forgotten.
-pub struct Job {
+pub(crate) struct Job {
     switch: CancelSwitch,
     begun: Instant,
     report: Box<dyn Fn(Progress) + Send + Sync>,
@@ -77,17 +77,20 @@ impl fmt::Debug for Job {
 
 impl Job {
     /// A job that reports to `report` and ends when `switch` is thrown.
-    pub fn new(switch: CancelSwitch, report: impl Fn(Progress) + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(
+        switch: CancelSwitch,
+        report: impl Fn(Progress) + Send + Sync + 'static,
+    ) -> Self {
         Self { switch, begun: Instant::now(), report: Box::new(report) }
     }
 
     /// A job that nobody watches and nobody cancels.
-    pub fn unattended() -> Self {
+    pub(crate) fn unattended() -> Self {
         Self::new(CancelSwitch::default(), |_| {})
     }
 
     /// Reports `done` of `total` `unit`s of `what`; an error once the job was cancelled.
-    pub fn progress(
+    pub(crate) fn progress(
         &self,
         what: &'static str,
         unit: &'static str,
@@ -101,7 +104,35 @@ impl Job {
     }
 
     /// Only looks whether the job was cancelled: for inner loops between two reports.
-    pub fn check(&self) -> Result<(), Cancelled> {
+    pub(crate) fn check(&self) -> Result<(), Cancelled> {
         if self.switch.is_cancelled() { Err(Cancelled) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[test]
+    fn a_cancelled_job_reports_nothing_more() {
+        let switch = CancelSwitch::default();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&seen);
+        let job = Job::new(switch.clone(), move |step| sink.lock().unwrap().push(step.done));
+        assert_eq!(job.progress("Recording", "tokens", 1, 9), Ok(()));
+        switch.cancel();
+        assert_eq!(job.progress("Recording", "tokens", 2, 9), Err(Cancelled));
+        assert_eq!(*seen.lock().unwrap(), [1]);
+    }
+
+    #[test]
+    fn time_left_is_unknown_before_anything_is_done_and_shrinks_with_the_rest() {
+        let step = |done| Progress { what: "", done, total: 8, unit: "", elapsed_secs: 6.0 };
+        assert_eq!(step(0).left_secs(), None);
+        assert_eq!(step(2).left_secs(), Some(18.0));
+        assert_eq!(step(8).left_secs(), Some(0.0));
+        assert_eq!(step(9).left_secs(), None);
     }
 }

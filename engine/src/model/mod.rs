@@ -5,6 +5,8 @@
 mod cost;
 mod error;
 
+pub(crate) use crate::kernel::readout::Readouts;
+pub use crate::signal::NO_TOKEN;
 pub(crate) use error::ModelError;
 
 use std::sync::Arc;
@@ -116,25 +118,6 @@ impl Probe for NoProbe {
 
     fn see(&mut self, _point: Point, _layer: Layer, _values: &[f32]) {}
 }
-
-/// Statistics of readouts at several depths: every vector is [depth][token], depth-major.
-/// Definitions: `signal`.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Readouts {
-    pub(crate) max_prob: Vec<f32>,
-    pub(crate) margin: Vec<f32>,
-    pub(crate) entropy: Vec<f32>,
-    /// NaN where the last depth of the request is not the final one.
-    pub(crate) kl: Vec<f32>,
-    pub(crate) nll: Vec<f32>,
-    pub(crate) rank: Vec<f32>,
-    /// Five most probable ids, best first; fewer than five tokens in the vocabulary: filled with `NO_TOKEN`.
-    pub(crate) top_ids: Vec<[u32; 5]>,
-    pub(crate) top_probs: Vec<[f32; 5]>,
-}
-
-/// Stands where there is no token: after the end of a sequence.
-pub const NO_TOKEN: u32 = u32::MAX;
 
 /// A network, stepped from outside. It never leaves its thread; the window gets its card.
 pub(crate) trait LayeredModel: Send {

@@ -4,6 +4,7 @@
 
 pub(crate) mod attention;
 mod exp;
+pub(crate) mod gate;
 pub(crate) mod geometry;
 pub(crate) mod matmul;
 pub(crate) mod matrix;

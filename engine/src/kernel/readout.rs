@@ -112,13 +112,17 @@ fn tally_block(
     let mut scratch = Vec::new();
     for first in (0..vocab).step_by(VOCAB_TILE) {
         job.check()?;
-        let columns = VOCAB_TILE.min(vocab - first);
-        let tile = head.matrix.row_tile(first..first + columns, &mut scratch);
+        // The last tile begins early, so that every product has the same shape and equal rows of the head
+        // have equal logits; columns that were seen are passed over.
+        let columns = VOCAB_TILE.min(vocab);
+        let begin = first.min(vocab - columns);
+        let seen = first - begin;
+        let tile = head.matrix.row_tile(begin..begin + columns, &mut scratch);
         let groups = tallies
             .par_chunks_mut(group * depths)
             .zip(normed.par_chunks(group * depths * width))
             .zip(next.par_chunks(group));
-        let logits = || (vec![0.0; group * depths * columns], vec![0.0; columns]);
+        let logits = || (vec![0.0; group * depths * columns], vec![0.0; columns - seen]);
         groups.for_each_init(logits, |(logits, final_weights), ((tallies, normed), next)| {
             product(
                 Target { data: logits, row: columns },
@@ -130,28 +134,35 @@ fn tally_block(
             let logits = logits.chunks_exact(depths * columns);
             for ((tallies, logits), &next) in tallies.chunks_exact_mut(depths).zip(logits).zip(next)
             {
-                absorb(tallies, logits, final_weights, first as u32, next);
+                let row = |depth: usize| &logits[depth * columns + seen..(depth + 1) * columns];
+                absorb(tallies, row, final_weights, first as u32, next);
             }
         });
     }
     Ok(tallies)
 }
 
-/// Takes in one tile of one token at all depths.
-fn absorb(tallies: &mut [Tally], logits: &[f32], final_weights: &mut [f32], first: u32, next: u32) {
-    let columns = final_weights.len();
+/// Takes in one tile of one token at all depths; `logits` gives those of one depth.
+fn absorb<'a>(
+    tallies: &mut [Tally],
+    logits: impl Fn(usize) -> &'a [f32],
+    final_weights: &mut [f32],
+    first: u32,
+    next: u32,
+) {
     let Some((last, others)) = tallies.split_last_mut() else { return };
-    let (other_logits, last_logits) = logits.split_at(others.len() * columns);
+    let last_logits = logits(others.len());
     let factor = last.absorb(last_logits, first, next);
     weights(last_logits, last.max, final_weights);
-    for (tally, logits) in others.iter_mut().zip(other_logits.chunks_exact(columns)) {
+    for (depth, tally) in others.iter_mut().enumerate() {
+        let logits = logits(depth);
         tally.absorb(logits, first, next);
         tally.cross = tally.cross * factor + dot(final_weights, logits);
     }
 }
 
-/// Logits of the true next tokens, by the same matrix kernel as the tiles, so that a token with exactly
-/// the same row of the head is not counted as larger.
+/// Logits of the true next tokens, needed before the first tile to count the larger ones. They come from
+/// the matrix kernel of the tiles, so that a token with exactly the same row is not counted as larger.
 fn next_logits(head: Head<'_>, normed: &[f32], next: &[u32], tallies: &mut [Tally]) {
     const TOKENS: usize = 16;
     let width = head.norm.len();

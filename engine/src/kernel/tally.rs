@@ -59,7 +59,10 @@ impl Tally {
         self.sum += sum;
         self.moment += moment;
         let own = next.checked_sub(first).and_then(|at| z.get(at as usize));
-        self.above += count_above(z, self.next) - u32::from(own.is_some_and(|&z| z > self.next));
+        if let Some(&own) = own {
+            self.next = own;
+        }
+        self.above += count_above(z, self.next);
         factor
     }
 

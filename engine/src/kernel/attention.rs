@@ -9,6 +9,7 @@ use rayon::prelude::*;
 
 use crate::kernel::exp::exp;
 use crate::kernel::matmul::{Dims, Strided, Target, Threads, product};
+use crate::kernel::rounded;
 
 /// Queries of one tile: scores of 2,048 keys are then 256 kB, which stays in a core's cache.
 const QUERIES: usize = 32;
@@ -112,7 +113,7 @@ fn softmax(row: &mut [f32], scale: f32) {
         *score = exp((*score - max) * scale);
         sum += f64::from(*score);
     }
-    let scale = sum.recip() as f32;
+    let scale = rounded(sum.recip());
     for score in row.iter_mut() {
         *score *= scale;
     }
@@ -139,15 +140,11 @@ mod tests {
                         })
                         .collect();
                     let sum: f64 = weights.iter().sum();
-                    for c in 0..heads.dim {
-                        let mixed: f64 = weights
-                            .iter()
-                            .enumerate()
-                            .map(|(i, w)| {
-                                w / sum * f64::from(v[(window[0] + i) * kv_width + g + c])
-                            })
-                            .sum();
-                        out[t * width + h * heads.dim + c] = mixed as f32;
+                    let out = &mut out[t * width + h * heads.dim..][..heads.dim];
+                    for (c, out) in out.iter_mut().enumerate() {
+                        let value = |i: usize| f64::from(v[(window[0] + i) * kv_width + g + c]);
+                        let terms = weights.iter().enumerate().map(|(i, w)| w / sum * value(i));
+                        *out = rounded(terms.sum());
                     }
                 }
             }

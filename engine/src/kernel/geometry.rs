@@ -4,9 +4,13 @@
 
 use rayon::prelude::*;
 
+use crate::kernel::rounded;
+
 /// sqrt(mean of squares) of every row of `h` ([tokens, width]).
 pub(crate) fn rms(h: &[f32], width: usize) -> Vec<f32> {
-    h.par_chunks(width.max(1)).map(|row| (dot(row, row) / row.len() as f64).sqrt() as f32).collect()
+    h.par_chunks(width.max(1))
+        .map(|row| rounded((dot(row, row) / row.len() as f64).sqrt()))
+        .collect()
 }
 
 /// Cosine between the same rows of two streams; NaN where one of them is zero.
@@ -16,7 +20,7 @@ pub(crate) fn cosine(h: &[f32], next: &[f32], width: usize) -> Vec<f32> {
         .map(|(a, b)| {
             let cosine = dot(a, b) / (dot(a, a).sqrt() * dot(b, b).sqrt());
             // Rounding may leave the range by an ulp; `clamp` keeps a NaN.
-            cosine.clamp(-1.0, 1.0) as f32
+            rounded(cosine.clamp(-1.0, 1.0))
         })
         .collect()
 }
@@ -32,7 +36,7 @@ pub(crate) fn update(h: &[f32], next: &[f32], width: usize) -> Vec<f32> {
                 .map(|(&a, &b)| f64::from(b) - f64::from(a))
                 .map(|step| step * step)
                 .sum();
-            (moved.sqrt() / dot(a, a).sqrt()) as f32
+            rounded(moved.sqrt() / dot(a, a).sqrt())
         })
         .collect()
 }

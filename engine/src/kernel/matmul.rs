@@ -72,10 +72,11 @@ pub(crate) fn product(
     threads: Threads,
 ) {
     let Dims { rows, cols, inner } = dims;
+    let Target { data, row } = target;
     if rows == 0 || cols == 0 {
         return;
     }
-    assert!(cols <= target.row && reaches(target.data.len(), rows, target.row, cols, 1));
+    assert!(cols <= row && reaches(data.len(), rows, row, cols, 1));
     assert!(reaches(a.data.len(), rows, a.row, inner, a.col));
     assert!(reaches(b.data.len(), inner, b.row, cols, b.col));
     let parallelism = match threads {
@@ -83,15 +84,15 @@ pub(crate) fn product(
         Threads::All => Parallelism::Rayon(0),
     };
     // SAFETY: the asserts hold every element that the product touches inside its slice; rows of the target
-    // do not overlap (`cols <= target.row`), and it is borrowed mutably, so it overlaps neither input.
+    // do not overlap (`cols <= row`), and it is borrowed mutably, so it overlaps neither input.
     unsafe {
         gemm::gemm(
             rows,
             cols,
             inner,
-            target.data.as_mut_ptr(),
+            data.as_mut_ptr(),
             1,
-            stride(target.row),
+            stride(row),
             false,
             a.data.as_ptr(),
             stride(a.col),
@@ -135,7 +136,7 @@ mod tests {
             for weights in w.chunks(inner) {
                 let sum: f64 =
                     row.iter().zip(weights).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum();
-                y.push(sum as f32);
+                y.push(crate::kernel::rounded(sum));
             }
         }
         y

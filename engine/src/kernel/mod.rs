@@ -13,3 +13,9 @@ pub(crate) mod packed;
 pub(crate) mod readout;
 pub(crate) mod rotary;
 mod tally;
+
+/// Rounds what was summed in f64, once.
+#[expect(clippy::cast_possible_truncation, reason = "signals and streams are f32 by definition")]
+pub(crate) fn rounded(value: f64) -> f32 {
+    value as f32
+}

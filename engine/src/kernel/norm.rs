@@ -4,6 +4,8 @@
 
 use rayon::prelude::*;
 
+use crate::kernel::rounded;
+
 /// Norms every row of `x` ([rows, weight.len()]) into `out`, which has the same length.
 pub(crate) fn rms_norm(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
     let width = weight.len().max(1);
@@ -16,7 +18,7 @@ pub(crate) fn rms_norm(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
 /// Norms one row.
 pub(crate) fn rms_norm_row(row: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
     let squares: f64 = row.iter().map(|&v| f64::from(v) * f64::from(v)).sum();
-    let scale = (squares / row.len() as f64 + f64::from(eps)).sqrt().recip() as f32;
+    let scale = rounded((squares / row.len() as f64 + f64::from(eps)).sqrt().recip());
     for ((y, &v), &w) in out.iter_mut().zip(row).zip(weight) {
         *y = v * scale * w;
     }

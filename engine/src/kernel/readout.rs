@@ -11,6 +11,7 @@ use crate::job::{Cancelled, Job};
 use crate::kernel::matmul::{Dims, Strided, Target, Threads, product};
 use crate::kernel::matrix::Matrix;
 use crate::kernel::norm::rms_norm_row;
+use crate::kernel::rounded;
 use crate::kernel::tally::{Tally, dot, weights};
 use crate::signal::NO_TOKEN;
 
@@ -110,7 +111,7 @@ fn tally_block(
 
     let group = (ROWS / depths).clamp(1, range.len().div_ceil(16));
     let mut scratch = Vec::new();
-    for first in (0..vocab).step_by(VOCAB_TILE) {
+    for (first, first_id) in (0..vocab).step_by(VOCAB_TILE).zip((0..).step_by(VOCAB_TILE)) {
         job.check()?;
         // The last tile begins early, so that every product has the same shape and equal rows of the head
         // have equal logits; columns that were seen are passed over.
@@ -135,7 +136,7 @@ fn tally_block(
             for ((tallies, logits), &next) in tallies.chunks_exact_mut(depths).zip(logits).zip(next)
             {
                 let row = |depth: usize| &logits[depth * columns + seen..(depth + 1) * columns];
-                absorb(tallies, row, final_weights, first as u32, next);
+                absorb(tallies, row, final_weights, first_id, next);
             }
         });
     }
@@ -215,7 +216,7 @@ impl Readouts {
             return;
         }
         let probability =
-            |logit: f32| ((f64::from(logit) - f64::from(row.max)).exp() / row.sum) as f32;
+            |logit: f32| rounded((f64::from(logit) - f64::from(row.max)).exp() / row.sum);
         let probabilities = row.top.map(|(logit, _)| probability(logit));
         self.max_prob[at] = probabilities[0];
         self.margin[at] = probabilities[0] - probabilities[1];
@@ -241,7 +242,7 @@ impl Readouts {
 
 /// What cannot be negative but for rounding; NaN stays.
 fn at_least_zero(value: f64) -> f32 {
-    if value < 0.0 { 0.0 } else { value as f32 }
+    if value < 0.0 { 0.0 } else { rounded(value) }
 }
 
 #[cfg(test)]
@@ -273,7 +274,13 @@ mod tests {
     impl Case {
         fn new(tokens: usize, depths: usize, width: usize, vocab: usize, size: f32) -> Self {
             let next = (0..tokens)
-                .map(|t| if t + 1 == tokens { NO_TOKEN } else { (t * 7919 % vocab) as u32 })
+                .map(|t| {
+                    if t + 1 == tokens {
+                        NO_TOKEN
+                    } else {
+                        u32::try_from(t * 7919 % vocab).unwrap()
+                    }
+                })
                 .collect();
             Self {
                 norm: wave(width, 0.9, 1.5),
@@ -327,17 +334,14 @@ mod tests {
                     near("entropy", got.entropy[at], -lp.iter().map(|l| l * l.exp()).sum::<f64>());
                     let kl: f64 = last.iter().zip(&lp).map(|(a, b)| a.exp() * (a - b)).sum();
                     near("kl", got.kl[at], kl);
-                    for (slot, (&id, &p)) in
-                        got.top_ids[at].iter().zip(&got.top_probs[at]).enumerate()
-                    {
-                        match sorted.get(slot) {
-                            Some(&want) => {
-                                near("top", p, want);
-                                near("its id", p, lp[id as usize].exp());
-                            }
-                            None => assert!(id == NO_TOKEN && p.is_nan()),
-                        }
+                    let tops = got.top_ids[at].iter().zip(&got.top_probs[at]);
+                    let known = tops.clone().zip(&sorted);
+                    for ((&id, &p), &want) in known {
+                        near("top", p, want);
+                        near("its id", p, lp[id as usize].exp());
                     }
+                    let mut absent = tops.skip(sorted.len());
+                    assert!(absent.all(|(&id, p)| id == NO_TOKEN && p.is_nan()));
                     match self.next[token] {
                         NO_TOKEN => assert!(got.nll[at].is_nan() && got.rank[at].is_nan()),
                         id => {

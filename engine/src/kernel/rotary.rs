@@ -6,6 +6,8 @@
 
 use rayon::prelude::*;
 
+use crate::kernel::rounded;
+
 /// Which two numbers of a head make a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pairs {
@@ -64,9 +66,9 @@ impl Rotary {
     ) -> Self {
         let frequencies = (0..head_dim / 2)
             .map(|i| {
-                let plain = theta.powf(-2.0 * i as f64 / head_dim as f64) as f32;
+                let plain = rounded(theta.powf(-2.0 * i as f64 / head_dim as f64));
                 let divisor = divisors.and_then(|d| d.get(i)).copied().unwrap_or(1.0);
-                scaled(f64::from(plain), scaling) as f32 / divisor
+                rounded(scaled(f64::from(plain), scaling)) / divisor
             })
             .collect();
         Self { frequencies, pairs }
@@ -79,7 +81,7 @@ impl Rotary {
         turns.par_chunks_mut(per_position).enumerate().for_each(|(position, row)| {
             for (turn, &frequency) in row.iter_mut().zip(&self.frequencies) {
                 let (sin, cos) = f64::from(position as f32 * frequency).sin_cos();
-                *turn = (cos as f32, sin as f32);
+                *turn = (rounded(cos), rounded(sin));
             }
         });
         Angles { turns, per_position, pairs: self.pairs }

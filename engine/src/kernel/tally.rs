@@ -70,8 +70,7 @@ impl Tally {
     fn rank_chunks(&mut self, z: &[f32], first: u32) -> f32 {
         const CHUNK: usize = 4 * LANES;
         let mut all = f32::NEG_INFINITY;
-        let mut id = first;
-        for chunk in z.chunks(CHUNK) {
+        for (chunk, id) in z.chunks(CHUNK).zip((first..).step_by(CHUNK)) {
             let peak = largest(chunk);
             all = if peak > all { peak } else { all };
             if peak > self.top[4].0 {
@@ -79,7 +78,6 @@ impl Tally {
                     self.insert(logit, id);
                 }
             }
-            id = id.saturating_add(CHUNK as u32);
         }
         all
     }

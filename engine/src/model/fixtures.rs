@@ -1,5 +1,7 @@
 //! Checkpoints for tests: made in memory, or read from reference files.
 
+#![expect(clippy::cast_possible_truncation, reason = "sizes of test networks are small")]
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

@@ -1,5 +1,8 @@
 //! The decoder against PyTorch's values in `../shared/golden`.
 
+#![expect(clippy::cast_possible_truncation, reason = "reference values are small numbers")]
+
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -40,7 +43,8 @@ fn gguf(inside: &str) -> Fixture {
     let bytes = fs::read(&path).unwrap();
     let content = gguf_file::Content::read(&mut Cursor::new(&bytes)).unwrap();
     let mut config = Map::new();
-    for (key, value) in &content.metadata {
+    let metadata: BTreeMap<_, _> = content.metadata.iter().collect();
+    for (key, value) in metadata {
         let scalar = match value {
             gguf_file::Value::String(text) => json!(text),
             gguf_file::Value::Bool(flag) => json!(flag),
@@ -51,7 +55,8 @@ fn gguf(inside: &str) -> Fixture {
         config.insert(key.clone(), scalar);
     }
     let mut fixture = Fixture::new("GGUF", &path, Value::Object(config));
-    for (name, info) in &content.tensor_infos {
+    let tensors: BTreeMap<_, _> = content.tensor_infos.iter().collect();
+    for (name, info) in tensors {
         let dtype = match info.ggml_dtype {
             GgmlDType::F32 => DType::F32,
             GgmlDType::F16 => DType::F16,
@@ -78,12 +83,16 @@ impl Expected {
         let (shape, ids) = expected.whole("input_ids");
         let (_, mask) = expected.whole("attention_mask");
         expected.longest = shape[1];
-        expected.lengths =
-            mask.chunks(shape[1]).map(|row| row.iter().sum::<i64>() as usize).collect();
+        expected.lengths = mask
+            .chunks(shape[1])
+            .map(|row| usize::try_from(row.iter().sum::<i64>()).unwrap())
+            .collect();
         let rows: Vec<Vec<u32>> = ids
             .chunks(shape[1])
             .zip(&expected.lengths)
-            .map(|(row, &length)| row[..length].iter().map(|id| *id as u32).collect())
+            .map(|(row, &length)| {
+                row[..length].iter().map(|id| u32::try_from(*id).unwrap()).collect()
+            })
             .collect();
         let rows: Vec<&[u32]> = rows.iter().map(Vec::as_slice).collect();
         (expected, batch(&rows))
@@ -254,7 +263,7 @@ fn shared_gguf_agrees_with_its_dequantised_weights_in_pytorch() {
         let want = json_of(&shared(&format!("golden/gguf/stories260K-{kind}.json")));
         let list =
             |value: &Value| -> Vec<f32> { value.as_array().unwrap().iter().map(number).collect() };
-        let ids: Vec<u32> = list(&want["ids"]).iter().map(|id| *id as u32).collect();
+        let ids: Vec<u32> = serde_json::from_value(want["ids"].clone()).unwrap();
         let model = fixture.model();
         let batch = batch(&[&ids]);
         let all = streams(model.as_ref(), &batch, Run::Full);

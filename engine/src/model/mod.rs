@@ -9,7 +9,8 @@ mod error;
 mod families;
 #[cfg(test)]
 mod fixtures;
-#[cfg(all(test, feature = "shared-checks"))]
+#[cfg(test)]
+#[cfg(feature = "shared-checks")]
 mod golden_tests;
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::checkpoint::Checkpoint;
 use crate::kernel::attention::Heads;
 use crate::kernel::rotary::{Pairs, Scaling};
+use crate::kernel::rounded;
 use crate::model::ModelError;
 use crate::model::config::Config;
 use crate::model::decoder::{Names, Plan};
@@ -144,7 +145,7 @@ fn plan_hf(config: &Config<'_>, _: &dyn Checkpoint) -> Result<Plan, ModelError> 
         ffn_width: size("intermediate_size")?,
         vocab: size("vocab_size")?,
         context,
-        norm_eps: config.positive("rms_norm_eps")?.unwrap_or(1e-6) as f32,
+        norm_eps: rounded(config.positive("rms_norm_eps")?.unwrap_or(1e-6)),
         theta,
         scaling,
         pairs: Pairs::Halves,
@@ -302,7 +303,7 @@ fn plan_gguf(config: &Config<'_>, checkpoint: &dyn Checkpoint) -> Result<Plan, M
         context,
         norm_eps: {
             let key = "llama.attention.layer_norm_rms_epsilon";
-            config.required(key, config.positive(key)?)? as f32
+            rounded(config.required(key, config.positive(key)?)?)
         },
         theta: config.positive("llama.rope.freq_base")?.unwrap_or(10000.0),
         scaling: gguf_scaling(config)?,

@@ -22,7 +22,7 @@
 //! of that token and depth NaN; a rule never stops on it.
 
 /// Stands where there is no token: after the end of a sequence.
-pub const NO_TOKEN: u32 = u32::MAX;
+pub(crate) const NO_TOKEN: u32 = u32::MAX;
 
 /// How many blocks have run: 0..=L.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -17,7 +17,7 @@ mod tests;
 mod weights;
 
 pub(crate) use crate::kernel::readout::Readouts;
-pub use crate::signal::NO_TOKEN;
+pub(crate) use crate::signal::NO_TOKEN;
 pub(crate) use error::ModelError;
 
 use std::collections::BTreeMap;

@@ -21,6 +21,9 @@
 //! Where two logits are equal the smaller token id comes first. A NaN in the stream makes every signal
 //! of that token and depth NaN; a rule never stops on it.
 
+/// Stands where there is no token: after the end of a sequence.
+pub(crate) const NO_TOKEN: u32 = u32::MAX;
+
 /// How many blocks have run: 0..=L.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Depth(pub u16);

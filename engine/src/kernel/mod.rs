@@ -1,3 +1,21 @@
 //! Hot loops: each with its definition, a plain version, a fast version and a test between them.
 //!
 //! Must not know: files, models, threads of the app.
+
+pub(crate) mod attention;
+mod exp;
+pub(crate) mod gate;
+pub(crate) mod geometry;
+pub(crate) mod matmul;
+pub(crate) mod matrix;
+pub(crate) mod norm;
+pub(crate) mod packed;
+pub(crate) mod readout;
+pub(crate) mod rotary;
+mod tally;
+
+/// Rounds what was summed in f64, once.
+#[expect(clippy::cast_possible_truncation, reason = "signals and streams are f32 by definition")]
+pub(crate) fn rounded(value: f64) -> f32 {
+    value as f32
+}

@@ -2,14 +2,31 @@
 //!
 //! Must not know: recordings, rules, lenses, threads. Which families exist is data in `families/`.
 
+mod config;
 mod cost;
+mod decoder;
 mod error;
+mod families;
+#[cfg(test)]
+mod fixtures;
+#[cfg(test)]
+#[cfg(feature = "shared-checks")]
+mod golden_tests;
+#[cfg(test)]
+mod tests;
+mod weights;
 
+pub(crate) use crate::kernel::readout::Readouts;
+pub(crate) use crate::signal::NO_TOKEN;
 pub(crate) use error::ModelError;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::checkpoint::{Checkpoint, Tokenizer};
+use decoder::{Decoder, Plan};
+use weights::Weights;
+
+use crate::checkpoint::{Checkpoint, DType, Tokenizer};
 use crate::job::Job;
 use crate::notes::Note;
 use crate::signal::{Depth, Layer};
@@ -33,6 +50,8 @@ pub struct ModelCard {
     pub heads: usize,
     /// Key/value heads of a block.
     pub kv_heads: usize,
+    /// Width of one head; not always width / heads.
+    pub head_dim: usize,
     /// Inner width of the feed-forward sublayer.
     pub ffn_width: usize,
     /// Longest sequence the model was made for, in tokens.
@@ -117,25 +136,6 @@ impl Probe for NoProbe {
     fn see(&mut self, _point: Point, _layer: Layer, _values: &[f32]) {}
 }
 
-/// Statistics of readouts at several depths: every vector is [depth][token], depth-major.
-/// Definitions: `signal`.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Readouts {
-    pub(crate) max_prob: Vec<f32>,
-    pub(crate) margin: Vec<f32>,
-    pub(crate) entropy: Vec<f32>,
-    /// NaN where the last depth of the request is not the final one.
-    pub(crate) kl: Vec<f32>,
-    pub(crate) nll: Vec<f32>,
-    pub(crate) rank: Vec<f32>,
-    /// Five most probable ids, best first; fewer than five tokens in the vocabulary: filled with `NO_TOKEN`.
-    pub(crate) top_ids: Vec<[u32; 5]>,
-    pub(crate) top_probs: Vec<[f32; 5]>,
-}
-
-/// Stands where there is no token: after the end of a sequence.
-pub const NO_TOKEN: u32 = u32::MAX;
-
 /// A network, stepped from outside. It never leaves its thread; the window gets its card.
 pub(crate) trait LayeredModel: Send {
     /// What it is.
@@ -167,10 +167,58 @@ pub(crate) trait LayeredModel: Send {
 /// What a checkpoint is, from its header only; an error where the family is not known or a tensor does not fit.
 pub(crate) fn card(
     checkpoint: &dyn Checkpoint,
-    _tokenizer: Option<&Tokenizer>,
+    tokenizer: Option<&Tokenizer>,
 ) -> Result<ModelCard, ModelError> {
-    let found = checkpoint.format().to_owned();
-    Err(ModelError::UnknownFamily { found, allowed: Vec::new() })
+    card_of(&families::plan(checkpoint)?, checkpoint, tokenizer)
+}
+
+fn card_of(
+    plan: &Plan,
+    checkpoint: &dyn Checkpoint,
+    tokenizer: Option<&Tokenizer>,
+) -> Result<ModelCard, ModelError> {
+    let mut weights = Weights::new(checkpoint);
+    let mut parameters = 0;
+    let mut types = BTreeMap::<DType, usize>::new();
+    for (name, shape) in plan.tensors(&weights) {
+        let info = weights.info(&name, &shape)?;
+        // Divisors of rotary frequencies are a table, not weights.
+        if plan.names.rope_divisors != Some(name.as_str()) {
+            parameters += info.num_elements() as u64;
+        }
+        *types.entry(info.dtype).or_default() += 1;
+    }
+    weights.finish(plan.family, |name| plan.is_spare(name))?;
+    let types: Vec<_> = types.iter().map(|(t, count)| format!("{} x {count}", t.name())).collect();
+    let path = checkpoint.path();
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    Ok(ModelCard {
+        name: name.to_string_lossy().into_owned(),
+        format: checkpoint.format().to_owned(),
+        family: plan.family.to_owned(),
+        layers: plan.layers,
+        width: plan.width,
+        vocab: plan.vocab,
+        heads: plan.heads.count,
+        kv_heads: plan.heads.kv_count,
+        head_dim: plan.heads.dim,
+        ffn_width: plan.ffn_width,
+        context: plan.context,
+        parameters,
+        types: types.join(", "),
+        size_bytes: checkpoint.size_bytes(),
+        tokenizer: tokenizer.map_or_else(|| "none".to_owned(), Tokenizer::summary),
+        chat_template: checkpoint.chat_template(),
+        fingerprint: checkpoint.fingerprint()?,
+        tokenizer_fingerprint: tokenizer.map_or("", Tokenizer::fingerprint).to_owned(),
+        points: vec![
+            Point::ResidPre,
+            Point::ResidMid,
+            Point::ResidPost,
+            Point::AttnOut,
+            Point::MlpOut,
+        ],
+    })
 }
 
 /// Puts the weights in place (mapped, not copied, where the type allows); notes say what is odd (NaN weights).
@@ -180,6 +228,39 @@ pub(crate) fn load(
     job: &Job,
 ) -> Result<(Box<dyn LayeredModel>, Vec<Note>), ModelError> {
     job.check()?;
-    let card = card(checkpoint.as_ref(), tokenizer)?;
-    Err(ModelError::UnknownFamily { found: card.family, allowed: Vec::new() })
+    let checkpoint = checkpoint.as_ref();
+    let plan = families::plan(checkpoint)?;
+    let card = card_of(&plan, checkpoint, tokenizer)?;
+    let mut weights = Weights::new(checkpoint);
+    let notes = scan(&plan, &mut weights, job)?;
+    let model = Decoder::new(plan, card, &mut weights)?;
+    Ok((Box::new(model), notes))
+}
+
+/// Looks at every weight once: a NaN or an infinity is no reason to refuse a checkpoint, but one to say so.
+fn scan(plan: &Plan, weights: &mut Weights<'_>, job: &Job) -> Result<Vec<Note>, ModelError> {
+    let tensors = plan.tensors(weights);
+    let total = tensors.len() as u64;
+    let mut odd = Vec::new();
+    for (done, (name, shape)) in (0..).zip(&tensors) {
+        job.progress("Reading weights", "tensors", done, total)?;
+        let (rows, cols) = match shape[..] {
+            [rows, cols] => (rows, cols),
+            _ => (1, shape.iter().product()),
+        };
+        if weights.matrix_of(name, shape, rows, cols)?.has_non_finite() {
+            odd.push(name.as_str());
+        }
+    }
+    job.progress("Reading weights", "tensors", total, total)?;
+    let Some(first) = odd.first() else { return Ok(Vec::new()) };
+    let others = match odd.len() - 1 {
+        0 => String::new(),
+        1 => " and one more tensor".to_owned(),
+        more => format!(" and {more} more tensors"),
+    };
+    Ok(vec![Note::new(
+        format!("weights are NaN or infinite in `{first}`{others}"),
+        "Numbers that depend on them are shown as absent; download the checkpoint again.",
+    )])
 }

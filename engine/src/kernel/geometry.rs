@@ -1,0 +1,70 @@
+//! Size and direction of the stream, row by row. Definitions: `signal` (RMS, cosine, update).
+//!
+//! Sums are f64: a stream of width 4096 has entries that differ by four orders of magnitude.
+
+use rayon::prelude::*;
+
+use crate::kernel::rounded;
+
+/// sqrt(mean of squares) of every row of `h` ([tokens, width]).
+pub(crate) fn rms(h: &[f32], width: usize) -> Vec<f32> {
+    h.par_chunks(width.max(1))
+        .map(|row| rounded((dot(row, row) / row.len() as f64).sqrt()))
+        .collect()
+}
+
+/// Cosine between the same rows of two streams; NaN where one of them is zero.
+pub(crate) fn cosine(h: &[f32], next: &[f32], width: usize) -> Vec<f32> {
+    h.par_chunks(width.max(1))
+        .zip(next.par_chunks(width.max(1)))
+        .map(|(a, b)| {
+            let cosine = dot(a, b) / (dot(a, a).sqrt() * dot(b, b).sqrt());
+            // Rounding may leave the range by an ulp; `clamp` keeps a NaN.
+            rounded(cosine.clamp(-1.0, 1.0))
+        })
+        .collect()
+}
+
+/// `|next - h| / |h|` of every row; NaN or infinite where `h` is zero.
+pub(crate) fn update(h: &[f32], next: &[f32], width: usize) -> Vec<f32> {
+    h.par_chunks(width.max(1))
+        .zip(next.par_chunks(width.max(1)))
+        .map(|(a, b)| {
+            let moved: f64 = a
+                .iter()
+                .zip(b)
+                .map(|(&a, &b)| f64::from(b) - f64::from(a))
+                .map(|step| step * step)
+                .sum();
+            rounded(moved.sqrt() / dot(a, a).sqrt())
+        })
+        .collect()
+}
+
+fn dot(a: &[f32], b: &[f32]) -> f64 {
+    a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_triangles_have_known_sides() {
+        let h = [3.0, 4.0, 1.0, 0.0, 1.0, 1.0];
+        let next = [3.0, 4.0, 0.0, 2.0, -1.0, -1.0];
+        assert_eq!(rms(&h, 2), [12.5_f32.sqrt(), 0.5_f32.sqrt(), 1.0]);
+        let cosines = cosine(&h, &next, 2);
+        assert_eq!(cosines[..2], [1.0, 0.0]);
+        assert!((cosines[2] + 1.0).abs() < 1e-6);
+        assert_eq!(update(&h, &next, 2), [0.0, 5.0_f32.sqrt(), 2.0]);
+    }
+
+    #[test]
+    fn nothing_hides_a_nan_or_a_zero() {
+        assert!(rms(&[f32::NAN, 1.0], 2)[0].is_nan());
+        assert!(cosine(&[0.0, 0.0], &[1.0, 1.0], 2)[0].is_nan());
+        assert!(update(&[0.0, 0.0], &[0.0, 0.0], 2)[0].is_nan());
+        assert!(update(&[1.0, 0.0], &[f32::NAN, 0.0], 2)[0].is_nan());
+    }
+}

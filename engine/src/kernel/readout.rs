@@ -1,0 +1,422 @@
+//! Final norm, head and the statistics of their logits at many depths, without the logits.
+//!
+//! Definitions: `signal`. A tile of the vocabulary is unpacked once, multiplied with the normed rows of
+//! some tokens at *all* depths and taken in at once, the final depth first: its weights are what KL needs
+//! of the others. Maxima move while tiles come, so every sum is kept relative to the maximum so far and
+//! rescaled when that rises. At no time do more logits exist than `VOCAB_TILE` x `ROWS` per thread.
+
+use rayon::prelude::*;
+
+use crate::job::{Cancelled, Job};
+use crate::kernel::matmul::{Dims, Strided, Target, Threads, product};
+use crate::kernel::matrix::Matrix;
+use crate::kernel::norm::rms_norm_row;
+use crate::kernel::rounded;
+use crate::kernel::tally::{Tally, dot, weights};
+use crate::signal::NO_TOKEN;
+
+/// Columns of one tile. 256 tokens of width 576 at 31 depths with 49,152 columns took, in tiles of
+/// 1024 x 256 / 1024 x 512 / 512 x 512 / 512 x 1024 / 2048 x 512 (columns x rows), 2.72 / 2.55 / 2.54 /
+/// 2.53 / 2.63 s on two cores with AVX-512; two thirds of that is the product's inner kernel.
+const VOCAB_TILE: usize = 1024;
+/// Rows (tokens x depths) that one thread multiplies at a time: their logits are 2 MB.
+const ROWS: usize = 512;
+/// Normed rows that are kept at a time, in numbers: 32 MB.
+const NORMED: usize = 8 << 20;
+
+/// Statistics of readouts at several depths: every vector is [depth][token], depth-major.
+/// Definitions: `signal`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Readouts {
+    pub(crate) max_prob: Vec<f32>,
+    pub(crate) margin: Vec<f32>,
+    pub(crate) entropy: Vec<f32>,
+    /// NaN where the last depth of the request is not the final one.
+    pub(crate) kl: Vec<f32>,
+    pub(crate) nll: Vec<f32>,
+    pub(crate) rank: Vec<f32>,
+    /// Five most probable ids, best first; fewer than five tokens in the vocabulary: filled with
+    /// `NO_TOKEN`. All five are `NO_TOKEN` where the stream holds a NaN.
+    pub(crate) top_ids: Vec<[u32; 5]>,
+    /// Their probabilities; NaN beside `NO_TOKEN`.
+    pub(crate) top_probs: Vec<[f32; 5]>,
+}
+
+/// Final norm and head.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Head<'a> {
+    /// Weight of the final RMS norm.
+    pub(crate) norm: &'a [f32],
+    /// Its epsilon.
+    pub(crate) eps: f32,
+    /// [vocabulary, width].
+    pub(crate) matrix: &'a Matrix,
+}
+
+/// What is to be read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Request<'a> {
+    /// One un-normed stream per depth, each [tokens, width].
+    pub(crate) streams: &'a [&'a [f32]],
+    /// True next token of each row, below the vocabulary, or `NO_TOKEN`.
+    pub(crate) next: &'a [u32],
+    /// Whether the last stream is the final depth, against which KL is taken.
+    pub(crate) last_is_final: bool,
+}
+
+/// Reads every stream out. Cancel is looked at between tiles.
+pub(crate) fn readout(
+    head: Head<'_>,
+    request: Request<'_>,
+    job: &Job,
+) -> Result<Readouts, Cancelled> {
+    let (depths, tokens) = (request.streams.len(), request.next.len());
+    let mut out = Readouts::absent(depths * tokens);
+    if depths == 0 || tokens == 0 {
+        return Ok(out);
+    }
+    let block = (NORMED / (depths * head.norm.len())).clamp(16, ROWS);
+    for start in (0..tokens).step_by(block) {
+        let end = tokens.min(start + block);
+        let tallies = tally_block(head, request, start..end, job)?;
+        for (token, rows) in (start..end).zip(tallies.chunks_exact(depths)) {
+            for (depth, row) in rows.iter().enumerate() {
+                let last = rows.last().filter(|_| request.last_is_final);
+                let own = request.next.get(token).copied().unwrap_or(NO_TOKEN);
+                out.put(depth * tokens + token, row, last, own);
+                if request.last_is_final && depth + 1 == depths && !row.sum.is_nan() {
+                    out.kl[depth * tokens + token] = 0.0;
+                }
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// Tallies [token][depth] of the tokens of `range`.
+fn tally_block(
+    head: Head<'_>,
+    request: Request<'_>,
+    range: std::ops::Range<usize>,
+    job: &Job,
+) -> Result<Vec<Tally>, Cancelled> {
+    let (depths, width, vocab) = (request.streams.len(), head.norm.len(), head.matrix.rows());
+    let next = &request.next[range.clone()];
+    let mut normed = vec![0.0; range.len() * depths * width];
+    normed.par_chunks_exact_mut(width).enumerate().for_each(|(row, out)| {
+        let token = range.start + row / depths;
+        let stream = &request.streams[row % depths][token * width..][..width];
+        rms_norm_row(stream, head.norm, head.eps, out);
+    });
+    let mut tallies = vec![Tally::new(NO_TOKEN); range.len() * depths];
+    next_logits(head, &normed, next, &mut tallies);
+
+    let group = (ROWS / depths).clamp(1, range.len().div_ceil(16));
+    let mut scratch = Vec::new();
+    for (first, first_id) in (0..vocab).step_by(VOCAB_TILE).zip((0..).step_by(VOCAB_TILE)) {
+        job.check()?;
+        // The last tile begins early, so that every product has the same shape and equal rows of the head
+        // have equal logits; columns that were seen are passed over.
+        let columns = VOCAB_TILE.min(vocab);
+        let begin = first.min(vocab - columns);
+        let seen = first - begin;
+        let tile = head.matrix.row_tile(begin..begin + columns, &mut scratch);
+        let groups = tallies
+            .par_chunks_mut(group * depths)
+            .zip(normed.par_chunks(group * depths * width))
+            .zip(next.par_chunks(group));
+        let logits = || (vec![0.0; group * depths * columns], vec![0.0; columns - seen]);
+        groups.for_each_init(logits, |(logits, final_weights), ((tallies, normed), next)| {
+            product(
+                Target { data: logits, row: columns },
+                Strided { data: normed, row: width, col: 1 },
+                Strided { data: tile, row: 1, col: width },
+                Dims { rows: tallies.len(), cols: columns, inner: width },
+                Threads::One,
+            );
+            let logits = logits.chunks_exact(depths * columns);
+            for ((tallies, logits), &next) in tallies.chunks_exact_mut(depths).zip(logits).zip(next)
+            {
+                let row = |depth: usize| &logits[depth * columns + seen..(depth + 1) * columns];
+                absorb(tallies, row, final_weights, first_id, next);
+            }
+        });
+    }
+    Ok(tallies)
+}
+
+/// Takes in one tile of one token at all depths; `logits` gives those of one depth.
+fn absorb<'a>(
+    tallies: &mut [Tally],
+    logits: impl Fn(usize) -> &'a [f32],
+    final_weights: &mut [f32],
+    first: u32,
+    next: u32,
+) {
+    let Some((last, others)) = tallies.split_last_mut() else { return };
+    let last_logits = logits(others.len());
+    let factor = last.absorb(last_logits, first, next);
+    weights(last_logits, last.max, final_weights);
+    for (depth, tally) in others.iter_mut().enumerate() {
+        let logits = logits(depth);
+        tally.absorb(logits, first, next);
+        tally.cross = tally.cross * factor + dot(final_weights, logits);
+    }
+}
+
+/// Logits of the true next tokens, needed before the first tile to count the larger ones. They come from
+/// the matrix kernel of the tiles, so that a token with exactly the same row is not counted as larger.
+fn next_logits(head: Head<'_>, normed: &[f32], next: &[u32], tallies: &mut [Tally]) {
+    const TOKENS: usize = 16;
+    let width = head.norm.len();
+    let depths = tallies.len() / next.len().max(1);
+    tallies
+        .par_chunks_mut(TOKENS * depths)
+        .zip(normed.par_chunks(TOKENS * depths * width))
+        .zip(next.par_chunks(TOKENS))
+        .for_each(|((tallies, normed), next)| {
+            let mut rows = vec![0.0; TOKENS * width];
+            for (row, &id) in rows.chunks_exact_mut(width).zip(next) {
+                if (id as usize) < head.matrix.rows() {
+                    head.matrix.copy_row(id as usize, row);
+                }
+            }
+            let mut logits = vec![0.0; tallies.len() * TOKENS];
+            product(
+                Target { data: &mut logits, row: TOKENS },
+                Strided { data: normed, row: width, col: 1 },
+                Strided { data: &rows, row: 1, col: width },
+                Dims { rows: tallies.len(), cols: TOKENS, inner: width },
+                Threads::One,
+            );
+            for (at, (tally, row)) in tallies.iter_mut().zip(logits.chunks(TOKENS)).enumerate() {
+                let known = next.get(at / depths).filter(|id| **id != NO_TOKEN);
+                tally.next = known.and_then(|_| row.get(at / depths)).copied().unwrap_or(f32::NAN);
+            }
+        });
+}
+
+impl Readouts {
+    /// Every statistic absent.
+    fn absent(count: usize) -> Self {
+        let nan = vec![f32::NAN; count];
+        Self {
+            max_prob: nan.clone(),
+            margin: nan.clone(),
+            entropy: nan.clone(),
+            kl: nan.clone(),
+            nll: nan.clone(),
+            rank: nan,
+            top_ids: vec![[NO_TOKEN; 5]; count],
+            top_probs: vec![[f32::NAN; 5]; count],
+        }
+    }
+
+    /// Turns a finished tally into statistics; `last` is the tally of the final depth.
+    fn put(&mut self, at: usize, row: &Tally, last: Option<&Tally>, next: u32) {
+        if row.sum.is_nan() {
+            return;
+        }
+        let probability =
+            |logit: f32| rounded((f64::from(logit) - f64::from(row.max)).exp() / row.sum);
+        let probabilities = row.top.map(|(logit, _)| probability(logit));
+        self.max_prob[at] = probabilities[0];
+        self.margin[at] = probabilities[0] - probabilities[1];
+        self.entropy[at] = at_least_zero(row.sum.ln() - row.moment / row.sum);
+        for (slot, ((_, id), p)) in row.top.iter().zip(probabilities).enumerate() {
+            if *id != NO_TOKEN {
+                self.top_ids[at][slot] = *id;
+                self.top_probs[at][slot] = p;
+            }
+        }
+        if next != NO_TOKEN {
+            self.nll[at] = at_least_zero(row.log_sum() - f64::from(row.next));
+            self.rank[at] = (row.above + 1) as f32;
+        }
+        if let Some(last) = last {
+            // sum p_L ln p_L - sum p_L ln p_l, each from its own sums.
+            let own = last.moment / last.sum - last.sum.ln();
+            let other = row.cross / last.sum - row.log_sum();
+            self.kl[at] = at_least_zero(own - other);
+        }
+    }
+}
+
+/// What cannot be negative but for rounding; NaN stays.
+fn at_least_zero(value: f64) -> f32 {
+    if value < 0.0 { 0.0 } else { rounded(value) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::{Bytes, DType};
+    use crate::job::CancelSwitch;
+    use proptest::prelude::*;
+    use std::sync::Arc;
+
+    fn matrix(values: &[f32], rows: usize, cols: usize) -> Matrix {
+        let raw: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        let len = raw.len();
+        Matrix::new(Bytes::new(Arc::new(raw), 0..len).unwrap(), DType::F32, rows, cols).unwrap()
+    }
+
+    fn wave(count: usize, step: f32, size: f32) -> Vec<f32> {
+        (0..count).map(|i| (i as f32 * step).sin() * size).collect()
+    }
+
+    struct Case {
+        norm: Vec<f32>,
+        head: Vec<f32>,
+        streams: Vec<Vec<f32>>,
+        next: Vec<u32>,
+        vocab: usize,
+    }
+
+    impl Case {
+        fn new(tokens: usize, depths: usize, width: usize, vocab: usize, size: f32) -> Self {
+            let next = (0..tokens)
+                .map(|t| {
+                    if t + 1 == tokens {
+                        NO_TOKEN
+                    } else {
+                        u32::try_from(t * 7919 % vocab).unwrap()
+                    }
+                })
+                .collect();
+            Self {
+                norm: wave(width, 0.9, 1.5),
+                head: wave(vocab * width, 0.618_034, size),
+                streams: (0..depths)
+                    .map(|l| wave(tokens * width, 0.31 + l as f32 * 0.17, 1.0))
+                    .collect(),
+                next,
+                vocab,
+            }
+        }
+
+        fn fast(&self) -> Readouts {
+            let matrix = matrix(&self.head, self.vocab, self.norm.len());
+            let streams: Vec<&[f32]> = self.streams.iter().map(Vec::as_slice).collect();
+            let request = Request { streams: &streams, next: &self.next, last_is_final: true };
+            let head = Head { norm: &self.norm, eps: 1e-5, matrix: &matrix };
+            readout(head, request, &Job::unattended()).unwrap()
+        }
+
+        /// ln p of one row, in f64, as the definitions say.
+        fn log_probs(&self, depth: usize, token: usize) -> Vec<f64> {
+            let width = self.norm.len();
+            let row = &self.streams[depth][token * width..][..width];
+            let mean = row.iter().map(|&h| f64::from(h).powi(2)).sum::<f64>() / width as f64;
+            let scale = (mean + 1e-5).sqrt().recip();
+            let logit = |w: &[f32]| -> f64 {
+                let terms = row.iter().zip(&self.norm).zip(w);
+                terms.map(|((&h, &n), &w)| f64::from(h) * scale * f64::from(n) * f64::from(w)).sum()
+            };
+            let z: Vec<f64> = self.head.chunks(width).map(logit).collect();
+            let max = z.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let lse = max + z.iter().map(|z| (z - max).exp()).sum::<f64>().ln();
+            z.into_iter().map(|z| z - lse).collect()
+        }
+
+        fn check(&self, got: &Readouts) {
+            let (tokens, depths) = (self.next.len(), self.streams.len());
+            let near = |what: &str, got: f32, want: f64| {
+                assert!((f64::from(got) - want).abs() < 1e-4, "{what}: {got} {want}");
+            };
+            for token in 0..tokens {
+                let last = self.log_probs(depths - 1, token);
+                for depth in 0..depths {
+                    let at = depth * tokens + token;
+                    let lp = self.log_probs(depth, token);
+                    let mut sorted: Vec<f64> = lp.iter().map(|l| l.exp()).collect();
+                    sorted.sort_by(|a, b| b.total_cmp(a));
+                    near("max", got.max_prob[at], sorted[0]);
+                    near("margin", got.margin[at], sorted[0] - sorted.get(1).unwrap_or(&0.0));
+                    near("entropy", got.entropy[at], -lp.iter().map(|l| l * l.exp()).sum::<f64>());
+                    let kl: f64 = last.iter().zip(&lp).map(|(a, b)| a.exp() * (a - b)).sum();
+                    near("kl", got.kl[at], kl);
+                    let tops = got.top_ids[at].iter().zip(&got.top_probs[at]);
+                    let known = tops.clone().zip(&sorted);
+                    for ((&id, &p), &want) in known {
+                        near("top", p, want);
+                        near("its id", p, lp[id as usize].exp());
+                    }
+                    let mut absent = tops.skip(sorted.len());
+                    assert!(absent.all(|(&id, p)| id == NO_TOKEN && p.is_nan()));
+                    match self.next[token] {
+                        NO_TOKEN => assert!(got.nll[at].is_nan() && got.rank[at].is_nan()),
+                        id => {
+                            let own = lp[id as usize];
+                            near("nll", got.nll[at], -own);
+                            let above =
+                                |by: f64| lp.iter().filter(|l| **l > own + by).count() as f32;
+                            let rank = got.rank[at] - 1.0;
+                            assert!(above(1e-4) <= rank && rank <= above(-1e-4), "rank {rank}");
+                        }
+                    }
+                }
+                assert_eq!(got.kl[(depths - 1) * tokens + token], 0.0);
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn tiles_give_what_the_definitions_say(
+            tokens in 1_usize..40, depths in 1_usize..6, width in 1_usize..12,
+            vocab in prop_oneof![1_usize..9, 1000_usize..2100], size in 0.1_f32..12.0,
+        ) {
+            let case = Case::new(tokens, depths, width, vocab, size);
+            case.check(&case.fast());
+        }
+    }
+
+    #[test]
+    fn a_nan_in_a_stream_stays_with_its_token_and_depth() {
+        let mut case = Case::new(3, 3, 4, 1500, 2.0);
+        let clean = case.fast();
+        case.streams[1][5] = f32::NAN;
+        let got = case.fast();
+        for at in 0..9 {
+            if at == 4 {
+                assert!(got.max_prob[at].is_nan() && got.kl[at].is_nan() && got.rank[at].is_nan());
+                assert_eq!(got.top_ids[at], [NO_TOKEN; 5]);
+            } else {
+                assert_eq!(got.entropy[at], clean.entropy[at]);
+                assert_eq!(got.kl[at], clean.kl[at]);
+            }
+        }
+        case.streams[2][5] = f32::INFINITY;
+        let got = case.fast();
+        assert!(got.kl[7].is_nan() && got.kl[1].is_nan(), "no final readout, no KL");
+        assert_eq!(got.entropy[1], clean.entropy[1]);
+    }
+
+    #[test]
+    fn of_equal_logits_the_smaller_id_comes_first_and_no_twin_ranks_higher() {
+        let mut case = Case::new(2, 2, 4, 1030, 2.0);
+        let row: Vec<f32> = case.head[..4].to_vec();
+        for twin in case.head.chunks_mut(4) {
+            twin.copy_from_slice(&row);
+        }
+        case.next = vec![1029, 3];
+        let got = case.fast();
+        for at in 0..4 {
+            assert_eq!(got.top_ids[at], [0, 1, 2, 3, 4]);
+            assert_eq!((got.rank[at], got.margin[at]), (1.0, 0.0));
+            assert!((got.entropy[at] - 1030_f32.ln()).abs() < 1e-5);
+        }
+    }
+
+    #[test]
+    fn a_cancelled_readout_ends_before_its_first_tile() {
+        let switch = CancelSwitch::default();
+        switch.cancel();
+        let matrix = matrix(&[1.0; 4], 2, 2);
+        let head = Head { norm: &[1.0, 1.0], eps: 0.0, matrix: &matrix };
+        let request = Request { streams: &[&[1.0, 2.0]], next: &[0], last_is_final: true };
+        assert!(readout(head, request, &Job::new(switch, |_| {})).is_err());
+    }
+}

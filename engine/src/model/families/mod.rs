@@ -1,0 +1,59 @@
+//! Which families exist: what each is called in a checkpoint, and how its configuration becomes a decoder's.
+
+mod llama;
+
+use crate::checkpoint::Checkpoint;
+use crate::model::ModelError;
+use crate::model::config::Config;
+use crate::model::decoder::Plan;
+
+/// One family of networks.
+pub(crate) struct Family {
+    /// For people.
+    pub(crate) name: &'static str,
+    /// What people know that it covers.
+    pub(crate) covers: &'static [&'static str],
+    /// `model_type` and the architecture in config.json.
+    pub(crate) hugging_face: &'static [(&'static str, &'static str)],
+    /// `general.architecture` in GGUF.
+    pub(crate) gguf: &'static [&'static str],
+    /// Turns a config.json into a plan, or refuses what it cannot run.
+    pub(crate) plan_hf: fn(&Config<'_>, &dyn Checkpoint) -> Result<Plan, ModelError>,
+    /// Turns GGUF keys into a plan, or refuses what it cannot run.
+    pub(crate) plan_gguf: fn(&Config<'_>, &dyn Checkpoint) -> Result<Plan, ModelError>,
+}
+
+/// Every family.
+pub(crate) static FAMILIES: &[&Family] = &[&llama::FAMILY];
+
+/// The plan of what a checkpoint holds.
+pub(crate) fn plan(checkpoint: &dyn Checkpoint) -> Result<Plan, ModelError> {
+    let config = Config::new(checkpoint.config());
+    if let Some(found) = config.text("general.architecture")? {
+        let family = FAMILIES.iter().find(|family| family.gguf.contains(&found));
+        return (family.ok_or_else(|| unknown(found))?.plan_gguf)(&config, checkpoint);
+    }
+    let kind = config.text("model_type")?;
+    let architecture = match config.get("architectures") {
+        None => None,
+        Some(value) => {
+            let first = value.as_array().and_then(|list| list.first()).and_then(|v| v.as_str());
+            Some(first.ok_or_else(|| config.refuse("architectures", value, "a list of names"))?)
+        }
+    };
+    let family = FAMILIES.iter().find(|family| {
+        family.hugging_face.iter().any(|(model_type, name)| {
+            // Old configurations lack one of the two; where both stand both must fit.
+            (kind.is_some() || architecture.is_some())
+                && kind.is_none_or(|kind| kind == *model_type)
+                && architecture.is_none_or(|architecture| architecture == *name)
+        })
+    });
+    let found = architecture.or(kind).unwrap_or("(none named)");
+    (family.ok_or_else(|| unknown(found))?.plan_hf)(&config, checkpoint)
+}
+
+fn unknown(found: &str) -> ModelError {
+    let allowed = FAMILIES.iter().flat_map(|family| family.covers).copied().collect();
+    ModelError::UnknownFamily { found: found.to_owned(), allowed }
+}

@@ -1,0 +1,192 @@
+//! Checkpoints for tests: made in memory, or read from reference files.
+
+#![expect(clippy::cast_possible_truncation, reason = "sizes of test networks are small")]
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rand::{RngExt as _, SeedableRng as _};
+use serde_json::{Map, Value, json};
+
+use crate::checkpoint::{Bytes, Checkpoint, DType, OpenError, TensorInfo, Tokenizer};
+use crate::job::Job;
+use crate::model::{
+    Batch, Depth, Layer, LayeredModel, NO_TOKEN, NoProbe, Readouts, Run, Stream, load,
+};
+
+/// A checkpoint that lies in memory.
+#[derive(Debug, Clone)]
+pub(crate) struct Fixture {
+    format: &'static str,
+    path: PathBuf,
+    pub(crate) tensors: Vec<TensorInfo>,
+    pub(crate) config: Map<String, Value>,
+    pub(crate) data: Vec<u8>,
+}
+
+impl Fixture {
+    pub(crate) fn new(format: &'static str, path: &Path, config: Value) -> Self {
+        let Value::Object(config) = config else { panic!("a configuration is an object") };
+        Self { format, path: path.to_owned(), tensors: Vec::new(), config, data: Vec::new() }
+    }
+
+    pub(crate) fn push(&mut self, name: &str, shape: &[usize], dtype: DType, bytes: &[u8]) {
+        let start = self.data.len();
+        self.data.extend_from_slice(bytes);
+        let (name, shape) = (name.to_owned(), shape.to_vec());
+        let info = TensorInfo { name, shape, dtype, file: 0, range: start..self.data.len() };
+        let at = self.tensors.partition_point(|tensor| tensor.name < info.name);
+        self.tensors.insert(at, info);
+    }
+
+    pub(crate) fn remove(&mut self, name: &str) {
+        self.tensors.retain(|tensor| tensor.name != name);
+    }
+
+    /// Overwrites one weight of an f32 tensor.
+    pub(crate) fn poke(&mut self, name: &str, at: usize, value: f32) {
+        let info = self.tensors.iter().find(|tensor| tensor.name == name).unwrap();
+        let start = info.range.start + 4 * at;
+        self.data[start..start + 4].copy_from_slice(&value.to_le_bytes());
+    }
+
+    /// A Llama of random weights, in Hugging Face's names.
+    pub(crate) fn llama(config: Value, seed: u64) -> Self {
+        let mut fixture = Self::new("Hugging Face folder", Path::new("made/up"), config);
+        let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
+        let size = |key: &str| fixture.config[key].as_u64().unwrap() as usize;
+        let (d, f, vocab) = (size("hidden_size"), size("intermediate_size"), size("vocab_size"));
+        let heads = size("num_attention_heads");
+        let dim =
+            fixture.config.get("head_dim").map_or(d / heads, |v| v.as_u64().unwrap() as usize);
+        let (inner, kv) = (heads * dim, size("num_key_value_heads") * dim);
+        let layers = size("num_hidden_layers");
+        let tied = fixture.config["tie_word_embeddings"] == true;
+        let mut add = |name: String, shape: &[usize]| {
+            let scale = if shape.len() == 1 { 0.2 } else { 1.5 / (shape[1] as f32).sqrt() };
+            let bytes: Vec<u8> = (0..shape.iter().product())
+                .map(|_| rng.random_range(-1.0..1.0_f32) * scale + f32::from(shape.len() == 1))
+                .flat_map(f32::to_le_bytes)
+                .collect();
+            fixture.push(&name, shape, DType::F32, &bytes);
+        };
+        add("model.embed_tokens.weight".into(), &[vocab, d]);
+        add("model.norm.weight".into(), &[d]);
+        if !tied {
+            add("lm_head.weight".into(), &[vocab, d]);
+        }
+        for layer in 0..layers {
+            let mut put = |name: &str, shape: &[usize]| {
+                add(format!("model.layers.{layer}.{name}.weight"), shape);
+            };
+            put("input_layernorm", &[d]);
+            put("self_attn.q_proj", &[inner, d]);
+            put("self_attn.k_proj", &[kv, d]);
+            put("self_attn.v_proj", &[kv, d]);
+            put("self_attn.o_proj", &[d, inner]);
+            put("post_attention_layernorm", &[d]);
+            put("mlp.gate_proj", &[f, d]);
+            put("mlp.up_proj", &[f, d]);
+            put("mlp.down_proj", &[d, f]);
+        }
+        fixture
+    }
+
+    /// A usual small Llama.
+    pub(crate) fn small() -> Self {
+        Self::llama(small_config(), 7)
+    }
+
+    /// The model that this checkpoint holds.
+    pub(crate) fn model(self) -> Box<dyn LayeredModel> {
+        let checkpoint: Arc<dyn Checkpoint> = Arc::new(self);
+        load(&checkpoint, None, &Job::unattended()).unwrap().0
+    }
+}
+
+pub(crate) fn small_config() -> Value {
+    json!({
+        "model_type": "llama", "architectures": ["LlamaForCausalLM"], "hidden_size": 16,
+        "intermediate_size": 24, "num_hidden_layers": 3, "num_attention_heads": 4,
+        "num_key_value_heads": 2, "vocab_size": 50, "max_position_embeddings": 64,
+        "rms_norm_eps": 1e-5, "tie_word_embeddings": false, "torch_dtype": "float32",
+    })
+}
+
+/// Sequences end to end.
+pub(crate) fn batch(sequences: &[&[u32]]) -> Batch {
+    let mut starts = vec![0];
+    starts.extend(sequences.iter().scan(0, |end, ids| {
+        *end += ids.len();
+        Some(*end)
+    }));
+    Batch { ids: sequences.concat(), starts }
+}
+
+/// The true next token of each token.
+pub(crate) fn next_ids(batch: &Batch) -> Vec<u32> {
+    let mut next: Vec<u32> = batch.ids.iter().skip(1).copied().chain([NO_TOKEN]).collect();
+    for &end in &batch.starts[1..] {
+        if end > 0 {
+            next[end - 1] = NO_TOKEN;
+        }
+    }
+    next
+}
+
+/// The streams at every depth, each block run as `run` says.
+pub(crate) fn streams(model: &dyn LayeredModel, batch: &Batch, run: Run) -> Vec<Stream> {
+    let mut stream = model.begin(batch).unwrap();
+    let mut all = vec![stream.clone()];
+    for layer in 0..model.card().layers {
+        model.block(Layer(layer as u16), run, batch, &mut stream, &mut NoProbe).unwrap();
+        all.push(stream.clone());
+    }
+    all
+}
+
+/// Readouts of every depth.
+pub(crate) fn readouts(model: &dyn LayeredModel, batch: &Batch, streams: &[Stream]) -> Readouts {
+    let depths: Vec<Depth> = (0..streams.len()).map(|depth| Depth(depth as u16)).collect();
+    let streams: Vec<&Stream> = streams.iter().collect();
+    model.readout(&depths, &streams, &next_ids(batch), &Job::unattended()).unwrap()
+}
+
+impl Checkpoint for Fixture {
+    fn format(&self) -> &'static str {
+        self.format
+    }
+
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn tensors(&self) -> &[TensorInfo] {
+        &self.tensors
+    }
+
+    fn config(&self) -> &Map<String, Value> {
+        &self.config
+    }
+
+    fn bytes(&self, tensor: &TensorInfo) -> Result<Bytes, OpenError> {
+        let owner = Arc::new(self.data[tensor.range.clone()].to_vec());
+        Ok(Bytes::new(owner, 0..tensor.range.len()).unwrap())
+    }
+
+    fn tokenizer(&self) -> Result<Option<Tokenizer>, OpenError> {
+        Ok(None)
+    }
+
+    fn chat_template(&self) -> Option<String> {
+        None
+    }
+
+    fn size_bytes(&self) -> u64 {
+        self.data.len() as u64
+    }
+
+    fn fingerprint(&self) -> Result<String, OpenError> {
+        Ok("made up".to_owned())
+    }
+}

@@ -2,8 +2,17 @@
 //!
 //! Must not know: networks, families, tensors as numbers.
 
+#![cfg_attr(not(test), warn(clippy::indexing_slicing))]
+
 mod error;
+mod hf;
+mod limits;
+mod map;
+mod pickle;
+mod safetensors;
 mod tensor;
+#[cfg(test)]
+mod tests;
 mod tokenizer;
 
 pub(crate) use error::OpenError;
@@ -17,6 +26,10 @@ use std::sync::Arc;
 pub(crate) trait Format: Sync {
     /// For messages: "GGUF", "safetensors", "Hugging Face folder".
     fn name(&self) -> &'static str;
+    /// Whether the kind is known only to be refused with its reason; no message lists it among what opens.
+    fn refuses(&self) -> bool {
+        false
+    }
     /// Content first (`head`: the first bytes of a file, empty for a folder), extension only as a hint.
     fn matches(&self, head: &[u8], path: &Path) -> bool;
     /// Reads and validates the header; no weight is touched.
@@ -46,21 +59,46 @@ pub(crate) trait Checkpoint: Send + Sync {
     fn fingerprint(&self) -> Result<String, OpenError>;
 }
 
-/// Every format, asked in this order.
-pub(crate) static FORMATS: &[&dyn Format] = &[];
+/// Every format, asked in this order. A safetensors file whose header has 640 bytes begins like a pickle of protocol 2,
+/// and never the other way round, so it is asked first.
+pub(crate) static FORMATS: &[&dyn Format] = &[&hf::FORMAT, &safetensors::FORMAT, &pickle::FORMAT];
 
 /// Opens what `path` holds: reads and validates the header.
 pub(crate) fn open(path: &Path) -> Result<Arc<dyn Checkpoint>, OpenError> {
-    let source = std::io::Error::other(format!("{} formats are known", FORMATS.len()));
-    Err(OpenError::Io { path: path.to_owned(), source })
+    let kind = std::fs::metadata(path).map_err(OpenError::io(path))?;
+    let head = if kind.is_dir() { Vec::new() } else { map::head(path, limits::HEAD_BYTES)? };
+    if kind.is_file() && head.is_empty() {
+        return Err(OpenError::Empty { path: path.to_owned() });
+    }
+    // Once by content alone, with no name to hint; then by name, which decides only where no content did.
+    let by = |hint: &Path| FORMATS.iter().find(|format| format.matches(&head, hint));
+    match by(Path::new("")).or_else(|| by(path)) {
+        Some(format) => format.open(path),
+        None => Err(unknown(&head, path)),
+    }
 }
 
-/// A checkpoint that lies in memory, through the same checks as any other.
+/// What to say about bytes that no format knows.
+fn unknown(head: &[u8], path: &Path) -> OpenError {
+    let found = match std::str::from_utf8(head) {
+        Ok(_) => "a text file",
+        // A character may be cut in two where the head ends.
+        Err(error) if error.error_len().is_none() => "a text file",
+        Err(_) if head.starts_with(b"PK\x03\x04") => "a zip archive",
+        Err(_) => "a file of unknown kind",
+    };
+    let opening = FORMATS.iter().filter(|format| !format.refuses());
+    let names: Vec<_> = opening.map(|format| format.name()).collect();
+    OpenError::NotACheckpoint { path: path.to_owned(), found, formats: names.join(", ") }
+}
+
+/// A checkpoint that lies in memory, through the same checks as any other. Nothing is copied, unless the weights do not
+/// start on a multiple of four bytes.
 pub(crate) fn open_embedded(
-    _name: &str,
-    _config: &'static [u8],
-    _weights: &'static [u8],
-    _tokenizer: &'static [u8],
+    name: &str,
+    config: &'static [u8],
+    weights: &'static [u8],
+    tokenizer: &'static [u8],
 ) -> Result<Arc<dyn Checkpoint>, OpenError> {
-    open(Path::new("embedded"))
+    Ok(Arc::new(hf::bundle::Bundle::embedded(name, config, weights, tokenizer)?))
 }

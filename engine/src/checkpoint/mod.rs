@@ -3,6 +3,8 @@
 //! Must not know: networks, families, tensors as numbers.
 
 mod error;
+mod gguf;
+mod map;
 mod tensor;
 mod tokenizer;
 
@@ -47,7 +49,7 @@ pub(crate) trait Checkpoint: Send + Sync {
 }
 
 /// Every format, asked in this order.
-pub(crate) static FORMATS: &[&dyn Format] = &[];
+pub(crate) static FORMATS: &[&dyn Format] = &[&gguf::FORMAT];
 
 /// Opens what `path` holds: reads and validates the header.
 pub(crate) fn open(path: &Path) -> Result<Arc<dyn Checkpoint>, OpenError> {

@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use self::header::Header;
-use crate::checkpoint::tokenizer::{GgufVocabulary, Tokenizer};
+use crate::checkpoint::tokenizer::{GgufVocabulary, Tokenizer, hex};
 use crate::checkpoint::{Bytes, Checkpoint, Format, OpenError, TensorInfo, map};
 
 /// How many pieces of the weights a fingerprint reads.
@@ -146,14 +146,4 @@ impl Checkpoint for GgufFile {
         }
         Ok(hex(&hash.finalize()))
     }
-}
-
-/// Two letters a byte.
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a string cannot fail.
-        drop(write!(text, "{byte:02x}"));
-        text
-    })
 }

@@ -146,15 +146,16 @@ fn guarded<T>(path: &Path, call: impl FnOnce() -> tokenizers::Result<T>) -> Resu
 
 /// SHA-256 of some parts, each with its length so that no two lists give the same bytes.
 fn fingerprint<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
-    use std::fmt::Write as _;
     let mut hash = Sha256::new();
     for part in parts {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part);
     }
-    hash.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
-        // Writing to a string cannot fail.
-        drop(write!(text, "{byte:02x}"));
-        text
-    })
+    hex(&hash.finalize())
+}
+
+/// Two letters a byte.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }

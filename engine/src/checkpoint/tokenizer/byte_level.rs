@@ -22,9 +22,7 @@ pub(super) fn readable(token: &str) -> String {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         text.push_str(chunk.valid());
-        for byte in chunk.invalid() {
-            text.push_str(&format!("<0x{byte:02X}>"));
-        }
+        text.extend(chunk.invalid().iter().map(|byte| format!("<0x{byte:02X}>")));
     }
     text
 }

@@ -97,7 +97,7 @@ fn a_fingerprint_changes_with_every_fact() {
     let print =
         |v: &GgufVocabulary<'_>| Tokenizer::from_gguf(v, path()).unwrap().fingerprint().to_owned();
     let one = small();
-    let mut others = vec![one.clone(), one.clone(), one.clone()];
+    let mut others = [one.clone(), one.clone(), one.clone()];
     others[0].add_bos = Some(false);
     others[1].tokens[9] = "<y>";
     others[2].scores.as_mut().unwrap()[8] = -0.5;
@@ -200,7 +200,7 @@ fn a_hostile_tokenizer_json_gets_one_clear_sentence() {
         told(&|v| v["model"]["merges"] = j!(["ab ab"])),
         told(&|v| v["model"]["merges"] = j!([["a"]])),
         told(&|v| v["model"]["continuing_subword_prefix"] = j!("##########")),
-        told(&|v| v["added_tokens"] = j!([{"id": 1e9 as u64, "content": "x"}])),
+        told(&|v| v["added_tokens"] = j!([{"id": 1_000_000_000, "content": "x"}])),
         told(&|v| v["normalizer"] = charsmap("AAAA")),
         told(&|v| v["normalizer"] = charsmap("////////")),
         told(&|v| v["normalizer"] = j!({"type": "Sequence", "normalizers": [charsmap("!")]})),

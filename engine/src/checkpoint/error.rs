@@ -105,7 +105,7 @@ pub(crate) enum OpenError {
         source: safetensors::SafeTensorError,
     },
     /// A value of the header that cannot be.
-    #[error("{field} is {found}, but must be {allowed}: {}", path.display())]
+    #[error("{field} is {found}; allowed: {allowed}: {}", path.display())]
     Field {
         /// What was read.
         path: PathBuf,

@@ -5,6 +5,7 @@
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 mod error;
+mod gguf;
 mod hf;
 mod limits;
 mod map;
@@ -61,7 +62,8 @@ pub(crate) trait Checkpoint: Send + Sync {
 
 /// Every format, asked in this order. A safetensors file whose header has 640 bytes begins like a pickle of protocol 2,
 /// and never the other way round, so it is asked first.
-pub(crate) static FORMATS: &[&dyn Format] = &[&hf::FORMAT, &safetensors::FORMAT, &pickle::FORMAT];
+pub(crate) static FORMATS: &[&dyn Format] =
+    &[&gguf::FORMAT, &hf::FORMAT, &safetensors::FORMAT, &pickle::FORMAT];
 
 /// Opens what `path` holds: reads and validates the header.
 pub(crate) fn open(path: &Path) -> Result<Arc<dyn Checkpoint>, OpenError> {

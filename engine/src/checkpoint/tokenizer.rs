@@ -1,30 +1,161 @@
-//! Text to token ids and back.
+//! Text to token ids and back, whatever file the tokenizer came from.
+//!
+//! The library behind it panics on some files that it reads (`measured`: long merges, bad character maps, chunks of zero
+//! length), so every file is checked before and every call stands inside `catch_unwind`.
+//! Must not know: networks, tensors.
 
+mod byte_level;
+mod gguf;
+mod hf;
+mod hf_parts;
+mod score_bpe;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+pub(crate) use self::gguf::GgufVocabulary;
 use crate::checkpoint::OpenError;
 
 /// The tokenizer of a checkpoint. A panic of the library inside becomes an error.
 #[derive(Debug)]
-pub(crate) struct Tokenizer;
+pub(crate) struct Tokenizer {
+    path: PathBuf,
+    inner: tokenizers::Tokenizer,
+    specials: Specials,
+    tokens: Tokens,
+    style: Style,
+    summary: String,
+    fingerprint: String,
+}
+
+/// Who puts the special tokens around a text.
+#[derive(Debug)]
+enum Specials {
+    /// The library, from the file's own template.
+    Template,
+    /// We do: these ids in front and behind.
+    Around(Vec<u32>, Vec<u32>),
+}
+
+/// Where the spelling of an id is looked up.
+#[derive(Debug)]
+enum Tokens {
+    /// The library's vocabulary; these ids were added to it and are written as they are.
+    Library { added: BTreeSet<u32> },
+    /// The file's own list, readable already: it keeps ids that share one spelling, which the library's does not.
+    List(Vec<String>),
+}
+
+/// How tokens are spelt in the vocabulary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Style {
+    /// As a person reads them.
+    Plain,
+    /// `▁` is a space.
+    Metaspace,
+    /// Every byte is a letter (GPT-2).
+    ByteLevel,
+}
+
+impl Style {
+    fn readable(self, token: &str) -> String {
+        match self {
+            Self::Plain => token.to_owned(),
+            Self::Metaspace => token.replace('\u{2581}', " "),
+            Self::ByteLevel => byte_level::readable(token),
+        }
+    }
+}
 
 impl Tokenizer {
+    /// From the bytes of a tokenizer.json.
+    pub(crate) fn from_hf_json(bytes: &[u8], path: &Path) -> Result<Self, OpenError> {
+        hf::load(bytes, path)
+    }
+
+    /// From the keys of a GGUF file.
+    pub(crate) fn from_gguf(
+        vocabulary: &GgufVocabulary<'_>,
+        path: &Path,
+    ) -> Result<Self, OpenError> {
+        gguf::build(vocabulary, path)
+    }
+
     /// Ids of `text`, with the special tokens that the checkpoint asks for (`<s>` in front).
     pub(crate) fn encode(&self, text: &str) -> Result<Vec<u32>, OpenError> {
-        drop(text.to_owned());
-        Ok(Vec::new())
+        let template = matches!(self.specials, Specials::Template);
+        let encoding = guarded(&self.path, || self.inner.encode_fast(text, template))?;
+        Ok(match &self.specials {
+            Specials::Template => encoding.get_ids().to_vec(),
+            Specials::Around(before, after) => {
+                [before.as_slice(), encoding.get_ids(), after.as_slice()].concat()
+            }
+        })
     }
 
     /// Text of one id as a person reads it; a leading space is kept, bytes that are no character show as <0x0A>.
     pub(crate) fn piece(&self, id: u32) -> String {
-        format!("<{id}>")
+        let known = match &self.tokens {
+            Tokens::List(list) => usize::try_from(id).ok().and_then(|id| list.get(id)).cloned(),
+            Tokens::Library { added } => self
+                .inner
+                .id_to_token(id)
+                .map(|token| if added.contains(&id) { token } else { self.style.readable(&token) }),
+        };
+        known.unwrap_or_else(|| format!("<{id}>"))
     }
 
     /// For the card: "BPE, 512 tokens".
     pub(crate) fn summary(&self) -> String {
-        String::new()
+        self.summary.clone()
     }
 
     /// SHA-256 (hex) of what defines it.
     pub(crate) fn fingerprint(&self) -> &str {
-        ""
+        &self.fingerprint
     }
+}
+
+/// Something is wrong with a tokenizer.
+fn wrong(path: &Path, what: impl Into<String>) -> OpenError {
+    OpenError::Tokenizer { path: path.to_owned(), what: what.into() }
+}
+
+/// Calls the library: its errors and its panics become ours.
+fn guarded<T>(path: &Path, call: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, OpenError> {
+    // Nothing is left half done behind a panic: while building, what was built is dropped; afterwards the library only
+    // reads, and its caches are swapped in whole.
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(wrong(path, error.to_string())),
+        Err(panic) => {
+            let said = panic
+                .downcast_ref::<String>()
+                .map(String::as_str)
+                .or_else(|| panic.downcast_ref::<&str>().copied())
+                .unwrap_or("no message");
+            Err(wrong(path, format!("the tokenizer library gave up ({said})")))
+        }
+    }
+}
+
+/// SHA-256 of some parts, each with its length so that no two lists give the same bytes.
+fn fingerprint<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    hex(&hash.finalize())
+}
+
+/// Two letters a byte.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }

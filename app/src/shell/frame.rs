@@ -27,7 +27,7 @@ pub struct Start {
 
 /// The window.
 pub struct Window {
-    state: State,
+    pub(super) state: State,
     bridge: Bridge,
     panes: Panes,
     memories: Memories,

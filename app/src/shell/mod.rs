@@ -9,6 +9,8 @@ mod menu;
 pub(crate) mod recents;
 mod start;
 mod status;
+#[cfg(test)]
+mod tests;
 mod tiles;
 
 pub use frame::{Start, Window};

@@ -152,10 +152,10 @@ fn sniff(path: &Path) -> File {
     if path.is_dir() && path.join("manifest.json").is_file() {
         return File::OpenRecording(path.to_owned());
     }
-    if path.file_name().is_some_and(|name| name == "manifest.json") {
-        if let Some(folder) = path.parent() {
-            return File::OpenRecording(folder.to_owned());
-        }
+    if path.file_name().is_some_and(|name| name == "manifest.json")
+        && let Some(folder) = path.parent()
+    {
+        return File::OpenRecording(folder.to_owned());
     }
     if !is_session(path) {
         return File::OpenModel(path.to_owned());

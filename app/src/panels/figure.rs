@@ -16,25 +16,25 @@ pub(super) fn show(ui: &mut egui::Ui, state: &State, id: &str, memory: &mut Memo
         ui.weak("This lens and recording have no such figure");
         return Vec::new();
     };
-    let mut actions = Vec::new();
-    ui.horizontal(|ui| {
-        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            let button = ui.menu_button("Save as…", |ui| {
-                for (label, ending) in
-                    [("SVG drawing…", "svg"), ("PNG picture…", "png"), ("CSV data…", "csv")]
-                {
-                    if ui.button(label).clicked() {
-                        let figure = id.to_owned();
-                        let ask = Ask::ExportFigure { figure, ending };
-                        actions.push(Action::File(File::Ask(ask)));
-                    }
-                }
-            });
-            super::name(ui, &button.response, &format!("Save {} as…", figure.title));
-        });
+    memory.show(ui, figure).map(meaning).into_iter().collect()
+}
+
+/// The button beside the tab that saves the figure.
+pub(super) fn save_button(ui: &mut egui::Ui, state: &State, id: &str) -> Option<Action> {
+    let figure = find(state, id)?;
+    let mut action = None;
+    let button = ui.menu_button("Save…", |ui| {
+        for (label, ending) in
+            [("SVG drawing…", "svg"), ("PNG picture…", "png"), ("CSV data…", "csv")]
+        {
+            if ui.button(label).clicked() {
+                let ask = Ask::ExportFigure { figure: id.to_owned(), ending };
+                action = Some(Action::File(File::Ask(ask)));
+            }
+        }
     });
-    actions.extend(memory.show(ui, figure).map(meaning));
-    actions
+    super::name(ui, &button.response, &format!("Save {}…", figure.title));
+    action
 }
 
 fn meaning(touch: Touch) -> Action {

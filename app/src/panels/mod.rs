@@ -65,6 +65,20 @@ impl Pane {
         }
     }
 
+    /// What stands at the right end of its tab bar.
+    pub(crate) fn show_beside_tab(&self, ui: &mut egui::Ui, state: &State) -> Option<Action> {
+        match self {
+            Self::Figure(id) => figure::save_button(ui, state, id),
+            Self::Input
+            | Self::Model
+            | Self::Knobs
+            | Self::Readings
+            | Self::Notes
+            | Self::Table
+            | Self::Start => None,
+        }
+    }
+
     /// Draws it.
     pub(crate) fn show(
         &self,

@@ -30,7 +30,8 @@ fn job(ui: &mut egui::Ui, running: &Running) -> Option<Action> {
     } else if ui.button("Cancel").on_hover_text("End this work (Esc)").clicked() {
         action = Some(Action::Run(Run::Cancel));
     }
-    let what = running.progress.as_ref().map_or(running.task.label(), |progress| progress.what);
+    let what =
+        running.progress.as_ref().map_or_else(|| running.task.label(), |progress| progress.what);
     ui.label(what);
     if let Some(progress) = &running.progress {
         let bar = egui::ProgressBar::new(fraction(progress)).desired_width(160.0);
@@ -50,17 +51,13 @@ fn fraction(progress: &Progress) -> f32 {
 }
 
 fn words(progress: &Progress) -> String {
-    let mut text = match progress.total {
+    let mut parts = vec![match progress.total {
         0 => format!("{} {}", progress.done, progress.unit),
         total => format!("{} of {total} {}", progress.done, progress.unit),
-    };
-    if let Some(rate) = progress.rate() {
-        text.push_str(&format!(", {rate:.0} {}/s", progress.unit));
-    }
-    if let Some(left) = progress.left_secs() {
-        text.push_str(&format!(", {} left", duration(left)));
-    }
-    text
+    }];
+    parts.extend(progress.rate().map(|rate| format!("{rate:.0} {}/s", progress.unit)));
+    parts.extend(progress.left_secs().map(|left| format!("{} left", duration(left))));
+    parts.join(", ")
 }
 
 fn duration(secs: f64) -> String {

@@ -94,7 +94,7 @@ fn arranged(figures: &[String]) -> Tree<Pane> {
     let knobs = tabs(&mut tiles, vec![Pane::Knobs]);
     let readings = tabs(&mut tiles, vec![Pane::Readings, Pane::Notes]);
     let left =
-        linear(&mut tiles, LinearDir::Vertical, &[(input, 0.36), (knobs, 0.30), (readings, 0.34)]);
+        linear(&mut tiles, LinearDir::Vertical, &[(input, 0.27), (knobs, 0.40), (readings, 0.33)]);
     let right = if let Some((first, others)) = figures.split_first() {
         let pane = |id: &String| Pane::Figure(id.clone());
         let first = tabs(&mut tiles, vec![pane(first)]);
@@ -147,6 +147,18 @@ impl Behavior<Pane> for Host<'_> {
 
     fn tab_title_for_pane(&mut self, pane: &Pane) -> egui::WidgetText {
         pane.title(self.state).into()
+    }
+
+    fn top_bar_right_ui(
+        &mut self,
+        tiles: &Tiles<Pane>,
+        ui: &mut egui::Ui,
+        _tile: TileId,
+        tabs: &egui_tiles::Tabs,
+        _scroll_offset: &mut f32,
+    ) {
+        let pane = tabs.active.and_then(|active| tiles.get_pane(&active));
+        self.actions.extend(pane.and_then(|pane| pane.show_beside_tab(ui, self.state)));
     }
 
     fn simplification_options(&self) -> SimplificationOptions {

@@ -47,8 +47,8 @@ impl State {
             }
             Event::Failed(job, problem) => {
                 let running = self.jobs.remove(&job);
-                self.forget_opening(running.map(|running| running.task));
-                let told = Effect::Tell(json!({"event": "failed", "what": problem.what.clone()}));
+                self.forget_opening(running.as_ref());
+                let told = Effect::Tell(json!({"event": "failed", "what": &problem.what}));
                 self.problems.push(problem);
                 vec![told]
             }
@@ -63,7 +63,7 @@ impl State {
                 let running = self.jobs.remove(&job);
                 let what = running.as_ref().map_or("", |running| running.task.label());
                 self.message = format!("{what}: cancelled, nothing was changed");
-                self.forget_opening(running.map(|running| running.task));
+                self.forget_opening(running.as_ref());
                 vec![Effect::Tell(json!({"event": "cancelled"}))]
             }
             Event::Closed(job) => {
@@ -75,7 +75,8 @@ impl State {
     }
 
     /// What was open stays open; only the half-open one is forgotten.
-    fn forget_opening(&mut self, task: Option<Task>) {
+    fn forget_opening(&mut self, ended: Option<&super::Running>) {
+        let task = ended.map(|running| &running.task);
         if matches!(task, Some(Task::OpenEmbedded | Task::OpenModel(_))) {
             self.header = None;
             self.after_open = AfterOpen::Nothing;
@@ -85,7 +86,7 @@ impl State {
     fn opened(&mut self, job: JobId, card: Arc<ModelCard>) -> Vec<Effect> {
         let Some(running) = self.jobs.remove(&job) else { return Vec::new() };
         self.message = format!("{} is open", card.name);
-        let mut effects = vec![Effect::Tell(json!({"event": "opened", "name": card.name.clone()}))];
+        let mut effects = vec![Effect::Tell(json!({"event": "opened", "name": &card.name}))];
         self.header = None;
         self.model = Some(card);
         self.session.recording = None;

@@ -13,31 +13,31 @@ use layerscope::shell::{Start, Window};
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A folder with settings and files of one test.
-pub struct Session(tempfile::TempDir);
+pub(crate) struct Session(tempfile::TempDir);
 
 impl Session {
     /// An empty folder.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
     /// A path in the folder.
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
     /// Writes a file into the folder.
-    pub fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         fs::write(self.path(name), text).unwrap();
     }
 
     /// A window that opened a file of the folder, or tried to.
-    pub fn open(&self, name: &str) -> Harness<'static, Window> {
+    pub(crate) fn open(&self, name: &str) -> Harness<'static, Window> {
         self.start(Some(self.path(name)))
     }
 
     /// A window that has done what it does at its start.
-    pub fn start(&self, path: Option<PathBuf>) -> Harness<'static, Window> {
+    pub(crate) fn start(&self, path: Option<PathBuf>) -> Harness<'static, Window> {
         let start = Start {
             path,
             events: Some(self.path("events.jsonl")),
@@ -52,14 +52,14 @@ impl Session {
     }
 
     /// What the window wrote to its log.
-    pub fn events(&self) -> Vec<serde_json::Value> {
+    pub(crate) fn events(&self) -> Vec<serde_json::Value> {
         let text = fs::read_to_string(self.path("events.jsonl")).unwrap();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 }
 
 /// Lets the window go on until no job runs, no view is awaited and nothing moves.
-pub fn settle(window: &mut Harness<'_, Window>) {
+pub(crate) fn settle(window: &mut Harness<'_, Window>) {
     let begun = Instant::now();
     loop {
         window.step();
@@ -87,6 +87,6 @@ impl egui::DroppedFile for Dropped {
 }
 
 /// A file that another program let go over the window.
-pub fn dropped(path: &PathBuf) -> egui::DroppedFileHandle {
-    Arc::new(Dropped(path.clone()))
+pub(crate) fn dropped(path: &Path) -> egui::DroppedFileHandle {
+    Arc::new(Dropped(path.to_owned()))
 }

@@ -37,7 +37,7 @@ fn a_dropped_file_reaches_the_engine_and_several_open_the_first() {
     window.run();
     session.write("thesis.pt", "three years of work");
     let paths = ["thesis.pt", "other.gguf"].map(|name| session.path(name));
-    window.input_mut().dropped_files = paths.iter().map(dropped).collect();
+    window.input_mut().dropped_files = paths.iter().map(|path| dropped(path)).collect();
     drive::settle(&mut window);
     assert!(window.query_by_label_contains("thesis.pt").is_some());
     assert!(window.query_by_label_contains("other.gguf").is_none());
@@ -126,7 +126,7 @@ fn a_window_that_waits_for_nothing_draws_nothing() {
     let mut window = session.open("missing.gguf");
     window.remove_cursor();
     window.run();
-    let hour = std::time::Duration::from_secs(3600);
+    let hour = std::time::Duration::from_hours(1);
     assert!(window.output().viewport_output.values().all(|output| output.repaint_delay > hour));
 }
 

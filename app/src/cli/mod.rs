@@ -134,10 +134,12 @@ fn explain(failure: &Failure) -> ExitCode {
     };
     let mut out = io::stderr().lock();
     let one_line = what.replace('\n', " ");
-    let mut text = format!("error: {one_line}\n");
-    if !hint.is_empty() {
-        text.push_str(&format!("hint: {}\n", hint.replace('\n', " ")));
-    }
+    let hint = if hint.is_empty() {
+        String::new()
+    } else {
+        format!("hint: {}\n", hint.replace('\n', " "))
+    };
+    let text = format!("error: {one_line}\n{hint}");
     // Where even standard error is closed the exit code has to do.
     drop(out.write_all(text.as_bytes()));
     ExitCode::from(code)

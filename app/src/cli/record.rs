@@ -81,14 +81,12 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
 }
 
 fn summary(manifest: &Manifest, folder: &str) -> String {
-    let mut text = format!(
+    let head = format!(
         "{} tokens at {} depths of {} written to {folder}",
         manifest.tokens,
         manifest.layers + 1,
         manifest.provenance.model
     );
-    for note in &manifest.notes {
-        text.push_str(&format!("\nnote: {} {}", note.what, note.hint));
-    }
-    text
+    let notes = manifest.notes.iter().map(|note| format!("note: {} {}", note.what, note.hint));
+    std::iter::once(head).chain(notes).collect::<Vec<_>>().join("\n")
 }

@@ -81,15 +81,10 @@ impl ProgressLine {
         if !io::stderr().is_terminal() {
             return;
         }
-        let mut text = format!("{} {}", progress.what, progress.done);
-        if progress.total > 0 {
-            text.push_str(&format!(" of {}", progress.total));
-        }
-        text.push_str(&format!(" {}", progress.unit));
-        if let Some(left) = progress.left_secs() {
-            text.push_str(&format!(", {left:.0} s left"));
-        }
-        self.write(&text);
+        let Progress { what, done, total, unit, .. } = progress;
+        let of = if *total > 0 { format!(" of {total}") } else { String::new() };
+        let left = progress.left_secs().map(|left| format!(", {left:.0} s left"));
+        self.write(&format!("{what} {done}{of} {unit}{}", left.unwrap_or_default()));
     }
 
     fn clear(&mut self) {

@@ -1,8 +1,17 @@
-//! The window: frame, menus, tiles, dialogs.
+//! The window: frame, menus, status bar, tiles, dialogs.
+//!
+//! May use state, panels and paint. Must not know: what an engine is.
 
-use std::path::PathBuf;
+mod cards;
+mod dialogs;
+mod frame;
+mod menu;
+pub(crate) mod recents;
+mod start;
+mod status;
+#[cfg(test)]
+mod tests;
+mod tiles;
 
-/// Opens the window; `path` is opened at once, what happens is written as JSON lines to `events`.
-pub fn run(path: Option<PathBuf>, events: Option<PathBuf>) -> anyhow::Result<()> {
-    anyhow::bail!("no window yet: {path:?} {events:?}")
-}
+pub use frame::{Start, Window};
+pub use start::run;

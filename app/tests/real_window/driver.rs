@@ -14,7 +14,7 @@ use egui_inspection::protocol::{Request, Response, read_handshake, read_message,
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A running window.
-pub struct Window {
+pub(crate) struct Window {
     child: Child,
     peer: TcpStream,
     events: PathBuf,
@@ -40,7 +40,7 @@ fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 
 impl Window {
     /// Starts the binary with these arguments; `folder` holds its settings and the log of its events.
-    pub fn start(folder: &Path, arguments: &[&str]) -> Self {
+    pub(crate) fn start(folder: &Path, arguments: &[&str]) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let address = format!("127.0.0.1:{port}");
         let events = folder.join("events.jsonl");
@@ -62,13 +62,13 @@ impl Window {
         Self { child, peer, events, seen_events: 0 }
     }
 
-    fn ask(&mut self, request: &Request) -> Response {
+    fn ask(&self, request: &Request) -> Response {
         write_message(&self.peer, request).unwrap();
         read_message(&self.peer).unwrap()
     }
 
     /// Every accessible node of the present frame.
-    pub fn nodes(&mut self) -> Vec<Node> {
+    pub(crate) fn nodes(&self) -> Vec<Node> {
         match self.ask(&Request::GetTree) {
             Response::Tree { accesskit, .. } => accesskit
                 .map(|t| t.nodes.into_iter().map(|(_, node)| node).collect())
@@ -78,7 +78,7 @@ impl Window {
     }
 
     /// Waits for a node whose label is (or begins with, where it ends in `…*`) `label`.
-    pub fn node(&mut self, label: &str) -> Node {
+    pub(crate) fn node(&self, label: &str) -> Node {
         until(label, || {
             let matches = |text: Option<&str>| match label.strip_suffix('*') {
                 Some(start) => text.is_some_and(|text| text.starts_with(start)),
@@ -88,36 +88,31 @@ impl Window {
         })
     }
 
-    /// Whether a node with this label is there now.
-    pub fn has(&mut self, label: &str) -> bool {
-        self.nodes().iter().any(|node| node.label() == Some(label) || node.value() == Some(label))
-    }
-
-    fn apply(&mut self, events: Vec<egui::Event>) {
+    fn apply(&self, events: Vec<egui::Event>) {
         let answer = self.ask(&Request::ApplyEvents { events });
         assert!(matches!(answer, Response::Done), "{answer:?}");
     }
 
     /// Clicks in the middle of a node.
-    pub fn click(&mut self, label: &str) {
+    pub(crate) fn click(&self, label: &str) {
         let at = middle(self.node(label).bounds().unwrap());
         self.move_to(at);
         self.button(at, true);
         self.button(at, false);
     }
 
-    fn move_to(&mut self, at: egui::Pos2) {
+    fn move_to(&self, at: egui::Pos2) {
         self.apply(vec![egui::Event::PointerMoved(at)]);
     }
 
-    fn button(&mut self, pos: egui::Pos2, pressed: bool) {
+    fn button(&self, pos: egui::Pos2, pressed: bool) {
         let button = egui::PointerButton::Primary;
         let modifiers = egui::Modifiers::NONE;
         self.apply(vec![egui::Event::PointerButton { pos, button, pressed, modifiers }]);
     }
 
     /// Takes hold of a node in its middle and drags it in steps, as a hand does.
-    pub fn drag(&mut self, label: &str, by: egui::Vec2) {
+    pub(crate) fn drag(&self, label: &str, by: egui::Vec2) {
         let from = middle(self.node(label).bounds().unwrap());
         self.move_to(from);
         self.button(from, true);
@@ -128,7 +123,7 @@ impl Window {
     }
 
     /// Presses and lets go of a key.
-    pub fn key(&mut self, key: egui::Key, modifiers: egui::Modifiers) {
+    pub(crate) fn key(&self, key: egui::Key, modifiers: egui::Modifiers) {
         for pressed in [true, false] {
             let (physical_key, repeat) = (None, false);
             self.apply(vec![egui::Event::Key { key, physical_key, pressed, repeat, modifiers }]);
@@ -136,25 +131,25 @@ impl Window {
     }
 
     /// Types into whatever has the keyboard.
-    pub fn type_text(&mut self, text: &str) {
+    pub(crate) fn type_text(&self, text: &str) {
         self.apply(vec![egui::Event::Text(text.to_owned())]);
     }
 
     /// Sets the size of the window in points.
-    pub fn resize(&mut self, width: u32, height: u32) {
+    pub(crate) fn resize(&self, width: u32, height: u32) {
         let answer = self.ask(&Request::Resize { width, height });
         assert!(matches!(answer, Response::Done), "{answer:?}");
         self.settle();
     }
 
     /// Waits until nothing moves any more.
-    pub fn settle(&mut self) {
+    pub(crate) fn settle(&self) {
         let answer = self.ask(&Request::Settle { max_steps: 600 });
         assert!(matches!(answer, Response::Settled { .. }), "{answer:?}");
     }
 
     /// Writes what is on screen to `path`.
-    pub fn screenshot(&mut self, path: &Path) {
+    pub(crate) fn screenshot(&self, path: &Path) {
         self.settle();
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         match self.ask(&Request::GetScreenshot { pixels_per_point: None }) {
@@ -164,7 +159,7 @@ impl Window {
     }
 
     /// Waits for the next line of this name in the window's own log, and returns it.
-    pub fn event(&mut self, name: &str) -> serde_json::Value {
+    pub(crate) fn event(&mut self, name: &str) -> serde_json::Value {
         let path = self.events.clone();
         let mut seen = self.seen_events;
         let found = until(&format!("event {name}"), || {
@@ -180,7 +175,7 @@ impl Window {
     }
 
     /// Waits for the system's file dialog, types `path` and confirms until the window tells `event`.
-    pub fn answer_dialog(&mut self, path: &Path, event: &str) -> serde_json::Value {
+    pub(crate) fn answer_dialog(&mut self, path: &Path, event: &str) -> serde_json::Value {
         let dialog = until("the file dialog", || {
             let found = xdotool(&["search", "--onlyvisible", "--class", "^[Zz]enity$"])?;
             found.lines().next().map(str::to_owned)
@@ -201,7 +196,7 @@ impl Window {
     }
 
     /// Waits for the window to close by itself; true if it ended well.
-    pub fn ended_well(mut self) -> bool {
+    pub(crate) fn ended_well(mut self) -> bool {
         until("the window to close", || self.child.try_wait().unwrap()).success()
     }
 }
@@ -215,8 +210,10 @@ impl Drop for Window {
 
 fn middle(bounds: Rect) -> egui::Pos2 {
     #[expect(clippy::cast_possible_truncation, reason = "screen coordinates fit")]
-    let pos =
-        egui::pos2(((bounds.x0 + bounds.x1) / 2.0) as f32, ((bounds.y0 + bounds.y1) / 2.0) as f32);
+    let pos = egui::pos2(
+        f64::midpoint(bounds.x0, bounds.x1) as f32,
+        f64::midpoint(bounds.y0, bounds.y1) as f32,
+    );
     pos
 }
 

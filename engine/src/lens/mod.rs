@@ -9,7 +9,7 @@ pub(crate) use rows::rows;
 pub use rows::{RowColumn, RowsRequest, TokenRows};
 
 use crate::figure::Figure;
-use crate::knob::{KnobCard, Knobs};
+use crate::knob::{KnobCard, Knobs, Value};
 use crate::notes::Note;
 use crate::recording::Recording;
 
@@ -79,8 +79,23 @@ pub struct View {
     pub readings: Vec<Reading>,
     /// Small tables.
     pub tables: Vec<DataTable>,
+    /// Knob settings that a person may want, computed from the recording.
+    pub suggestions: Vec<Suggestion>,
     /// What was done differently than asked.
     pub notes: Vec<Note>,
+}
+
+/// A button that turns knobs: "Threshold for 99 % agreement".
+#[derive(Debug, Clone, PartialEq)]
+pub struct Suggestion {
+    /// Stable, kebab-case.
+    pub id: &'static str,
+    /// What the button says.
+    pub label: String,
+    /// What it rests on, with its bound.
+    pub explanation: String,
+    /// Knobs and the values that they get.
+    pub sets: Vec<(&'static str, Value)>,
 }
 
 /// What a person has picked in the figures; every figure follows it.

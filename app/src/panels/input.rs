@@ -1,0 +1,104 @@
+//! What is run: a prompt, a data file, or the data in the binary.
+
+use layerscope_engine::api::Cut;
+
+use crate::state::{Action, Ask, File, InputKind, Run, State};
+
+/// Above this the box scrolls.
+const PROMPT_ROWS: usize = 3;
+
+pub(super) fn show(ui: &mut egui::Ui, state: &State) -> Vec<Action> {
+    let mut actions = Vec::new();
+    let input = &state.session.input;
+    let mut kind = input.kind;
+    ui.horizontal_wrapped(|ui| {
+        for (label, which) in [
+            ("Built-in data", InputKind::Embedded),
+            ("Text", InputKind::Prompt),
+            ("Data file", InputKind::File),
+        ] {
+            if ui.radio_value(&mut kind, which, label).clicked() {
+                actions.push(Action::Run(Run::Kind(which)));
+            }
+        }
+    });
+    if kind == InputKind::File {
+        data_file(ui, state, &mut actions);
+    } else {
+        let mut prompt = input.prompt.clone();
+        let edit = egui::TextEdit::multiline(&mut prompt)
+            .hint_text("Type text to run through the checkpoint")
+            .desired_rows(PROMPT_ROWS)
+            .desired_width(f32::INFINITY);
+        let response = ui.add(edit);
+        super::name(ui, &response, "Prompt");
+        if response.changed() {
+            actions.push(Action::Run(Run::Prompt(prompt)));
+        }
+    }
+    limit(ui, state, &mut actions);
+    let why_not = state.why_no_run();
+    let button = ui.add_enabled(why_not.is_none(), egui::Button::new("Record"));
+    if button.clicked() {
+        actions.push(Action::Run(Run::Record));
+    }
+    if let Some(reason) = why_not {
+        ui.weak(reason);
+        button.on_disabled_hover_text(reason);
+    } else {
+        button.on_hover_text("Run it through every layer (Ctrl+Enter)");
+    }
+    actions
+}
+
+fn data_file(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
+    let input = &state.session.input;
+    if ui.button("Choose data file…").clicked() {
+        actions.push(Action::File(File::Ask(Ask::DataFile)));
+    }
+    let Some(path) = &input.file else {
+        ui.weak("txt, jsonl, csv or tsv");
+        return;
+    };
+    let file = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+    ui.add(egui::Label::new(file.as_ref()).truncate()).on_hover_text(path.display().to_string());
+    if state.columns.is_empty() {
+        let mut cut = input.cut;
+        ui.horizontal(|ui| {
+            ui.radio_value(&mut cut, Cut::Line, "By line");
+            ui.radio_value(&mut cut, Cut::Paragraph, "By paragraph");
+        });
+        if cut != input.cut {
+            actions.push(Action::Run(Run::Cut(cut)));
+        }
+        return;
+    }
+    let shown = input.column.as_deref().unwrap_or("text");
+    let combo = egui::ComboBox::from_id_salt("column").selected_text(shown).show_ui(ui, |ui| {
+        for column in &state.columns {
+            if ui.selectable_label(column == shown, column).clicked() {
+                actions.push(Action::Run(Run::Column(Some(column.clone()))));
+            }
+        }
+    });
+    super::name(ui, &combo.response, "Text column");
+    combo.response.on_hover_text("The column that holds the text; the others become slices");
+}
+
+fn limit(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
+    let limit = state.session.input.limit_tokens;
+    ui.horizontal(|ui| {
+        let mut is_limited = limit.is_some();
+        if ui.checkbox(&mut is_limited, "Stop after").changed() {
+            actions.push(Action::Run(Run::Limit(is_limited.then_some(4096))));
+        }
+        let mut tokens = limit.unwrap_or(4096);
+        let field =
+            egui::DragValue::new(&mut tokens).range(1..=u64::MAX).speed(16).suffix(" tokens");
+        let response = ui.add_enabled(is_limited, field);
+        super::name(ui, &response, "Token limit");
+        if response.changed() {
+            actions.push(Action::Run(Run::Limit(Some(tokens))));
+        }
+    });
+}

@@ -1,0 +1,116 @@
+//! Knobs of the lens, and settings that it suggests.
+
+use layerscope_engine::api::{self, KnobCard, KnobKind, Value};
+
+use crate::state::{Action, Lens, State};
+
+pub(super) fn show(ui: &mut egui::Ui, state: &State) -> Vec<Action> {
+    let mut actions = Vec::new();
+    if let Some(card) = state.lens_card() {
+        lens(ui, state, &mut actions);
+        ui.add(egui::Label::new(card.question).wrap()).on_hover_text(card.source);
+    }
+    for card in &state.knob_cards {
+        ui.add_space(4.0);
+        actions.extend(knob(ui, card, &state.knob_value(card)).map(Action::Lens));
+    }
+    if state.knob_cards.is_empty() {
+        ui.weak("The knobs appear with the first recording");
+    }
+    let suggestions = state.view.as_ref().map(|view| view.suggestions.as_slice());
+    for suggestion in suggestions.unwrap_or_default() {
+        ui.add_space(4.0);
+        let button = egui::Button::new(&suggestion.label).wrap();
+        if ui.add(button).on_hover_text(&suggestion.explanation).clicked() {
+            actions.push(Action::Lens(Lens::Follow(suggestion.sets.clone())));
+        }
+        ui.add(
+            egui::Label::new(egui::RichText::new(&suggestion.explanation).small().weak()).wrap(),
+        );
+    }
+    if !state.knob_cards.is_empty() {
+        ui.add_space(4.0);
+        if ui.button("Reset knobs").clicked() {
+            actions.push(Action::Lens(Lens::Reset));
+        }
+    }
+    actions
+}
+
+/// A choice of lenses, once there is more than one.
+fn lens(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
+    let lenses = api::lenses();
+    if lenses.len() < 2 {
+        return;
+    }
+    let shown = state.lens_card().map_or("", |card| card.name);
+    let combo = egui::ComboBox::from_id_salt("lens").selected_text(shown).show_ui(ui, |ui| {
+        for card in lenses {
+            if ui.selectable_label(card.id == state.session.lens, card.name).clicked() {
+                actions.push(Action::Lens(Lens::Choose(card.id.to_owned())));
+            }
+        }
+    });
+    super::name(ui, &combo.response, "Lens");
+}
+
+fn knob(ui: &mut egui::Ui, card: &KnobCard, value: &Value) -> Option<Lens> {
+    let caption = if card.unit.is_empty() {
+        card.label.to_owned()
+    } else {
+        format!("{} ({})", card.label, card.unit)
+    };
+    ui.label(caption).on_hover_text(card.help);
+    ui.spacing_mut().slider_width = (ui.available_width() - 70.0).max(60.0);
+    let turn = |value, is_held| Lens::Turn { knob: card.id.to_owned(), value, is_held };
+    match (&card.kind, value) {
+        (KnobKind::Real { min, max, step, .. }, Value::Real(now)) => {
+            let mut at = *now;
+            let slider = egui::Slider::new(&mut at, *min..=*max).max_decimals(4);
+            let response = named(ui, slider.step_by(slider_step(*step)), card);
+            follow(&response, at != *now).map(|is_held| turn(Value::Real(at), is_held))
+        }
+        (KnobKind::Integer { min, max, .. }, Value::Integer(now)) => {
+            let mut at = *now;
+            let response = named(ui, egui::Slider::new(&mut at, *min..=*max), card);
+            follow(&response, at != *now).map(|is_held| turn(Value::Integer(at), is_held))
+        }
+        (KnobKind::Choice { options, .. }, Value::Choice(now)) => {
+            let shown = options.iter().find(|o| o.id == *now).map_or(now, |o| &o.label);
+            let mut chosen = None;
+            let combo = egui::ComboBox::from_id_salt(card.id)
+                .selected_text(shown)
+                .width(ui.available_width() - 12.0)
+                .truncate()
+                .show_ui(ui, |ui| {
+                    for option in options {
+                        if ui.selectable_label(option.id == *now, &option.label).clicked() {
+                            chosen = Some(turn(Value::Choice(option.id.clone()), false));
+                        }
+                    }
+                });
+            super::name(ui, &combo.response, card.label);
+            combo.response.on_hover_text(card.help);
+            chosen
+        }
+        // A value of another type never gets past the state.
+        (KnobKind::Real { .. } | KnobKind::Integer { .. } | KnobKind::Choice { .. }, _) => None,
+    }
+}
+
+/// A step that is no number would stop the slider.
+fn slider_step(step: f64) -> f64 {
+    if step.is_finite() && step > 0.0 { step } else { 0.0 }
+}
+
+fn named(ui: &mut egui::Ui, slider: egui::Slider<'_>, card: &KnobCard) -> egui::Response {
+    let response = ui.add(slider);
+    super::name(ui, &response, card.label);
+    response.on_hover_text(card.help)
+}
+
+/// Whether the knob was turned or let go, and whether it is still held.
+fn follow(response: &egui::Response, is_turned: bool) -> Option<bool> {
+    let is_let_go = response.drag_stopped();
+    (is_turned || is_let_go).then_some(response.dragged() && !is_let_go)
+}

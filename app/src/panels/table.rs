@@ -1,0 +1,122 @@
+//! The tokens: filtered, ordered, picked. Only the visible rows are written.
+
+use egui_extras::{Column, TableBuilder};
+use layerscope_engine::api::{RowColumn, TokenRows};
+
+use crate::state::{Action, Lens, State};
+
+/// What the table remembers: which token it scrolled to last.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    scrolled_to: Option<usize>,
+}
+
+pub(super) fn show(ui: &mut egui::Ui, state: &State, memory: &mut Memory) -> Vec<Action> {
+    let mut actions = Vec::new();
+    ui.horizontal(|ui| {
+        let mut filter = state.table.filter.clone();
+        let edit = egui::TextEdit::singleline(&mut filter)
+            .hint_text("Filter, or column:value")
+            .desired_width((ui.available_width() - 90.0).clamp(60.0, 240.0));
+        let response = ui.add(edit);
+        super::name(ui, &response, "Filter tokens");
+        if response.changed() {
+            actions.push(Action::Lens(Lens::Filter(filter)));
+        }
+        if let Some(rows) = &state.table.rows {
+            ui.weak(format!("{} rows", rows.len()));
+        }
+    });
+    match &state.table.rows {
+        Some(rows) if rows.is_empty() => {
+            ui.weak("No token matches the filter");
+        }
+        Some(rows) => table(ui, state, rows, memory, &mut actions),
+        None => {
+            ui.weak("The tokens appear with the first recording");
+        }
+    }
+    actions
+}
+
+fn table(
+    ui: &mut egui::Ui,
+    state: &State,
+    rows: &TokenRows,
+    memory: &mut Memory,
+    actions: &mut Vec<Action>,
+) {
+    let selected = state.session.selection.token;
+    let height = ui.text_style_height(&egui::TextStyle::Body) + 2.0;
+    egui::ScrollArea::horizontal().auto_shrink(false).show(ui, |ui| {
+        let mut builder = TableBuilder::new(ui)
+            .id_salt("tokens")
+            .striped(true)
+            .resizable(true)
+            .auto_shrink(false)
+            .min_scrolled_height(40.0)
+            .sense(egui::Sense::click());
+        for column in RowColumn::ALL {
+            builder = builder.column(Column::initial(width(column)).at_least(36.0).clip(true));
+        }
+        // Once for every new selection, so that a person can scroll away from it again.
+        if selected != memory.scrolled_to {
+            memory.scrolled_to = selected;
+            if let Some(row) = selected.and_then(|token| rows.row_of(token)) {
+                builder = builder.scroll_to_row(row, Some(egui::Align::Center));
+            }
+        }
+        let table = builder.header(height + 2.0, |mut header| {
+            for column in RowColumn::ALL {
+                header.col(|ui| {
+                    if head(ui, state, column) {
+                        actions.push(Action::Lens(Lens::Sort(column)));
+                    }
+                });
+            }
+        });
+        table.body(|body| {
+            body.rows(height, rows.len(), |mut line| {
+                let row = line.index();
+                let token = rows.token(row);
+                line.set_selected(token.is_some() && token == selected);
+                for column in RowColumn::ALL {
+                    line.col(|ui| {
+                        let text = rows.cell(row, column);
+                        ui.add(egui::Label::new(text).truncate().selectable(false));
+                    });
+                }
+                if line.response().clicked() {
+                    actions.push(Action::Lens(Lens::Select(token)));
+                }
+            });
+        });
+    });
+}
+
+fn width(column: RowColumn) -> f32 {
+    match column {
+        RowColumn::Text | RowColumn::Next | RowColumn::Full | RowColumn::Exit => 84.0,
+        RowColumn::Token
+        | RowColumn::Sample
+        | RowColumn::Position
+        | RowColumn::Depth
+        | RowColumn::Agrees
+        | RowColumn::Score
+        | RowColumn::Nll => 62.0,
+    }
+}
+
+/// A head that says how it orders; true if it was clicked.
+fn head(ui: &mut egui::Ui, state: &State, column: RowColumn) -> bool {
+    let label = column.label();
+    let arrow = match (state.table.sort == Some(column), state.table.is_descending) {
+        (false, _) => "",
+        (true, false) => " ⏶",
+        (true, true) => " ⏷",
+    };
+    let text = egui::RichText::new(format!("{label}{arrow}")).strong();
+    let response = ui.add(egui::Button::new(text).frame(false).truncate());
+    super::name(ui, &response, &format!("Sort by {label}"));
+    response.on_hover_text(label).clicked()
+}

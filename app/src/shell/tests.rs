@@ -1,0 +1,140 @@
+//! The window with a made-up view: panes, knobs and readings as a person meets them.
+
+use std::sync::Arc;
+
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable as _;
+use layerscope_engine::api::{
+    Axis, ChoiceOption, Figure, Ink, KnobCard, KnobKind, Mark, Reading, ReadingKind, Suggestion,
+    Value, View,
+};
+
+use super::{Start, Window};
+
+fn knobs() -> Vec<KnobCard> {
+    let options = vec![ChoiceOption::new("max-prob", "Max probability")];
+    let rule = KnobKind::Choice { default: "max-prob".to_owned(), options };
+    let threshold = KnobKind::Real { default: 0.9, min: 0.0, max: 1.0, step: 0.01 };
+    let least = KnobKind::Integer { default: 0, min: 0, max: 8 };
+    let card = |id, label, kind| KnobCard { id, label, help: "What it does", unit: "", kind };
+    vec![
+        card("rule", "Exit rule", rule),
+        card("threshold", "Threshold", threshold),
+        card("least-depth", "Least depth", least),
+    ]
+}
+
+fn figure(id: &'static str, title: &str) -> Figure {
+    let points = (0..=8).map(|x| [f64::from(x), f64::from(x * x)]).collect();
+    Figure {
+        id,
+        title: title.to_owned(),
+        x: Axis::integer("Depth"),
+        y: Axis::linear("Entropy", "nats"),
+        marks: vec![Mark::Line { label: String::new(), points, ink: Ink::Series(0) }],
+    }
+}
+
+fn view() -> View {
+    let reading = |id, label: &str, value, unit, kind| Reading {
+        id,
+        label: label.to_owned(),
+        value,
+        unit,
+        kind,
+    };
+    View {
+        figures: vec![
+            figure("grid", "Readout at every depth"),
+            figure("exits", "Exits per depth"),
+            figure("distribution", "Max probability per depth"),
+            figure("trade-off", "Agreement against mean depth"),
+            figure("nll", "NLL per depth"),
+            figure("entropy", "Entropy per depth"),
+        ],
+        readings: vec![
+            reading("agreement", "Agreement", Some(0.9871), "fraction", ReadingKind::Exact),
+            reading("flops_saved", "FLOPs saved", Some(0.21), "fraction", ReadingKind::Modelled),
+            reading("nll_exit", "NLL at exit", None, "nats", ReadingKind::Exact),
+        ],
+        suggestions: vec![Suggestion {
+            id: "agreement-99",
+            label: "Threshold for 99 % agreement".to_owned(),
+            explanation: "0.84: 99.2 % of 600 tokens agree, at least 98.1 % with 95 % confidence"
+                .to_owned(),
+            sets: vec![("threshold", Value::Real(0.84))],
+        }],
+        ..View::default()
+    }
+}
+
+fn window() -> Harness<'static, Window> {
+    let start = Start { path: Some("/nowhere".into()), ..Start::default() };
+    let mut harness = Harness::builder()
+        .with_size([1280.0, 800.0])
+        .build_eframe(|creation| Window::new(&creation.egui_ctx, start).unwrap());
+    while !harness.state().is_quiet() {
+        harness.step();
+    }
+    let state = &mut harness.state_mut().state;
+    state.problems.clear();
+    state.view = Some(Arc::new(view()));
+    state.knob_cards = knobs();
+    harness.run();
+    harness
+}
+
+#[test]
+fn every_figure_of_the_view_has_a_pane_with_its_title() {
+    let harness = window();
+    for figure in view().figures {
+        assert!(harness.query_all_by_label(&figure.title).next().is_some(), "{}", figure.title);
+    }
+}
+
+#[test]
+fn a_slider_turns_its_knob_and_one_undo_takes_it_back() {
+    let mut harness = window();
+    harness
+        .get_by_role_and_label(egui::accesskit::Role::Slider, "Threshold")
+        .set_value_accesskit(0.5);
+    harness.run();
+    let value = |harness: &Harness<'_, Window>| {
+        harness.state().state.session.knobs.get("threshold").cloned()
+    };
+    assert_eq!(value(&harness), Some(Value::Real(0.5)));
+    harness.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::Z);
+    harness.run();
+    assert_eq!(value(&harness), None);
+}
+
+#[test]
+fn a_suggestion_turns_its_knobs() {
+    let mut harness = window();
+    harness.get_by_label("Threshold for 99 % agreement").click();
+    harness.run();
+    let value = harness.state().state.session.knobs.get("threshold").cloned();
+    assert_eq!(value, Some(Value::Real(0.84)));
+}
+
+#[test]
+fn readings_say_how_they_came_about_and_absent_ones_are_a_dash() {
+    let harness = window();
+    for text in ["98.71 %", "21.00 %", "modelled", "—"] {
+        assert!(harness.query_all_by_label(text).next().is_some(), "{text}");
+    }
+}
+
+#[test]
+fn the_panes_stay_where_they_were_put_in_a_session() {
+    let mut harness = window();
+    harness.get_by_label("Model").click();
+    harness.run();
+    let layout = harness.state().state.session.layout.clone();
+    assert!(layout.is_some(), "choosing a tab is part of the layout");
+    harness.get_by_label("View").click();
+    harness.run();
+    harness.get_by_label("Reset layout").click();
+    harness.run();
+    assert!(harness.state().state.session.layout.is_none());
+}

@@ -1,0 +1,75 @@
+//! What is run, and running it.
+
+use layerscope_engine::api::Command;
+
+use super::{Effect, InputKind, Run, State, Task};
+
+impl State {
+    pub(super) fn apply_run(&mut self, action: Run) -> Vec<Effect> {
+        let input = &mut self.session.input;
+        match action {
+            Run::Kind(kind) => input.kind = kind,
+            Run::Prompt(prompt) => {
+                input.kind = InputKind::Prompt;
+                input.prompt = prompt;
+            }
+            Run::DataFile(path) => {
+                input.kind = InputKind::File;
+                input.column = None;
+                input.file = Some(path.clone());
+                self.columns.clear();
+                return vec![Effect::Columns(path)];
+            }
+            Run::Columns(path, columns) => self.take_columns(&path, columns),
+            Run::Column(column) => input.column = column,
+            Run::Cut(cut) => input.cut = cut,
+            Run::Limit(limit) => input.limit_tokens = limit.filter(|limit| *limit > 0),
+            Run::Record => return self.record(),
+            Run::Cancel => return self.cancel(),
+        }
+        Vec::new()
+    }
+
+    /// Columns of another file than the present one come too late and are dropped.
+    fn take_columns(&mut self, path: &std::path::Path, columns: Result<Vec<String>, String>) {
+        if self.session.input.file.as_deref() != Some(path) {
+            return;
+        }
+        match columns {
+            Ok(columns) => {
+                let column = &mut self.session.input.column;
+                let is_there = |name: &String| columns.contains(name);
+                if !column.as_ref().is_some_and(is_there) {
+                    // "text" is what the engine takes by itself; another name has to be said.
+                    let has_text = columns.iter().any(|name| name == "text");
+                    *column = if has_text { None } else { columns.first().cloned() };
+                }
+                self.columns = columns;
+            }
+            Err(what) => self.complain(what, "Choose a txt, jsonl, csv or tsv file."),
+        }
+    }
+
+    /// Runs the input, or says in the status bar why not.
+    pub(super) fn record(&mut self) -> Vec<Effect> {
+        if let Some(reason) = self.why_no_run() {
+            reason.clone_into(&mut self.message);
+            return Vec::new();
+        }
+        match self.session.input.request() {
+            Ok(request) => vec![Effect::Start(Task::Record, Command::Record(request))],
+            Err(reason) => {
+                reason.clone_into(&mut self.message);
+                Vec::new()
+            }
+        }
+    }
+
+    fn cancel(&mut self) -> Vec<Effect> {
+        let Some((job, running)) = self.jobs.iter_mut().next() else {
+            return Vec::new();
+        };
+        running.is_cancelling = true;
+        vec![Effect::Cancel(*job)]
+    }
+}

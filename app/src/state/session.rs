@@ -1,0 +1,156 @@
+//! What a person has set up: all of it is in a session file, none of it is a result.
+
+use std::path::{Path, PathBuf};
+
+use layerscope_engine::api::{Cut, Input, Knobs, RecordRequest, Selection};
+use serde::{Deserialize, Serialize};
+
+/// Version of the session file; another one is refused with a sentence.
+pub(crate) const VERSION: u32 = 1;
+
+/// How the name of a session file ends.
+pub(crate) const ENDING: &str = ".layerscope.json";
+
+/// What a window was looking at and how.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) struct Session {
+    /// `VERSION`.
+    pub(crate) version: u32,
+    /// The checkpoint.
+    #[serde(default)]
+    pub(crate) model: Source,
+    /// The recording folder, where the recording came from one or was saved to one.
+    #[serde(default)]
+    pub(crate) recording: Option<PathBuf>,
+    /// What is run.
+    #[serde(default)]
+    pub(crate) input: InputSetup,
+    /// Id of the lens.
+    #[serde(default = "default_lens")]
+    pub(crate) lens: String,
+    /// Knobs that stand elsewhere than at their default.
+    #[serde(default)]
+    pub(crate) knobs: Knobs,
+    /// What is picked.
+    #[serde(default)]
+    pub(crate) selection: Selection,
+    /// Dark or light.
+    #[serde(default)]
+    pub(crate) theme: Lights,
+    /// The docked panes as the window last laid them out.
+    #[serde(default)]
+    pub(crate) layout: Option<serde_json::Value>,
+}
+
+/// Where the model comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Source {
+    /// No model.
+    #[default]
+    None,
+    /// The one in the binary.
+    Embedded,
+    /// A checkpoint.
+    Path(PathBuf),
+}
+
+/// Dark or light.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Lights {
+    /// Light on dark.
+    #[default]
+    Dark,
+    /// Dark on light.
+    Light,
+}
+
+/// Which of the three inputs is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum InputKind {
+    /// The data in the binary.
+    #[default]
+    Embedded,
+    /// The prompt.
+    Prompt,
+    /// The data file.
+    File,
+}
+
+/// What is run; the other two inputs keep what was typed.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", default)]
+pub(crate) struct InputSetup {
+    /// Which one is run.
+    pub(crate) kind: InputKind,
+    /// The prompt.
+    pub(crate) prompt: String,
+    /// The data file.
+    pub(crate) file: Option<PathBuf>,
+    /// Its text column; `None` takes "text".
+    pub(crate) column: Option<String>,
+    /// How a txt file is cut.
+    pub(crate) cut: Cut,
+    /// Stop after so many tokens; `None` runs all.
+    pub(crate) limit_tokens: Option<u64>,
+}
+
+impl Default for Session {
+    fn default() -> Self {
+        Self {
+            version: VERSION,
+            model: Source::default(),
+            recording: None,
+            input: InputSetup::default(),
+            lens: default_lens(),
+            knobs: Knobs::default(),
+            selection: Selection::default(),
+            theme: Lights::default(),
+            layout: None,
+        }
+    }
+}
+
+fn default_lens() -> String {
+    "exits".to_owned()
+}
+
+impl Session {
+    /// Reads a session file; a sentence where it is none.
+    pub(crate) fn from_json(text: &str) -> Result<Self, String> {
+        let session: Self = serde_json::from_str(text)
+            .map_err(|error| format!("This is not a session file: {error}"))?;
+        if session.version == VERSION {
+            Ok(session)
+        } else {
+            let found = session.version;
+            Err(format!("The session file has version {found}; this program reads {VERSION}"))
+        }
+    }
+}
+
+/// Whether the name of `path` says that it is a session file.
+pub(crate) fn is_session(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(ENDING))
+}
+
+impl InputSetup {
+    /// What the engine is asked to run, or why nothing can be run.
+    pub(crate) fn request(&self) -> Result<RecordRequest, &'static str> {
+        let input = match self.kind {
+            InputKind::Embedded => Input::Embedded,
+            InputKind::Prompt if self.prompt.trim().is_empty() => {
+                return Err("Type a prompt first");
+            }
+            InputKind::Prompt => Input::Text(self.prompt.clone()),
+            InputKind::File => {
+                let path = self.file.clone().ok_or("Choose a data file first")?;
+                Input::File { path, column: self.column.clone(), cut: self.cut }
+            }
+        };
+        Ok(RecordRequest { input, limit_tokens: self.limit_tokens })
+    }
+}

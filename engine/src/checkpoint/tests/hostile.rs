@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::{entry, file, refused, valid, write, write_sparse};
 use crate::checkpoint::safetensors::header::Header;
-use crate::checkpoint::{OpenError, limits, open};
+use crate::checkpoint::{FORMATS, OpenError, limits, open};
 
 /// Sentence and hint of every case, in which the temporary folder is called `[dir]`.
 struct Sentences {
@@ -29,7 +29,12 @@ impl Sentences {
     fn add(&mut self, case: &str, error: &OpenError) {
         let dir = self.dir.path().to_str().unwrap();
         let sentence = error.to_string().replace(dir, "[dir]");
-        writeln!(self.text, "{case}\n  {sentence}\n  {}\n", error.hint()).unwrap();
+        // The list grows with every format; that it is whole has a test of its own.
+        let hint = match error {
+            OpenError::NotACheckpoint { formats, .. } => error.hint().replace(formats, "[formats]"),
+            _ => error.hint(),
+        };
+        writeln!(self.text, "{case}\n  {sentence}\n  {hint}\n").unwrap();
     }
 
     fn open(&mut self, case: &str, path: &Path) {
@@ -96,6 +101,17 @@ fn files_that_are_no_checkpoints_are_refused_by_reason() {
 }
 
 #[test]
+fn a_file_of_unknown_kind_is_told_every_format_that_opens_and_none_that_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x.dat");
+    write(&path, [0xff, 0x00, 0xfe, 0x01]);
+    let hint = refused(open(&path).map(|_| ())).hint();
+    for format in FORMATS {
+        assert_eq!(hint.contains(format.name()), !format.refuses(), "{}: {hint}", format.name());
+    }
+}
+
+#[test]
 fn folders_that_are_incomplete_are_refused_by_reason() {
     let mut said = Sentences::new();
     let weights = &*valid();
@@ -143,7 +159,7 @@ fn headers_that_lie_are_refused_by_reason() {
     let no_text = [&8_u64.to_le_bytes()[..], b"{\"\xff\":{}}"].concat();
     said.file("no UTF-8", "x.safetensors", no_text);
     let nest = format!("{}{}", "[".repeat(200), "]".repeat(200));
-    let deep = entry("a", "F32", "[1]", 0, 4).replace("{", &format!("{{\"x\":{nest},"));
+    let deep = entry("a", "F32", "[1]", 0, 4).replace('{', &format!("{{\"x\":{nest},"));
     said.header("nested 200 deep", &format!("{{{deep}}}"), 4);
     let metadata = format!("{{\"__metadata__\":{{\"a\":1}},{}}}", entry("a", "F32", "[1]", 0, 4));
     said.header("notes that are no text", &metadata, 4);

@@ -77,7 +77,7 @@ pub(crate) enum OpenError {
         allowed: u64,
     },
     /// The file ends before what its header promises.
-    #[error("truncated: the file should have {needed} bytes, but has {found}: {}", path.display())]
+    #[error("truncated: needs {needed} bytes, has {found}: {}", path.display())]
     Truncated {
         /// What was read.
         path: PathBuf,
@@ -125,7 +125,7 @@ pub(crate) enum OpenError {
         tensor: String,
     },
     /// A tensor is stored in a way that is not supported.
-    #[error("the tensor `{tensor}` is stored as {found}; supported are {allowed}: {}", path.display())]
+    #[error("tensor {tensor} is stored as {found}; supported: {allowed}: {}", path.display())]
     UnsupportedType {
         /// What was read.
         path: PathBuf,
@@ -173,7 +173,7 @@ pub(crate) enum OpenError {
         shard: String,
     },
     /// The tokenizer cannot be built or used.
-    #[error("the tokenizer cannot be used: {what}: {}", path.display())]
+    #[error("tokenizer: {what}: {}", path.display())]
     Tokenizer {
         /// What was read.
         path: PathBuf,

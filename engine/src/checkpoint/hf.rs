@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use self::bundle::{Beside, Bundle, Shard};
-use super::{Checkpoint, Format, OpenError, pickle};
+use super::{Checkpoint, Format, OpenError, map, pickle};
 
 /// The whole of the weights.
 const SINGLE: &str = "model.safetensors";
@@ -36,9 +36,9 @@ impl Format for HuggingFace {
 
     fn open(&self, path: &Path) -> Result<Arc<dyn Checkpoint>, OpenError> {
         let beside = Beside::read(path)?;
-        let shards = if path.join(SINGLE).exists() {
+        let shards = if map::exists(&path.join(SINGLE))? {
             vec![Shard::open(&path.join(SINGLE), 0)?]
-        } else if path.join(INDEX).exists() {
+        } else if map::exists(&path.join(INDEX))? {
             index::open(&path.join(INDEX), path)?
         } else {
             return Err(match first_pickle(path)? {

@@ -4,6 +4,7 @@
 
 use std::fs::File;
 use std::io::Read as _;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -44,6 +45,11 @@ pub(super) fn read(path: &Path, what: &'static str, most: u64) -> Result<Vec<u8>
     Ok(bytes)
 }
 
+/// Whether something is there; a folder that may not be looked into is an error and not an absence.
+pub(super) fn exists(path: &Path) -> Result<bool, OpenError> {
+    path.try_exists().map_err(OpenError::io(path))
+}
+
 /// At most `most` bytes from the start of a file.
 pub(super) fn head(path: &Path, most: u64) -> Result<Vec<u8>, OpenError> {
     first(regular(path)?.0, path, most)
@@ -66,16 +72,18 @@ fn regular(path: &Path) -> Result<(File, u64), OpenError> {
     Ok((file, len))
 }
 
-/// Memory of the program itself; copied only where it does not start on a multiple of 4, as f32 needs.
-pub(super) fn aligned(bytes: &'static [u8]) -> (Owner, usize) {
+/// Memory of the program itself, and where in its owner it lies; copied only where it does not start on a multiple of 4,
+/// as f32 needs.
+pub(super) fn aligned(bytes: &'static [u8]) -> (Owner, Range<usize>) {
     const ALIGN: usize = 4;
     if bytes.as_ptr().addr().is_multiple_of(ALIGN) {
-        return (Arc::new(bytes), 0);
+        return (Arc::new(bytes), 0..bytes.len());
     }
     let mut copy = vec![0; bytes.len() + ALIGN];
     let start = copy.as_ptr().align_offset(ALIGN).min(ALIGN);
-    if let Some(place) = copy.get_mut(start..start + bytes.len()) {
-        place.copy_from_slice(bytes);
+    let place = start..start + bytes.len();
+    if let Some(memory) = copy.get_mut(place.clone()) {
+        memory.copy_from_slice(bytes);
     }
-    (Arc::new(copy), start)
+    (Arc::new(copy), place)
 }

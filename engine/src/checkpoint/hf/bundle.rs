@@ -1,6 +1,7 @@
 //! The checkpoint behind a folder, a single file and the program's own memory: a configuration and safetensors parts.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
@@ -15,8 +16,8 @@ use crate::checkpoint::{Bytes, Checkpoint, OpenError, TensorInfo, Tokenizer, lim
 pub(in crate::checkpoint) struct Shard {
     path: PathBuf,
     owner: Owner,
-    /// Where the file starts in its owner's bytes: not 0 only for an aligned copy.
-    start: usize,
+    /// Where the file lies in its owner's bytes: all of them but for an aligned copy.
+    place: Range<usize>,
     /// The validated header.
     pub(super) header: Header,
 }
@@ -24,20 +25,22 @@ pub(in crate::checkpoint) struct Shard {
 impl Shard {
     /// Maps a file and reads its header; `idx` becomes [`TensorInfo::file`].
     pub(in crate::checkpoint) fn open(path: &Path, idx: usize) -> Result<Self, OpenError> {
-        Self::new(path, map::map(path)?, 0, idx)
+        let owner = map::map(path)?;
+        let place = 0..(*owner).as_ref().len();
+        Self::new(path, owner, place, idx)
     }
 
-    fn new(path: &Path, owner: Owner, start: usize, idx: usize) -> Result<Self, OpenError> {
-        let bytes = (*owner).as_ref().get(start..).unwrap_or_default();
+    fn new(path: &Path, owner: Owner, place: Range<usize>, idx: usize) -> Result<Self, OpenError> {
+        let bytes = (*owner).as_ref().get(place.clone()).unwrap_or_default();
         if bytes.starts_with(b"version https://git-lfs") {
             return Err(OpenError::LfsPointer { path: path.to_owned() });
         }
         let header = Header::read(bytes, path, idx)?;
-        Ok(Self { path: path.to_owned(), owner, start, header })
+        Ok(Self { path: path.to_owned(), owner, place, header })
     }
 
     fn file(&self) -> &[u8] {
-        (*self.owner).as_ref().get(self.start..).unwrap_or_default()
+        (*self.owner).as_ref().get(self.place.clone()).unwrap_or_default()
     }
 
     /// Whether the file has a tensor, be it a weight or not.
@@ -66,7 +69,7 @@ impl Beside {
     /// From the files of a folder; the tokenizer is read when it is asked for.
     pub(in crate::checkpoint) fn read(folder: &Path) -> Result<Self, OpenError> {
         let path = folder.join("config.json");
-        if !path.exists() {
+        if !map::exists(&path)? {
             return Err(OpenError::NoConfig { path: folder.to_owned() });
         }
         let raw = map::read(&path, "bytes of config.json", limits::CONFIG_BYTES)?;
@@ -87,7 +90,7 @@ fn object(bytes: &[u8], path: &Path, what: &'static str) -> Result<Map<String, V
 /// chat_template.jinja, which newer tools write and prefer, or the template in tokenizer_config.json.
 fn chat_template(folder: &Path) -> Result<Option<String>, OpenError> {
     let path = folder.join("chat_template.jinja");
-    if path.exists() {
+    if map::exists(&path)? {
         let bytes = map::read(&path, "bytes of the chat template", limits::TEMPLATE_BYTES)?;
         let text = String::from_utf8(bytes).map_err(|error| OpenError::Field {
             path,
@@ -98,7 +101,7 @@ fn chat_template(folder: &Path) -> Result<Option<String>, OpenError> {
         return Ok(Some(text));
     }
     let path = folder.join("tokenizer_config.json");
-    if !path.exists() {
+    if !map::exists(&path)? {
         return Ok(None);
     }
     let bytes = map::read(&path, "bytes of tokenizer_config.json", limits::CONFIG_BYTES)?;
@@ -176,8 +179,8 @@ impl Bundle {
         if weights.is_empty() {
             return Err(OpenError::Empty { path: path.to_owned() });
         }
-        let (owner, start) = map::aligned(weights);
-        let shard = Shard::new(path, owner, start, 0)?;
+        let (owner, place) = map::aligned(weights);
+        let shard = Shard::new(path, owner, place, 0)?;
         let beside = Beside {
             raw: config.to_vec(),
             config: object(config, path, "config.json")?,
@@ -212,7 +215,7 @@ impl Checkpoint for Bundle {
             found,
         };
         let shard = self.shards.get(tensor.file).ok_or_else(|| outside(0))?;
-        let place = |at: usize| shard.start.checked_add(at);
+        let place = |at: usize| shard.place.start.checked_add(at);
         place(tensor.range.start)
             .zip(place(tensor.range.end))
             .and_then(|(start, end)| Bytes::new(Owner::clone(&shard.owner), start..end))
@@ -223,8 +226,10 @@ impl Checkpoint for Bundle {
         match &self.beside.tokenizer {
             TokenizerFile::Memory([]) => Ok(None),
             TokenizerFile::Memory(bytes) => Tokenizer::from_hf_json(bytes, &self.path).map(Some),
-            TokenizerFile::Path(path) if !path.exists() => Ok(None),
             TokenizerFile::Path(path) => {
+                if !map::exists(path)? {
+                    return Ok(None);
+                }
                 let bytes = map::read(path, "bytes of tokenizer.json", limits::TOKENIZER_BYTES)?;
                 Tokenizer::from_hf_json(&bytes, path).map(Some)
             }

@@ -1,7 +1,5 @@
 //! Says which checkpoint this was without reading all of it: 10 GB take as long as 10 MB.
 
-use std::fmt::Write as _;
-
 use sha2::{Digest as _, Sha256};
 
 /// Pieces of the weights of one file that are read.
@@ -38,10 +36,6 @@ impl Fingerprint {
 
     /// Two letters a byte.
     pub(super) fn finish(self) -> String {
-        self.0.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
-            // Writing to a string cannot fail.
-            drop(write!(text, "{byte:02x}"));
-            text
-        })
+        self.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }

@@ -46,7 +46,7 @@ pub(super) fn open(path: &Path, folder: &Path) -> Result<Vec<Shard>, OpenError> 
         }
     }
     for shard in tensors_of_shard.keys() {
-        if !folder.join(shard).exists() {
+        if !map::exists(&folder.join(shard))? {
             let shard = (*shard).to_owned();
             return Err(OpenError::MissingShard { path: path.to_owned(), shard });
         }

@@ -8,7 +8,8 @@ pub use crate::figure::{
 pub use crate::job::{JobId, Progress};
 pub use crate::knob::{ChoiceOption, KnobCard, KnobError, KnobKind, Knobs, Value};
 pub use crate::lens::{
-    DataTable, LensCard, Reading, ReadingKind, RowColumn, RowsRequest, Selection, TokenRows, View,
+    DataTable, LensCard, Reading, ReadingKind, RowColumn, RowsRequest, Selection, Suggestion,
+    TokenRows, View,
 };
 pub use crate::model::{ModelCard, Point};
 pub use crate::notes::Note;

@@ -42,6 +42,14 @@ impl Slice {
         format!("{:?}", self.0)
     }
 
+    /// The first token of the slice; 0 where it is empty.
+    pub(crate) fn first_token(&self, recording: &Recording) -> usize {
+        let first = recording.cubes.memo.get(&format!("first token {}", self.key()), || {
+            self.ranges(recording).first().map_or(0, |range| range.start)
+        });
+        *first
+    }
+
     /// Token ranges of the slice, ascending; neighbours are joined.
     pub(crate) fn ranges(&self, recording: &Recording) -> Vec<Range<usize>> {
         let num_tokens = recording.num_tokens();

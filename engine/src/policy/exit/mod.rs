@@ -220,3 +220,8 @@ const fn probability(help: &'static str) -> Real {
         step: 0.001,
     }
 }
+
+/// A rule by its id; the first of the registry where it is not known or not chosen.
+pub(crate) fn rule_or_default(id: Option<&str>) -> &'static dyn RuleEntry {
+    id.and_then(<dyn RuleEntry>::find).unwrap_or(&max_prob::RULE)
+}

@@ -1,8 +1,39 @@
-//! The Exits lens.
+//! Where could each token have stopped? Exit rules replayed over what was recorded at every depth.
+//!
+//! # Question
+//! At which depth would each token have stopped, what would that have saved, and which answers would change?
+//! # Source
+//! Max probability and margin: Schuster et al. 2022, Confident Adaptive Language Modeling, section 3.2;
+//! entropy: Xin et al. 2020, DeeBERT, section 3. Bound: Clopper and Pearson 1934.
+//! # What it records
+//! Signals of the readout (final norm and head) at every depth, for every token.
+//! # What it shows
+//! A grid of tokens and depths, exits by depth and by slice, the signal's distribution, the trade-off
+//! between agreement and depth over all thresholds, and curves per depth.
+//! # Knobs
+//! rule, threshold, least-depth, slice, signal, by, target.
+//! # What is modelled
+//! FLOPs saved: blocks not run, less one readout at every checked depth.
+//! # What cannot be known here
+//! A token that stopped leaves no keys and values in the deeper blocks; later tokens of a real run
+//! would read something else there. So agreement and NLL at the exit are estimates.
+
+mod curves;
+mod distribution;
+mod grid;
+mod histogram;
+mod knobs;
+mod readings;
+#[cfg(test)]
+mod tests;
+mod trade_off;
 
 use crate::knob::{KnobCard, Knobs};
 use crate::lens::{Lens, LensCard, Selection, View};
-use crate::recording::Recording;
+use crate::policy::{RuleEntry, Setting, tally};
+use crate::recording::{Column, Recording, Slice, Tally, depth_of};
+use crate::signal::{Depth, Signal};
+pub(super) use knobs::settings;
 
 /// Registry entry.
 pub(super) static LENS: Exits = Exits;
@@ -14,22 +45,101 @@ pub(super) struct Exits;
 static CARD: LensCard = LensCard {
     id: "exits",
     name: "Exits",
-    question: "Where could each token have stopped?",
-    source: "",
-    modelled: "",
-    unknown: "",
+    question: "At which depth could each token have stopped, and which answers would change?",
+    source: "Max probability, margin: Schuster et al. 2022 (CALM), section 3.2; entropy: Xin et al. 2020 (DeeBERT), section 3; bound: Clopper and Pearson 1934",
+    modelled: "FLOPs saved: blocks that are not run, less one readout at every depth at which a token was checked; keys and values of skipped blocks are left out",
+    unknown: "A token that stopped leaves no keys and values in the deeper blocks, and later tokens of a real run would read something else there: agreement and NLL at the exit are estimates until a live run",
 };
+
+/// How the knobs stand for a recording.
+pub(super) struct Settings {
+    pub(super) rule: &'static dyn RuleEntry,
+    pub(super) at: Setting,
+    pub(super) slice: Slice,
+    signal: Signal,
+    by: Option<Column>,
+    target: f64,
+}
+
+/// All that the figures are drawn from.
+struct Scene<'a> {
+    recording: &'a Recording,
+    settings: Settings,
+    /// The selected token, if it exists.
+    token: Option<usize>,
+    tally: Tally,
+    /// Tallies of the values of the `by` column inside the slice; empty without one.
+    parts: Vec<(String, Tally)>,
+}
+
+impl Scene<'_> {
+    fn num_layers(&self) -> usize {
+        self.recording.num_layers()
+    }
+
+    /// Name of the compared column; empty without one.
+    fn column(&self) -> &str {
+        self.settings.by.as_ref().map_or("", |column| column.name.as_str())
+    }
+
+    /// Exit depth of one token.
+    fn exit(&self, token: usize) -> Depth {
+        let Settings { rule, at, .. } = self.settings;
+        let exits = rule.replay(self.recording, at, token..token.saturating_add(1));
+        exits.first().copied().unwrap_or(depth_of(self.num_layers()))
+    }
+
+    /// A signal of the selected token over the depths; NaN where it is absent.
+    fn token_line(&self, token: usize, signal: Signal) -> Vec<[f64; 2]> {
+        (0..=self.num_layers())
+            .map(|depth| {
+                let column = self.recording.column(signal, depth_of(depth));
+                let value = column.and_then(|c| c.get(token)).copied().unwrap_or(f32::NAN);
+                [depth as f64, f64::from(value)]
+            })
+            .collect()
+    }
+}
 
 impl Lens for Exits {
     fn card(&self) -> &'static LensCard {
         &CARD
     }
 
-    fn knobs(&self, _recording: Option<&Recording>, _knobs: &Knobs) -> Vec<KnobCard> {
-        Vec::new()
+    fn knobs(&self, recording: Option<&Recording>, knobs: &Knobs) -> Vec<KnobCard> {
+        knobs::cards(recording, knobs)
     }
 
-    fn view(&self, _recording: &Recording, _knobs: &Knobs, _selection: Selection) -> View {
-        View::default()
+    fn view(&self, recording: &Recording, knobs: &Knobs, selection: Selection) -> View {
+        let settings = settings(recording, knobs);
+        let count = |slice: &Slice| tally(recording, settings.rule, settings.at, slice);
+        let whole = count(&settings.slice);
+        let parts = settings.by.iter().flat_map(|column| {
+            let part = |value: &String| settings.slice.with(&column.name, value);
+            column.values.iter().map(move |value| (value.clone(), part(value)))
+        });
+        let parts = parts
+            .map(|(value, slice)| (value, count(&slice)))
+            .filter(|(_, tally)| tally.num_tokens() > 0)
+            .collect();
+        let token = selection.token.filter(|token| *token < recording.num_tokens());
+        let scene = Scene { recording, settings, token, tally: whole, parts };
+        let trials = trade_off::curve(&scene);
+        let figures = vec![
+            grid::figure(&scene),
+            histogram::exits(&scene),
+            histogram::slices(&scene),
+            distribution::figure(&scene),
+            trade_off::figure(&scene, &trials),
+            curves::nats(&scene),
+            curves::agreement(&scene),
+        ];
+        View {
+            figures,
+            readings: readings::readings(&scene),
+            tables: vec![curves::table(&scene), histogram::table(&scene)],
+            notes: readings::notes(&scene),
+            suggestions: vec![trade_off::suggestion(&scene, &trials)],
+        }
     }
 }

@@ -68,6 +68,21 @@ pub struct DataTable {
     pub columns: Vec<&'static str>,
     /// Rows of numbers; NaN is an empty cell.
     pub rows: Vec<Vec<f64>>,
+    /// A column of words before the numbers: its name and one word per row.
+    pub names: Option<(&'static str, Vec<String>)>,
+}
+
+/// A button that turns knobs to values which the lens has found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Suggestion {
+    /// Stable, kebab-case.
+    pub id: &'static str,
+    /// What the button says.
+    pub label: String,
+    /// What it would bring, or why it cannot be had.
+    pub explanation: String,
+    /// Knobs by id and their new values; empty where nothing can be offered.
+    pub sets: Vec<(&'static str, Value)>,
 }
 
 /// What a lens makes of a recording.

@@ -1,5 +1,306 @@
 //! Exit cubes: for every global threshold at once, how many tokens exit at each depth and how many of them agree.
+//!
+//! A token that passes for a threshold passes for every milder one. So the thresholds at which it exits
+//! at depth d are those stricter than the best it reached before and not stricter than what it reaches
+//! at d: one range of the ladder, two entries of a difference array. All sums are whole numbers, hence
+//! the same in any order and equal to the replay bit for bit.
+//!
+//! Must not know: rules, lenses, files.
 
-/// Cubes of a recording that were built so far.
+#[cfg(test)]
+mod rough;
+mod table;
+mod tally;
+#[cfg(test)]
+mod tests;
+
+#[cfg(test)]
+pub(crate) use rough::rough;
+pub(crate) use table::{CubeTable, cube_table};
+pub(crate) use tally::Tally;
+use tally::ticks;
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rayon::prelude::*;
+
+use crate::recording::memo::Memo;
+use crate::recording::{Recording, Slice};
+use crate::signal::{Depth, Signal};
+
+/// Thresholds of a ladder: 0, 1/1000, ..., 1 of its top.
+pub(crate) const RUNGS: usize = 1001;
+/// More cubes than this are not kept (about 1 MB each at 32 depths); the memory then begins anew.
+const MAX_CUBES: usize = 96;
+/// Tokens that one thread takes at a time.
+const CHUNK: usize = 1 << 14;
+
+/// How a signal is compared with a threshold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Sense {
+    /// Passes where signal >= threshold.
+    AtLeast,
+    /// Passes where signal < threshold.
+    Below,
+}
+
+/// A signal, its comparison, and evenly spaced thresholds from 0 to `top`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Ladder {
+    pub(crate) signal: Signal,
+    pub(crate) sense: Sense,
+    pub(crate) top: f64,
+}
+
+impl Ladder {
+    /// The threshold of a rung. `top` = 1 gives the number that "0.123" reads as.
+    pub(crate) fn threshold(self, rung: usize) -> f64 {
+        self.top * rung as f64 / (RUNGS - 1) as f64
+    }
+
+    /// The rung that is exactly `threshold`.
+    pub(crate) fn rung(self, threshold: f64) -> Option<usize> {
+        let rung = self.num_up_to(threshold).checked_sub(1)?;
+        (self.threshold(rung) == threshold).then_some(rung)
+    }
+
+    /// The rung's own number where `threshold` is one but for rounding (a slider adds up steps), else `threshold`.
+    pub(crate) fn snap(self, threshold: f64) -> f64 {
+        let near = self.num_up_to(threshold);
+        [near.saturating_sub(1), near.min(RUNGS - 1)]
+            .into_iter()
+            .map(|rung| self.threshold(rung))
+            .find(|t| (t - threshold).abs() <= 1e-9 * self.top)
+            .unwrap_or(threshold)
+    }
+
+    /// Number of rungs whose threshold is <= `value`; 0 for NaN.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a float cast saturates, NaN becomes 0, and the loops below correct the guess"
+    )]
+    fn num_up_to(self, value: f64) -> usize {
+        if value.is_nan() {
+            return 0;
+        }
+        let guess = (value / self.top * (RUNGS - 1) as f64) as usize;
+        let mut num = guess.saturating_add(1).min(RUNGS);
+        while num > 0 && self.threshold(num - 1) > value {
+            num -= 1;
+        }
+        while num < RUNGS && self.threshold(num) <= value {
+            num += 1;
+        }
+        num
+    }
+
+    /// How many rungs a value passes, counted from the mildest.
+    fn reach(self, value: f32) -> usize {
+        let value = f64::from(value);
+        match self.sense {
+            _ if value.is_nan() => 0,
+            Sense::AtLeast => self.num_up_to(value),
+            Sense::Below => RUNGS - self.num_up_to(value),
+        }
+    }
+
+    /// Position of a rung counted from the mildest threshold.
+    fn step(self, rung: usize) -> usize {
+        match self.sense {
+            Sense::AtLeast => rung,
+            Sense::Below => RUNGS - 1 - rung,
+        }
+    }
+}
+
+/// Counts of one threshold and one exit depth.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Cell {
+    exits: i32,
+    agreeing: i32,
+    with_nll: i32,
+    nll: i128,
+}
+
+impl Cell {
+    fn add(&mut self, other: &Self) {
+        self.exits += other.exits;
+        self.agreeing += other.agreeing;
+        self.with_nll += other.with_nll;
+        self.nll += other.nll;
+    }
+
+    fn subtract(&mut self, other: &Self) {
+        self.exits -= other.exits;
+        self.agreeing -= other.agreeing;
+        self.with_nll -= other.with_nll;
+        self.nll -= other.nll;
+    }
+}
+
+/// Counts for every threshold of a ladder, one least depth and one slice.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Cube {
+    num_depths: usize,
+    /// `[step][depth]`, the mildest threshold first.
+    cells: Vec<Cell>,
+    /// Whether the ladder's mildest threshold is its last.
+    is_reversed: bool,
+}
+
+impl Cube {
+    fn build(recording: &Recording, ladder: Ladder, least: Depth, slice: &Slice) -> Self {
+        let num_depths = recording.num_layers() + 1;
+        let source = Source::new(recording, ladder, least);
+        let mut chunks = Vec::new();
+        for range in slice.ranges(recording) {
+            let starts = range.clone().step_by(CHUNK);
+            chunks.extend(starts.map(|start| start..range.end.min(start + CHUNK)));
+        }
+        let empty = || vec![Cell::default(); (RUNGS + 1) * num_depths];
+        let mut cells = chunks
+            .into_par_iter()
+            .fold(empty, |mut cells, chunk| {
+                source.count(chunk, &mut cells);
+                cells
+            })
+            .reduce_with(|mut sum, part| {
+                sum.iter_mut().zip(&part).for_each(|(cell, other)| cell.add(other));
+                sum
+            })
+            .unwrap_or_else(empty);
+        // From differences to counts: a running sum over the steps.
+        let mut before = vec![Cell::default(); num_depths];
+        for step in cells.chunks_mut(num_depths) {
+            for (cell, sum) in step.iter_mut().zip(&mut before) {
+                sum.add(cell);
+                *cell = *sum;
+            }
+        }
+        cells.truncate(RUNGS * num_depths);
+        Self { num_depths, cells, is_reversed: ladder.sense == Sense::Below }
+    }
+
+    /// What a rung's threshold does.
+    pub(crate) fn tally(&self, rung: usize) -> Tally {
+        let step = if self.is_reversed { (RUNGS - 1).saturating_sub(rung) } else { rung };
+        let from = (step * self.num_depths).min(self.cells.len());
+        let to = (from + self.num_depths).min(self.cells.len());
+        let mut tally = Tally::empty(self.num_depths);
+        let cells = self.cells.get(from..to).unwrap_or_default();
+        for ((cell, exits), agreeing) in cells.iter().zip(&mut tally.exits).zip(&mut tally.agreeing)
+        {
+            *exits = u64::from(cell.exits.unsigned_abs());
+            *agreeing = u64::from(cell.agreeing.unsigned_abs());
+            tally.with_nll += u64::from(cell.with_nll.unsigned_abs());
+            tally.nll_ticks += cell.nll;
+        }
+        tally
+    }
+}
+
+/// Columns that a cube is built from.
+struct Source<'a> {
+    ladder: Ladder,
+    least: usize,
+    /// The signal at the depths at which a token may stop, 0..L.
+    signal: Vec<Option<&'a [f32]>>,
+    /// [depth], 0..=L.
+    nll: Vec<Option<&'a [f32]>>,
+    top1: Vec<Option<&'a [u32]>>,
+}
+
+impl<'a> Source<'a> {
+    fn new(recording: &'a Recording, ladder: Ladder, least: Depth) -> Self {
+        let depths = || (0..=recording.num_layers()).map(depth_of);
+        Self {
+            ladder,
+            least: least.index(),
+            signal: depths().map(|d| recording.column(ladder.signal, d)).collect(),
+            nll: depths().map(|d| recording.column(Signal::Nll, d)).collect(),
+            top1: depths().map(|d| recording.top1.get(d.index()).map(Vec::as_slice)).collect(),
+        }
+    }
+
+    fn count(&self, tokens: Range<usize>, cells: &mut [Cell]) {
+        let num_depths = self.signal.len();
+        let last = num_depths - 1;
+        for token in tokens {
+            let value = |column: Option<&&'a [u32]>| column.and_then(|c| c.get(token).copied());
+            let full = value(self.top1.get(last).and_then(Option::as_ref));
+            let mut reached = 0;
+            for depth in self.least.min(last)..=last {
+                let reach = if depth == last {
+                    RUNGS
+                } else {
+                    let column = self.signal.get(depth).copied().flatten();
+                    column.and_then(|c| c.get(token)).map_or(0, |v| self.ladder.reach(*v))
+                };
+                if reach <= reached {
+                    continue;
+                }
+                let here = value(self.top1.get(depth).and_then(Option::as_ref));
+                let nll = self.nll.get(depth).copied().flatten().and_then(|c| c.get(token));
+                let nll = nll.and_then(|v| ticks(*v));
+                let cell = Cell {
+                    exits: 1,
+                    agreeing: i32::from(here.is_some() && here == full),
+                    with_nll: i32::from(nll.is_some()),
+                    nll: nll.unwrap_or(0),
+                };
+                if let Some(first) = cells.get_mut(reached * num_depths + depth) {
+                    first.add(&cell);
+                }
+                if let Some(beyond) = cells.get_mut(reach * num_depths + depth) {
+                    beyond.subtract(&cell);
+                }
+                reached = reach;
+                if reached == RUNGS {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// What a cube depends on besides the recording: signal, sense, bits of the top, least depth, slice.
+type Key = (Signal, Sense, u64, Depth, Slice);
+
+/// Cubes of a recording that were built so far, and what else need not be computed twice.
 #[derive(Debug, Default)]
-pub(crate) struct Cubes;
+pub(crate) struct Cubes {
+    cubes: Mutex<BTreeMap<Key, Arc<Cube>>>,
+    pub(crate) memo: Memo,
+}
+
+impl Cubes {
+    fn put(&self, key: Key, cube: Arc<Cube>) {
+        let mut cubes = self.cubes.lock().unwrap_or_else(PoisonError::into_inner);
+        if cubes.len() >= MAX_CUBES {
+            cubes.clear();
+        }
+        cubes.insert(key, cube);
+    }
+}
+
+impl Recording {
+    /// The cube of a ladder, least depth and slice; built when it is asked for the first time.
+    pub(crate) fn cube(&self, ladder: Ladder, least: Depth, slice: &Slice) -> Arc<Cube> {
+        let key = (ladder.signal, ladder.sense, ladder.top.to_bits(), least, slice.clone());
+        let known =
+            self.cubes.cubes.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        known.unwrap_or_else(|| {
+            let cube = Arc::new(Cube::build(self, ladder, least, slice));
+            self.cubes.put(key, Arc::clone(&cube));
+            cube
+        })
+    }
+}
+
+/// A depth from an index; beyond what exists it is the largest.
+pub(crate) fn depth_of(idx: usize) -> Depth {
+    Depth(u16::try_from(idx).unwrap_or(u16::MAX))
+}

@@ -5,10 +5,19 @@
 mod cube;
 mod error;
 mod manifest;
+mod memo;
+mod slice;
+#[cfg(any(test, feature = "bench"))]
+mod synthetic;
 
-pub(crate) use cube::Cubes;
+#[cfg(test)]
+pub(crate) use cube::rough;
+pub(crate) use cube::{CubeTable, Cubes, Ladder, RUNGS, Sense, Tally, cube_table, depth_of};
 pub(crate) use error::RecordingError;
 pub use manifest::{Manifest, Provenance};
+pub(crate) use slice::{Column, Slice};
+#[cfg(any(test, feature = "bench"))]
+pub(crate) use synthetic::synthetic;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,0 +1,116 @@
+//! How a signal is distributed at every depth, with the threshold across it.
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::Scene;
+use crate::figure::{Axis, Direction, Figure, Ink, Mark};
+use crate::recording::depth_of;
+use crate::signal::Signal;
+
+/// The shares that are drawn: bands 5-95 % and 25-75 %, and the median.
+const SHARES: [f64; 5] = [0.05, 0.25, 0.5, 0.75, 0.95];
+
+/// Quantiles of a signal over a slice.
+pub(super) struct Quantiles {
+    /// [depth][share]; NaN where no value is a number.
+    depths: Vec<[f32; 5]>,
+    /// Values that are not a number at the depths before the last.
+    pub(super) num_unknown: usize,
+}
+
+impl Quantiles {
+    /// Smallest and largest finite quantile; 0 and 1 if there is none or only one.
+    pub(super) fn ends(&self) -> (f32, f32) {
+        let finite = || self.depths.iter().flatten().copied().filter(|v| v.is_finite());
+        let (low, high) = (finite().fold(f32::MAX, f32::min), finite().fold(f32::MIN, f32::max));
+        if low < high { (low, high) } else { (0.0, 1.0) }
+    }
+}
+
+/// The quantiles of a signal over the scene's slice: nearest rank, so each is a recorded value.
+pub(super) fn quantiles(scene: &Scene<'_>, signal: Signal) -> Arc<Quantiles> {
+    let (recording, slice) = (scene.recording, &scene.settings.slice);
+    let name = format!("quantiles {} {}", signal.id(), slice.key());
+    recording.cubes.memo.get(&name, || {
+        let ranges = slice.ranges(recording);
+        let num_tokens: usize = ranges.iter().map(ExactSizeIterator::len).sum();
+        let num_layers = recording.num_layers();
+        let depths: Vec<([f32; 5], usize)> = (0..=num_layers)
+            .into_par_iter()
+            .map(|depth| {
+                let column = recording.column(signal, depth_of(depth)).unwrap_or_default();
+                let here = ranges.iter().filter_map(|range| column.get(range.clone())).flatten();
+                let mut values: Vec<f32> = here.copied().filter(|v| !v.is_nan()).collect();
+                (SHARES.map(|share| nearest_rank(&mut values, share)), num_tokens - values.len())
+            })
+            .collect();
+        Quantiles {
+            num_unknown: depths.iter().take(num_layers).map(|(_, num)| num).sum(),
+            depths: depths.into_iter().map(|(quantiles, _)| quantiles).collect(),
+        }
+    })
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a share of a length lies inside the length"
+)]
+fn nearest_rank(values: &mut [f32], share: f64) -> f32 {
+    let rank = (share * values.len() as f64).ceil() as usize;
+    let idx = rank.clamp(1, values.len().max(1)) - 1;
+    if idx < values.len() {
+        *values.select_nth_unstable_by(idx, f32::total_cmp).1
+    } else {
+        f32::NAN
+    }
+}
+
+pub(super) fn figure(scene: &Scene<'_>) -> Figure {
+    let signal = scene.settings.signal;
+    let quantiles = quantiles(scene, signal);
+    let depths = || quantiles.depths.iter().enumerate();
+    let band = |label: &str, edges: fn(&[f32; 5]) -> (f32, f32)| Mark::Band {
+        label: label.to_owned(),
+        points: depths()
+            .map(|(depth, q)| {
+                let (low, high) = edges(q);
+                [depth as f64, f64::from(low), f64::from(high)]
+            })
+            .collect(),
+        ink: Ink::Series(0),
+    };
+    let median = depths().map(|(depth, [_, _, median, _, _])| [depth as f64, f64::from(*median)]);
+    let mut marks = vec![
+        band("5–95 %", |[low, _, _, _, high]| (*low, *high)),
+        band("25–75 %", |[_, low, _, high, _]| (*low, *high)),
+        Mark::Line { label: "Median".to_owned(), points: median.collect(), ink: Ink::Series(0) },
+    ];
+    if let Some(token) = scene.token {
+        let points = scene.token_line(token, signal);
+        let at_exit = points.get(scene.exit(token).index()).copied().into_iter().collect();
+        marks.push(Mark::Line { label: "Selected token".to_owned(), points, ink: Ink::Series(1) });
+        let label = "Its exit".to_owned();
+        marks.push(Mark::Points { label, points: at_exit, ink: Ink::Series(1) });
+    }
+    let mut y = Axis::linear(signal.label(), signal.unit());
+    if signal == scene.settings.rule.signal() {
+        // The whole range of the threshold, so that the line can be dragged to both ends.
+        y = y.with_range(0.0, scene.settings.rule.threshold(scene.recording.manifest.vocab).max);
+        marks.push(Mark::Rule {
+            label: "Threshold line".to_owned(),
+            direction: Direction::Horizontal,
+            at: scene.settings.at.threshold,
+            knob: Some("threshold"),
+        });
+    }
+    Figure {
+        id: "distribution",
+        title: format!("{} at every depth", signal.label()),
+        x: Axis::integer("Depth"),
+        y,
+        marks,
+    }
+}

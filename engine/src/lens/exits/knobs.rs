@@ -1,0 +1,114 @@
+//! Knobs of the Exits lens, and how they stand for a recording.
+
+use super::Settings;
+use crate::knob::{Choice, ChoiceOption, KnobCard, Knobs, Real};
+use crate::policy::{LEAST_DEPTH, RULES, RuleEntry, layers, rule_or_default};
+use crate::recording::{Column, Recording, Slice};
+use crate::signal::Signal;
+
+/// Vocabulary that ranges are shown for while nothing is recorded.
+const USUAL_VOCAB: usize = 131_072;
+
+const RULE: Choice =
+    Choice { id: "rule", label: "Rule", help: "What a token must show in order to stop" };
+const SLICE: Choice =
+    Choice { id: "slice", label: "Slice", help: "The part of the recording that is counted" };
+const SIGNAL: Choice = Choice {
+    id: "signal",
+    label: "Signal",
+    help: "What the grid's colour and the distribution show",
+};
+const BY: Choice =
+    Choice { id: "by", label: "Compare by", help: "Sample column whose values stand side by side" };
+const TARGET: Real = Real {
+    id: "target",
+    label: "Wanted agreement",
+    help: "Share of tokens whose first choice must stay the full model's",
+    unit: "fraction",
+    default: 0.99,
+    min: 0.5,
+    max: 1.0,
+    step: 0.001,
+};
+/// Option of `by` for no comparison.
+const NONE: &str = "none";
+/// Option of `slice` for the whole recording.
+const ALL: &str = "all";
+
+/// The cards as they are for this recording and this rule.
+pub(super) fn cards(recording: Option<&Recording>, knobs: &Knobs) -> Vec<KnobCard> {
+    let rule = rule_or_default(knobs.choice(&RULE));
+    let vocab = recording.map_or(USUAL_VOCAB, |r| r.manifest.vocab);
+    let columns = recording.map(Recording::slice_columns);
+    let columns = columns.as_deref().map(Vec::as_slice).unwrap_or_default();
+    let rules = RULES.iter().map(|rule| ChoiceOption::new(rule.id(), rule.label())).collect();
+    let signals = signals(recording, rule).map(|s| ChoiceOption::new(s.id(), s.label()));
+    vec![
+        RULE.card(rules),
+        rule.threshold(vocab).card(),
+        LEAST_DEPTH.card(recording.map_or(LEAST_DEPTH.max, layers)),
+        SLICE.card(slices(columns).into_iter().map(|(option, _)| option).collect()),
+        SIGNAL.card(signals.collect()),
+        BY.card(comparisons(recording, columns)),
+        TARGET.card(),
+    ]
+}
+
+/// How the knobs stand; a value that this recording does not allow counts as not chosen.
+pub(in crate::lens) fn settings(recording: &Recording, knobs: &Knobs) -> Settings {
+    let cards = cards(Some(recording), knobs);
+    let mut allowed = knobs.clone();
+    allowed.keep_allowed(&cards);
+    let rule = rule_or_default(allowed.choice(&RULE));
+    let columns = recording.slice_columns();
+    let slice = allowed.choice(&SLICE).and_then(|id| {
+        slices(&columns).into_iter().find(|(option, _)| option.id == id).map(|(_, slice)| slice)
+    });
+    let signal = allowed
+        .choice(&SIGNAL)
+        .and_then(|id| signals(Some(recording), rule).find(|signal| signal.id() == id));
+    let by = allowed
+        .choice(&BY)
+        .map(str::to_owned)
+        .or_else(|| comparisons(Some(recording), &columns).first().map(|option| option.id.clone()));
+    Settings {
+        rule,
+        at: rule.setting(recording, &allowed),
+        slice: slice.unwrap_or_default(),
+        signal: signal.unwrap_or_else(|| rule.signal()),
+        by: columns.iter().find(|column| Some(&column.name) == by.as_ref()).cloned(),
+        target: allowed.real(&TARGET),
+    }
+}
+
+fn slices(columns: &[Column]) -> Vec<(ChoiceOption, Slice)> {
+    let parts = columns.iter().flat_map(|Column { name, values }| {
+        values.iter().map(move |value| {
+            let option = ChoiceOption::new(format!("{name}:{value}"), format!("{name}: {value}"));
+            (option, Slice::all().with(name, value))
+        })
+    });
+    std::iter::once((ChoiceOption::new(ALL, "All"), Slice::all())).chain(parts).collect()
+}
+
+/// The rule's own signal first, then every other that is there.
+fn signals(recording: Option<&Recording>, rule: &dyn RuleEntry) -> impl Iterator<Item = Signal> {
+    let own = rule.signal();
+    let others = Signal::ALL.into_iter().filter(move |signal| *signal != own);
+    let others: Vec<Signal> =
+        others.filter(|signal| recording.is_none_or(|r| r.signals.contains_key(signal))).collect();
+    std::iter::once(own).chain(others)
+}
+
+/// Columns with something to compare. First, and so the default, is the last column of numbers
+/// (a difficulty), else the last column.
+fn comparisons(recording: Option<&Recording>, columns: &[Column]) -> Vec<ChoiceOption> {
+    let mut columns: Vec<&Column> = columns.iter().filter(|c| c.values.len() >= 2).collect();
+    let place = |column: &Column| {
+        recording.and_then(|r| r.manifest.columns.iter().position(|name| *name == column.name))
+    };
+    let is_words = |column: &Column| column.values.iter().any(|v| v.trim().parse::<f64>().is_err());
+    columns.sort_by_key(|column| (is_words(column), std::cmp::Reverse(place(column))));
+    let options = columns.iter().map(|c| ChoiceOption::new(c.name.as_str(), c.name.as_str()));
+    options.chain([ChoiceOption::new(NONE, "None")]).collect()
+}

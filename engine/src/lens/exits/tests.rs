@@ -1,0 +1,245 @@
+use super::*;
+use crate::figure::{Mark, to_csv};
+use crate::knob::{KnobKind, Value};
+use crate::policy::{RULES, replay};
+use crate::recording::{rough, synthetic};
+
+fn knobs(turns: &[(&str, Value)]) -> Knobs {
+    let mut knobs = Knobs::default();
+    turns.iter().for_each(|(id, value)| knobs.set(id, value.clone()));
+    knobs
+}
+
+fn choice(id: &str) -> Value {
+    Value::Choice(id.to_owned())
+}
+
+fn view(recording: &Recording, turns: &[(&str, Value)]) -> View {
+    LENS.view(recording, &knobs(turns), Selection::default())
+}
+
+fn reading(view: &View, id: &str) -> Option<f64> {
+    view.readings.iter().find(|r| r.id == id).unwrap().value
+}
+
+/// NaN equals NaN here, which it does not in a view.
+fn bytes(view: &View) -> String {
+    format!("{view:?}")
+}
+
+#[test]
+fn figures_stand_in_the_order_of_the_window() {
+    let ids: Vec<_> = view(&synthetic(40, 3, 1), &[]).figures.iter().map(|f| f.id).collect();
+    assert_eq!(
+        ids,
+        ["grid", "exits", "slices", "distribution", "trade-off", "per-depth", "agreement"]
+    );
+}
+
+#[test]
+fn every_knob_at_both_ends_views_every_strange_recording_twice_alike() {
+    let mut all_nan = synthetic(20, 3, 1);
+    all_nan.signals.values_mut().flatten().flatten().for_each(|value| *value = f32::NAN);
+    let mut bare = synthetic(20, 3, 1);
+    bare.signals.clear();
+    bare.top1.clear();
+    bare.top5.clear();
+    bare.samples.clear();
+    bare.manifest.flops_per_block.clear();
+    let recordings = [
+        synthetic(0, 3, 1),
+        synthetic(1, 1, 1),
+        synthetic(1, 3, 1),
+        synthetic(5, 0, 1),
+        rough(150, 4, 2),
+        all_nan,
+        bare,
+    ];
+    for recording in &recordings {
+        for rule in RULES {
+            let with_rule = knobs(&[("rule", choice(rule.id()))]);
+            for card in LENS.knobs(Some(recording), &with_rule) {
+                let ends = match &card.kind {
+                    KnobKind::Real { min, max, .. } => vec![Value::Real(*min), Value::Real(*max)],
+                    KnobKind::Integer { min, max, .. } => {
+                        vec![Value::Integer(*min), Value::Integer(*max)]
+                    }
+                    KnobKind::Choice { options, .. } => {
+                        options.iter().map(|o| Value::Choice(o.id.clone())).collect()
+                    }
+                };
+                for end in ends {
+                    let mut turned = with_rule.clone();
+                    turned.set(card.id, end);
+                    for token in [None, Some(0), Some(19), Some(usize::MAX)] {
+                        let look = || LENS.view(recording, &turned, Selection { token });
+                        assert_eq!(bytes(&look()), bytes(&look()));
+                        look().figures.iter().for_each(|figure| drop(to_csv(figure)));
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn readings_equal_a_count_over_the_tokens() {
+    let recording = rough(300, 5, 7);
+    for (rule, threshold) in
+        [("max-prob", 0.9), ("margin", 0.123_45), ("entropy", 0.75), ("entropy", 2.5)]
+    {
+        let turns = [
+            ("rule", choice(rule)),
+            ("threshold", Value::Real(threshold)),
+            ("least-depth", Value::Integer(1)),
+        ];
+        let view = view(&recording, &turns);
+        let at = Setting { threshold, least: Depth(1) };
+        let exits = replay(&recording, <dyn RuleEntry>::find(rule).unwrap(), at);
+        let mean = exits.iter().map(|d| d.index() as f64).sum::<f64>() / 300.0;
+        assert_eq!(reading(&view, "mean_exit_depth"), Some(mean));
+        assert_eq!(reading(&view, "layers_saved"), Some(1.0 - mean / 5.0));
+        let top1 = &recording.top1;
+        let agreeing = (0..300).filter(|t| top1[exits[*t].index()][*t] == top1[5][*t]).count();
+        assert_eq!(reading(&view, "agreement"), Some(agreeing as f64 / 300.0));
+        assert!(reading(&view, "agreement_lower") < reading(&view, "agreement"));
+        let nll = &recording.signals[&Signal::Nll];
+        let known: Vec<f64> = (0..300)
+            .map(|t| f64::from(nll[exits[t].index()][t]))
+            .filter(|value| !value.is_nan())
+            .collect();
+        let mean_nll = known.iter().sum::<f64>() / known.len() as f64;
+        assert!((reading(&view, "nll_exit").unwrap() - mean_nll).abs() < 1e-6);
+        let table = &view.tables[0];
+        for (depth, row) in table.rows.iter().enumerate() {
+            assert_eq!(row[1], exits.iter().filter(|d| d.index() == depth).count() as f64);
+        }
+    }
+}
+
+#[test]
+fn agreement_is_one_when_no_token_exits() {
+    let recording = rough(100, 4, 5);
+    let view = view(&recording, &[("least-depth", Value::Integer(4))]);
+    assert_eq!(reading(&view, "agreement"), Some(1.0));
+    assert_eq!(reading(&view, "mean_exit_depth"), Some(4.0));
+    assert_eq!(reading(&view, "layers_saved"), Some(0.0));
+    assert_eq!(reading(&view, "nll_exit"), reading(&view, "nll_full"));
+}
+
+#[test]
+fn readings_are_absent_where_nothing_is_known() {
+    let view = view(&synthetic(0, 3, 1), &[]);
+    assert_eq!(reading(&view, "tokens"), Some(0.0));
+    for id in [
+        "mean_exit_depth",
+        "layers_saved",
+        "agreement",
+        "agreement_lower",
+        "nll_full",
+        "nll_exit",
+        "flops_saved",
+    ] {
+        assert_eq!(reading(&view, id), None, "{id}");
+    }
+    assert!(view.suggestions[0].sets.is_empty());
+    // One token has no next one.
+    let view = super::tests::view(&synthetic(1, 3, 1), &[]);
+    assert_eq!(reading(&view, "nll_exit"), None);
+    assert!(reading(&view, "mean_exit_depth").is_some());
+}
+
+#[test]
+fn the_suggested_threshold_keeps_the_agreement_that_it_promises() {
+    let recording = synthetic(2000, 6, 3);
+    for rule in RULES {
+        let target = ("target", Value::Real(0.9));
+        let rule = ("rule", choice(rule.id()));
+        let offered = view(&recording, &[rule.clone(), target.clone()]);
+        let suggestion = &offered.suggestions[0];
+        assert_eq!(suggestion.label, "Threshold for 90 % agreement");
+        let (id, value) = suggestion.sets.first().unwrap().clone();
+        let taken = view(&recording, &[rule, target, (id, value)]);
+        assert!(reading(&taken, "agreement").unwrap() >= 0.9);
+        let depth = format!("mean exit depth {:.2}", reading(&taken, "mean_exit_depth").unwrap());
+        assert!(suggestion.explanation.ends_with(&depth), "{}", suggestion.explanation);
+    }
+}
+
+#[test]
+fn difficulties_stand_side_by_side_without_being_asked_for_and_rise() {
+    let view = view(&synthetic(4000, 8, 3), &[("threshold", Value::Real(0.5))]);
+    let table = &view.tables[1];
+    let (_, names) = table.names.as_ref().unwrap();
+    assert_eq!(names[1..], ["difficulty:1", "difficulty:2", "difficulty:3", "difficulty:4"]);
+    assert!(table.rows[1..].windows(2).all(|pair| pair[0][1] < pair[1][1]));
+}
+
+#[test]
+fn the_grid_shows_the_sample_of_the_selected_token() {
+    let recording = synthetic(600, 3, 3);
+    let view = LENS.view(&recording, &Knobs::default(), Selection { token: Some(40) });
+    let Mark::Heat(heat) = &view.figures[0].marks[0] else { unreachable!() };
+    let sample = &recording.samples[recording.tokens.sample[40] as usize];
+    assert_eq!(heat.origin, [sample.first_token as f64, 0.0]);
+    assert_eq!(heat.columns, sample.num_tokens);
+    assert_eq!(heat.selected_column, Some(40 - sample.first_token));
+    assert_eq!(heat.values.len(), heat.columns * heat.rows);
+    assert_eq!(heat.texts.len(), heat.values.len());
+    assert!(heat.hovers[0].contains("Max probability"));
+}
+
+#[test]
+fn a_threshold_move_shares_the_cells_of_the_grid() {
+    let recording = synthetic(60, 3, 3);
+    let cells = |threshold| {
+        let view = view(&recording, &[("threshold", Value::Real(threshold))]);
+        let Mark::Heat(heat) = view.figures[0].marks[0].clone() else { unreachable!() };
+        heat
+    };
+    let (a, b) = (cells(0.1), cells(0.9));
+    assert!(std::sync::Arc::ptr_eq(&a.values, &b.values));
+    assert!(std::sync::Arc::ptr_eq(&a.hovers, &b.hovers));
+}
+
+#[test]
+fn the_threshold_line_is_there_only_for_the_rules_own_signal() {
+    let recording = synthetic(60, 3, 3);
+    let has_line = |signal: &str| {
+        let view = view(&recording, &[("signal", choice(signal))]);
+        let is_line = |mark: &Mark| matches!(mark, Mark::Rule { knob: Some("threshold"), .. });
+        view.figures[3].marks.iter().any(is_line)
+    };
+    assert!(has_line("max-prob"));
+    assert!(!has_line("kl"));
+}
+
+#[test]
+fn a_slider_position_and_a_typed_number_give_the_same_view() {
+    let recording = synthetic(60, 3, 3);
+    let slider = 0.1 + 0.2;
+    assert_ne!(slider, 0.3);
+    let with = |t: f64| bytes(&view(&recording, &[("threshold", Value::Real(t))]));
+    assert_eq!(with(slider), with(0.3));
+}
+
+#[test]
+fn readings_and_per_depth_of_a_small_recording() {
+    let view = view(&synthetic(64, 4, 1), &[("threshold", Value::Real(0.5))]);
+    let mut text = String::new();
+    for r in &view.readings {
+        text += &format!("{} = {:.6?} {} ({:?})\n", r.id, r.value, r.unit, r.kind);
+    }
+    for table in &view.tables {
+        text += &format!("\n{} {:?}\n", table.id, table.names);
+        text += &format!("{}\n", table.columns.join(","));
+        for row in &table.rows {
+            let cells: Vec<String> = row.iter().map(|v| format!("{v:.6}")).collect();
+            text += &format!("{}\n", cells.join(","));
+        }
+    }
+    for s in &view.suggestions {
+        text += &format!("\n{}: {} -> {:?}\n", s.label, s.explanation, s.sets);
+    }
+    insta::assert_snapshot!(text);
+}

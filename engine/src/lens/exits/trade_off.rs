@@ -1,0 +1,92 @@
+//! Agreement against mean exit depth over all thresholds, and the threshold for a wanted agreement.
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::Scene;
+use crate::figure::{Axis, Direction, Figure, Ink, Mark};
+use crate::knob::Value;
+use crate::lens::Suggestion;
+use crate::policy::{Trial, calibrate, lower_bound, trials};
+
+/// Every threshold's outcome and the lower bounds of their agreements.
+pub(super) struct Curve {
+    trials: Arc<Vec<Trial>>,
+    bounds: Arc<Vec<f64>>,
+}
+
+pub(super) fn curve(scene: &Scene<'_>) -> Curve {
+    let settings = &scene.settings;
+    let trials = trials(scene.recording, settings.rule, settings.at.least, &settings.slice);
+    let (rule, least, slice) = (settings.rule.id(), settings.at.least.0, settings.slice.key());
+    let bounds = scene.recording.cubes.memo.get(&format!("bounds {rule} {least} {slice}"), || {
+        let bound = |trial: &Trial| lower_bound(trial.agreeing, trial.tokens).unwrap_or(f64::NAN);
+        trials.par_iter().map(bound).collect()
+    });
+    Curve { trials, bounds }
+}
+
+pub(super) fn figure(scene: &Scene<'_>, curve: &Curve) -> Figure {
+    let both = curve.trials.iter().zip(curve.bounds.iter());
+    let mut points: Vec<[f64; 3]> =
+        both.map(|(trial, bound)| [trial.mean_depth, *bound, trial.agreement()]).collect();
+    // From shallow to deep also for rules whose strict end is the low one.
+    if points.first().map(|p| p[0]) > points.last().map(|p| p[0]) {
+        points.reverse();
+    }
+    points.dedup();
+    let line = points.iter().map(|[depth, _, agreement]| [*depth, *agreement]).collect();
+    let now = scene.tally.mean_depth().zip(scene.tally.agreement());
+    let marks = vec![
+        Mark::Band { label: "95 % lower bound".to_owned(), points, ink: Ink::Series(0) },
+        Mark::Line { label: "All thresholds".to_owned(), points: line, ink: Ink::Series(0) },
+        Mark::Points {
+            label: "Present threshold".to_owned(),
+            points: now.map(|(depth, agreement)| [depth, agreement]).into_iter().collect(),
+            ink: Ink::Accent,
+        },
+        Mark::Rule {
+            label: "Wanted agreement".to_owned(),
+            direction: Direction::Horizontal,
+            at: scene.settings.target,
+            knob: Some("target"),
+        },
+    ];
+    Figure {
+        id: "trade-off",
+        title: "Agreement with the full model against depth".to_owned(),
+        x: Axis::linear("Mean exit depth", "layers").with_range(0.0, scene.num_layers() as f64),
+        y: Axis::linear("Agreement", "fraction"),
+        marks,
+    }
+}
+
+/// The button "threshold for 99 % agreement".
+pub(super) fn suggestion(scene: &Scene<'_>, curve: &Curve) -> Suggestion {
+    let target = scene.settings.target;
+    // To a thousandth of a per cent, so that 0.99 reads 99 and not 99.00000000000001.
+    let wanted = (target * 1e5).round() / 1e3;
+    let label = format!("Threshold for {wanted} % agreement");
+    let (explanation, sets) = match calibrate(&curve.trials, target) {
+        Some(found) => {
+            let agreement = 100.0 * found.agreement;
+            let lower = 100.0 * found.agreement_lower;
+            let depth = found.mean_depth;
+            let words = format!(
+                "agreement {agreement:.1} %, at least {lower:.1} % with 95 % confidence \
+                 (Clopper-Pearson, tokens taken as independent), mean exit depth {depth:.2}"
+            );
+            (words, vec![("threshold", Value::Real(found.threshold))])
+        }
+        None => {
+            let best = curve.trials.iter().map(Trial::agreement).max_by(f64::total_cmp);
+            let words = match best.map(|best| 100.0 * best) {
+                Some(best) => format!("no threshold reaches it; the best agreement is {best:.1} %"),
+                None => "there are no tokens to count".to_owned(),
+            };
+            (words, Vec::new())
+        }
+    };
+    Suggestion { id: "threshold-for-agreement", label, explanation, sets }
+}

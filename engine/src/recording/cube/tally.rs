@@ -1,0 +1,111 @@
+//! What one threshold does to the tokens of a slice.
+
+use std::ops::Range;
+
+use crate::recording::{Recording, depth_of};
+use crate::signal::{Depth, Signal};
+
+/// A NLL is summed in whole parts of 2^-24 nats: exact sums in any order, finer than its f32.
+const TICKS_PER_NAT: f64 = 16_777_216.0;
+/// Larger values are cut here, so that no sum overflows; no finite model comes near.
+const MAX_TICKS: f64 = 1e24;
+
+/// Counts of tokens by the depth at which they exit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Tally {
+    /// [depth] 0..=L.
+    pub(crate) exits: Vec<u64>,
+    /// Those whose first choice equals the full model's, [depth].
+    pub(crate) agreeing: Vec<u64>,
+    /// Tokens whose NLL is known.
+    pub(crate) with_nll: u64,
+    /// Sum of their NLL at the exit, in ticks.
+    pub(crate) nll_ticks: i128,
+}
+
+/// A NLL in whole ticks; `None` where it is not a finite number.
+#[expect(clippy::cast_possible_truncation, reason = "clamped far inside i128")]
+pub(super) fn ticks(nll: f32) -> Option<i128> {
+    let value = f64::from(nll);
+    let is_known = value.is_finite();
+    is_known.then(|| (value * TICKS_PER_NAT).round().clamp(-MAX_TICKS, MAX_TICKS) as i128)
+}
+
+/// Ticks as nats.
+pub(super) fn nats(ticks: i128) -> f64 {
+    ticks as f64 / TICKS_PER_NAT
+}
+
+/// Nats that were written from ticks, back; `None` if they were not.
+#[expect(clippy::cast_possible_truncation, reason = "checked to be whole and below 2^53")]
+pub(super) fn whole_ticks(nats: f64) -> Option<i128> {
+    let value = nats * TICKS_PER_NAT;
+    (value.fract() == 0.0 && value.abs() < 9_007_199_254_740_992.0).then_some(value as i128)
+}
+
+impl Tally {
+    pub(crate) fn empty(num_depths: usize) -> Self {
+        let zeros = vec![0; num_depths];
+        Self { exits: zeros.clone(), agreeing: zeros, with_nll: 0, nll_ticks: 0 }
+    }
+
+    /// Counts tokens whose exits are known: `exits` holds one depth for each token of `range`.
+    pub(crate) fn add(&mut self, recording: &Recording, range: Range<usize>, exits: &[Depth]) {
+        let full = recording.top1.get(recording.num_layers());
+        for (token, exit) in range.zip(exits) {
+            let depth = exit.index();
+            let here = recording.top1.get(depth).and_then(|c| c.get(token));
+            let agrees = here.is_some() && here == full.and_then(|c| c.get(token));
+            if let Some(count) = self.exits.get_mut(depth) {
+                *count += 1;
+            }
+            if let Some(count) = self.agreeing.get_mut(depth).filter(|_| agrees) {
+                *count += 1;
+            }
+            let nll = recording.column(Signal::Nll, *exit).and_then(|c| c.get(token));
+            if let Some(nll) = nll.and_then(|v| ticks(*v)) {
+                self.with_nll += 1;
+                self.nll_ticks += nll;
+            }
+        }
+    }
+
+    pub(crate) fn num_tokens(&self) -> u64 {
+        self.exits.iter().sum()
+    }
+
+    pub(crate) fn num_agreeing(&self) -> u64 {
+        self.agreeing.iter().sum()
+    }
+
+    /// Mean exit depth; `None` without tokens.
+    pub(crate) fn mean_depth(&self) -> Option<f64> {
+        let weighted = self.exits.iter().zip(0_u64..).map(|(n, depth)| n * depth).sum::<u64>();
+        ratio(weighted, self.num_tokens())
+    }
+
+    /// Share of tokens whose first choice at the exit is the full model's; `None` without tokens.
+    pub(crate) fn agreement(&self) -> Option<f64> {
+        ratio(self.num_agreeing(), self.num_tokens())
+    }
+
+    /// Mean NLL at the exit in nats, over tokens that have a next token.
+    pub(crate) fn mean_nll(&self) -> Option<f64> {
+        (self.with_nll > 0).then(|| nats(self.nll_ticks) / self.with_nll as f64)
+    }
+
+    /// The share of tokens that exit at `depth`.
+    pub(crate) fn share(&self, depth: Depth) -> f64 {
+        let exits = self.exits.get(depth.index()).copied().unwrap_or(0);
+        ratio(exits, self.num_tokens()).unwrap_or(0.0)
+    }
+
+    /// Depths and how many tokens exit there.
+    pub(crate) fn by_depth(&self) -> impl Iterator<Item = (Depth, u64)> + '_ {
+        self.exits.iter().enumerate().map(|(depth, exits)| (depth_of(depth), *exits))
+    }
+}
+
+fn ratio(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
+}

@@ -1,0 +1,127 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::recording::synthetic;
+
+const LADDERS: [Ladder; 2] = [
+    Ladder { signal: Signal::MaxProb, sense: Sense::AtLeast, top: 1.0 },
+    Ladder { signal: Signal::Entropy, sense: Sense::Below, top: 4.158_883_083_359_671_5 },
+];
+
+/// What a rung does, by looking at every token and depth.
+fn brute(recording: &Recording, ladder: Ladder, rung: usize, least: usize, slice: &Slice) -> Tally {
+    let last = recording.num_layers();
+    let threshold = ladder.threshold(rung);
+    let mut tally = Tally::empty(last + 1);
+    for range in slice.ranges(recording) {
+        let exit = |token: usize| {
+            let passes = |depth: &usize| {
+                let value = recording.signals[&ladder.signal][*depth][token];
+                match ladder.sense {
+                    Sense::AtLeast => f64::from(value) >= threshold,
+                    Sense::Below => f64::from(value) < threshold,
+                }
+            };
+            depth_of((least..last).find(passes).unwrap_or(last))
+        };
+        let exits: Vec<Depth> = range.clone().map(exit).collect();
+        tally.add(recording, range, &exits);
+    }
+    tally
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn cube_equals_brute_force_at_every_rung(
+        num_tokens in 0_usize..40,
+        num_layers in 0_usize..6,
+        least in 0_usize..6,
+        seed in 0_u64..10_000,
+    ) {
+        let recording = rough(num_tokens, num_layers, seed);
+        let least = least.min(num_layers);
+        for ladder in LADDERS {
+            let cube = recording.cube(ladder, depth_of(least), &Slice::all());
+            for rung in 0..RUNGS {
+                let expected = brute(&recording, ladder, rung, least, &Slice::all());
+                prop_assert_eq!(cube.tally(rung), expected, "rung {}", rung);
+            }
+        }
+    }
+}
+
+#[test]
+fn cube_of_a_slice_counts_only_its_tokens() {
+    let recording = synthetic(600, 4, 5);
+    let slice = Slice::all().with("difficulty", "2").with("task", "hops");
+    let num_tokens = slice.ranges(&recording).iter().map(|r| r.len() as u64).sum::<u64>();
+    assert!(num_tokens > 0 && num_tokens < 600);
+    let cube = recording.cube(LADDERS[0], Depth(1), &slice);
+    for rung in [0, 1, 500, 999, 1000] {
+        assert_eq!(cube.tally(rung), brute(&recording, LADDERS[0], rung, 1, &slice));
+        assert_eq!(cube.tally(rung).num_tokens(), num_tokens);
+    }
+}
+
+#[test]
+fn a_rung_reads_as_the_decimal_that_a_person_types() {
+    for rung in 0..RUNGS {
+        let typed: f64 = format!("{}.{:03}", rung / 1000, rung % 1000).parse().unwrap();
+        assert_eq!(LADDERS[0].threshold(rung), typed);
+        for ladder in LADDERS {
+            let threshold = ladder.threshold(rung);
+            assert_eq!(ladder.rung(threshold), Some(rung));
+            assert_eq!(ladder.snap(threshold * (1.0 + 2e-16)), threshold);
+            assert_eq!(ladder.snap(threshold * (1.0 - 2e-16)), threshold);
+        }
+    }
+    assert_eq!(LADDERS[0].rung(0.500_4), None);
+    assert_eq!(LADDERS[0].snap(0.500_4), 0.500_4);
+}
+
+#[test]
+fn values_outside_the_ladder_pass_all_or_nothing() {
+    let [high, low] = LADDERS;
+    let reach = [f32::NAN, f32::NEG_INFINITY, -1.0, 0.0, 1.0, 7.0, f32::INFINITY];
+    assert_eq!(reach.map(|v| high.reach(v)), [0, 0, 0, 1, RUNGS, RUNGS, RUNGS]);
+    assert_eq!(reach.map(|v| low.reach(v)), [0, RUNGS, RUNGS, RUNGS - 1, 760, 0, 0]);
+}
+
+#[test]
+fn a_table_comes_back_as_the_same_cube() {
+    let recording = synthetic(200, 3, 9);
+    for ladder in LADDERS {
+        let table = cube_table(&recording, ladder);
+        let other = synthetic(200, 3, 9);
+        assert!(other.cubes.insert_checked(ladder, 3, 200, &table));
+        let (a, b) = (
+            recording.cube(ladder, Depth(0), &Slice::all()),
+            other.cube(ladder, Depth(0), &Slice::all()),
+        );
+        assert_eq!(a, b);
+    }
+}
+
+#[test]
+fn a_table_that_does_not_add_up_is_refused() {
+    let recording = synthetic(50, 2, 9);
+    let ladder = LADDERS[0];
+    let good = cube_table(&recording, ladder);
+    let refused = |change: &dyn Fn(&mut CubeTable)| {
+        let mut table = good.clone();
+        change(&mut table);
+        !Cubes::default().insert_checked(ladder, 2, 50, &table)
+    };
+    assert!(!refused(&|_| {}));
+    assert!(refused(&|t| t.exits[4] += 1));
+    assert!(refused(&|t| t.agreeing[4] = t.exits[4] + 1));
+    assert!(refused(&|t| t.nll[4] = f64::NAN));
+    assert!(refused(&|t| t.nll[4] += 1e-12));
+    assert!(refused(&|t| t.depth.swap(0, 1)));
+    assert!(refused(&|t| t.signal[0] = "margin".to_owned()));
+    assert!(refused(&|t| drop(t.exits.pop())));
+    assert!(!Cubes::default().insert_checked(ladder, 2, 51, &good));
+    assert!(!Cubes::default().insert_checked(ladder, usize::MAX - 1, 50, &good));
+}

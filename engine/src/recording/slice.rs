@@ -1,0 +1,129 @@
+//! Parts of a recording: the samples whose columns have certain values.
+//!
+//! Must not know: rules, lenses.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::recording::Recording;
+
+/// Columns with more values than this are not offered: nobody can compare so many.
+pub(crate) const MAX_VALUES: usize = 24;
+
+/// Samples whose columns have all of these values; none means every sample.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Slice(Vec<(String, String)>);
+
+/// A sample column and the values that occur in it, in reading order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Column {
+    pub(crate) name: String,
+    pub(crate) values: Vec<String>,
+}
+
+impl Slice {
+    /// The whole recording.
+    pub(crate) fn all() -> Self {
+        Self::default()
+    }
+
+    /// The part of this slice in which `column` is `value`.
+    pub(crate) fn with(&self, column: &str, value: &str) -> Self {
+        let mut parts = self.0.clone();
+        parts.push((column.to_owned(), value.to_owned()));
+        parts.sort();
+        parts.dedup();
+        Self(parts)
+    }
+
+    /// Name in memory keys; different slices have different names.
+    pub(crate) fn key(&self) -> String {
+        format!("{:?}", self.0)
+    }
+
+    /// The first token of the slice; 0 where it is empty.
+    pub(crate) fn first_token(&self, recording: &Recording) -> usize {
+        let first = recording.cubes.memo.get(&format!("first token {}", self.key()), || {
+            self.ranges(recording).first().map_or(0, |range| range.start)
+        });
+        *first
+    }
+
+    /// Token ranges of the slice, ascending; neighbours are joined.
+    pub(crate) fn ranges(&self, recording: &Recording) -> Vec<Range<usize>> {
+        let num_tokens = recording.num_tokens();
+        if self.0.is_empty() {
+            return if num_tokens == 0 {
+                Vec::new()
+            } else {
+                std::iter::once(0..num_tokens).collect()
+            };
+        }
+        let mut ranges: Vec<Range<usize>> = Vec::new();
+        for sample in &recording.samples {
+            let is_in =
+                |(column, value): &(String, String)| sample.columns.get(column) == Some(value);
+            if !self.0.iter().all(is_in) {
+                continue;
+            }
+            let start = sample.first_token.min(num_tokens);
+            let end = start.saturating_add(sample.num_tokens).min(num_tokens);
+            match ranges.last_mut() {
+                Some(last) if last.end == start => last.end = end,
+                _ if start < end => ranges.push(start..end),
+                _ => {}
+            }
+        }
+        ranges
+    }
+}
+
+impl Recording {
+    /// Sample columns with at most `MAX_VALUES` values. Numbers are ordered as numbers.
+    pub(crate) fn slice_columns(&self) -> Arc<Vec<Column>> {
+        self.cubes.memo.get("slice columns", || {
+            let mut found: BTreeMap<&str, std::collections::BTreeSet<&str>> = BTreeMap::new();
+            for sample in &self.samples {
+                for (name, value) in &sample.columns {
+                    let values = found.entry(name).or_default();
+                    if values.len() <= MAX_VALUES {
+                        values.insert(value);
+                    }
+                }
+            }
+            found
+                .into_iter()
+                .filter(|(_, values)| values.len() <= MAX_VALUES)
+                .map(|(name, values)| {
+                    let mut values: Vec<String> = values.into_iter().map(str::to_owned).collect();
+                    values.sort_by(|a, b| reading_order(a, b));
+                    Column { name: name.to_owned(), values }
+                })
+                .collect()
+        })
+    }
+}
+
+/// Numbers before words, numbers by size, words by letters.
+fn reading_order(a: &str, b: &str) -> std::cmp::Ordering {
+    let number = |text: &str| text.trim().parse::<f64>().ok().filter(|n| !n.is_nan());
+    match (number(a), number(b)) {
+        (Some(x), Some(y)) => x.total_cmp(&y).then_with(|| a.cmp(b)),
+        (Some(_), None) => std::cmp::Ordering::Less,
+        (None, Some(_)) => std::cmp::Ordering::Greater,
+        (None, None) => a.cmp(b),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_ordered_as_numbers_and_stand_before_words() {
+        let mut values = vec!["10", "b", "9", "a", "2"];
+        values.sort_by(|a, b| reading_order(a, b));
+        assert_eq!(values, ["2", "9", "10", "a", "b"]);
+    }
+}

@@ -5,10 +5,14 @@
 mod cube;
 mod error;
 mod manifest;
+#[cfg(test)]
+mod synthetic;
 
 pub(crate) use cube::Cubes;
 pub(crate) use error::RecordingError;
 pub use manifest::{Manifest, Provenance};
+#[cfg(test)]
+pub(crate) use synthetic::synthetic;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -5,9 +5,117 @@ use std::path::PathBuf;
 use crate::checkpoint::OpenError;
 use crate::job::Cancelled;
 
-/// Why a data file could not be used.
+/// Why a data file could not be used. The path stands last, so that a narrow window cuts it and not the reason.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DataError {
+    /// The file system said no.
+    #[error("cannot read: {source}: {}", path.display())]
+    Io {
+        /// What was read.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A folder, a pipe, a device.
+    #[error("a data set is a file, and this is none: {}", path.display())]
+    NoFile {
+        /// What was given.
+        path: PathBuf,
+    },
+    /// An ending that no format has.
+    #[error("the ending `{found}` is no data set; allowed are {}: {}", allowed.join(", "), path.display())]
+    UnknownKind {
+        /// The ending, without its dot.
+        found: String,
+        /// Endings of every format.
+        allowed: Vec<&'static str>,
+        /// The file.
+        path: PathBuf,
+    },
+    /// More than a limit allows.
+    #[error("{field}: {found} found, {allowed} allowed: {}", path.display())]
+    TooLarge {
+        /// What was counted.
+        field: &'static str,
+        /// How many there are, at least.
+        found: u64,
+        /// The limit.
+        allowed: u64,
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another encoding, or no text.
+    #[error("line {line}, byte {byte}: not UTF-8: {}", path.display())]
+    NotUtf8 {
+        /// Counted from 1.
+        line: u64,
+        /// Counted from 1, inside the line.
+        byte: usize,
+        /// The file.
+        path: PathBuf,
+    },
+    /// A line that is no JSON object.
+    #[error("line {line}: not a JSON object: {source}: {}", path.display())]
+    Json {
+        /// Counted from 1.
+        line: u64,
+        /// What the parser said; its own line number is that inside the line.
+        source: serde_json::Error,
+        /// The file.
+        path: PathBuf,
+    },
+    /// A quoted field that does not end where a field may end.
+    #[error("line {line}: a quoted field does not end: {}", path.display())]
+    Quote {
+        /// Where its row begins, counted from 1.
+        line: u64,
+        /// The file.
+        path: PathBuf,
+    },
+    /// A row with more or fewer fields than the first.
+    #[error("line {line}: {found} fields found, {allowed} allowed: {}", path.display())]
+    Ragged {
+        /// Counted from 1.
+        line: u64,
+        /// Fields of this row.
+        found: usize,
+        /// Fields of the first row.
+        allowed: usize,
+        /// The file.
+        path: PathBuf,
+    },
+    /// Two columns of one name.
+    #[error("two columns are called `{column}`: {}", path.display())]
+    Twice {
+        /// The name.
+        column: String,
+        /// The file.
+        path: PathBuf,
+    },
+    /// The chosen column is not there.
+    #[error("line {line}: no column `{column}`; there are {}: {}", listed(found), path.display())]
+    NoColumn {
+        /// What was asked for.
+        column: String,
+        /// Counted from 1.
+        line: u64,
+        /// What is there.
+        found: Vec<String>,
+        /// The file.
+        path: PathBuf,
+    },
+    /// The chosen column holds something else than text.
+    #[error("line {line}: column `{column}` holds {found}, text is allowed: {}", path.display())]
+    NotText {
+        /// The chosen column.
+        column: String,
+        /// Counted from 1.
+        line: u64,
+        /// "a number", "a list".
+        found: &'static str,
+        /// The file.
+        path: PathBuf,
+    },
     /// Nothing to run.
     #[error("there is no text to run: {}", path.display())]
     Empty {
@@ -22,9 +130,44 @@ pub(crate) enum DataError {
     Cancelled(#[from] Cancelled),
 }
 
+/// Names as a sentence needs them; a wide table is cut.
+fn listed(names: &[String]) -> String {
+    const SHOWN: usize = 12;
+    if names.is_empty() {
+        return "none".to_owned();
+    }
+    let shown: Vec<_> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
+    let more = names.len().saturating_sub(SHOWN);
+    let end = if more == 0 { String::new() } else { format!(" and {more} more") };
+    shown.join(", ") + &end
+}
+
 impl DataError {
     /// One sentence: what a person can do.
     pub(crate) fn hint(&self) -> String {
-        String::new()
+        match self {
+            Self::Io { .. } => "Check that the file exists and that you may read it.",
+            Self::NoFile { .. } => "Choose one of the files inside.",
+            Self::UnknownKind { .. } => {
+                "Save the text as one of these and give the file that ending."
+            }
+            Self::TooLarge { .. } => "Split the file and run its parts.",
+            Self::NotUtf8 { .. } => "Save the file as UTF-8.",
+            Self::Json { .. } => "Each line has to be one JSON object: {\"text\": \"…\"}.",
+            Self::Quote { .. } => "Close the quotes, and write a quote inside a field as two.",
+            Self::Ragged { .. } => {
+                "Give every row as many fields as the first; quote text with commas."
+            }
+            Self::Twice { .. } => "Rename one of them.",
+            Self::NoColumn { found, .. } if found.is_empty() => "Leave the column out.",
+            Self::NoColumn { .. } => {
+                "Choose one of these, or #1, #2 … in a comma or tab separated file without header."
+            }
+            Self::NotText { .. } => "Choose a column that holds text.",
+            Self::Empty { .. } => "Type or choose some text.",
+            Self::Tokenizer(error) => return error.hint(),
+            Self::Cancelled(_) => "",
+        }
+        .to_owned()
     }
 }

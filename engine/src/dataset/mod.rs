@@ -2,14 +2,34 @@
 //!
 //! Must not know: models.
 
+mod delimited;
 mod error;
+mod jsonl;
 mod pack;
+#[cfg(test)]
+mod tests;
+mod txt;
 
 pub(crate) use error::DataError;
 pub(crate) use pack::{Packed, Sequence, pack};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read as _};
 use std::path::Path;
+
+use sha2::{Digest as _, Sha256};
+
+/// Most bytes of a file.
+const MOST_BYTES: u64 = 2 << 30;
+/// Most bytes of one line, and of one row of a table.
+const MOST_LINE: usize = 16 << 20;
+/// Most samples of a file.
+const MOST_ROWS: u64 = 10_000_000;
+/// Most different columns of a file.
+const MOST_COLUMNS: usize = 256;
+/// Name of the column that holds the text, where none was chosen.
+const TEXT: &str = "text";
 
 /// How a txt file becomes samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
@@ -40,22 +60,176 @@ pub(crate) struct Data {
     pub(crate) samples: Vec<TextSample>,
 }
 
+/// A kind of data file. One file of this folder each.
+trait DataFormat: Sync {
+    /// Endings in lower case, without the dot.
+    fn endings(&self) -> &'static [&'static str];
+    /// Every sample, in order.
+    fn read(&self, lines: &mut Lines<'_>, ask: &Ask<'_>) -> Result<Rows, DataError>;
+    /// Columns that can hold the text, from the first row; empty where the format has none.
+    fn columns(&self, lines: &mut Lines<'_>) -> Result<Vec<String>, DataError>;
+}
+
+/// Every format.
+static FORMATS: &[&dyn DataFormat] = &[&txt::TXT, &jsonl::JSONL, &delimited::CSV, &delimited::TSV];
+
+/// What a person chose.
+struct Ask<'a> {
+    /// The column with the text; `None` takes "text".
+    column: Option<&'a str>,
+    /// How a txt file becomes samples.
+    cut: Cut,
+}
+
+impl Ask<'_> {
+    fn column(&self) -> &str {
+        self.column.unwrap_or(TEXT)
+    }
+}
+
 /// Reads a data file; `column` names the one that holds the text (`None`: "text").
-pub(crate) fn read(path: &Path, _column: Option<&str>, _cut: Cut) -> Result<Data, DataError> {
-    Err(DataError::Empty { path: path.to_owned() })
+pub(crate) fn read(path: &Path, column: Option<&str>, cut: Cut) -> Result<Data, DataError> {
+    let format = format_of(path)?;
+    let mut lines = Lines::open(path)?;
+    let rows = format.read(&mut lines, &Ask { column, cut })?;
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    data(name, rows.samples, path)
 }
 
 /// One sample: what a person typed.
-pub(crate) fn from_prompt(_text: &str) -> Result<Data, DataError> {
-    Err(DataError::Empty { path: "prompt".into() })
+pub(crate) fn from_prompt(text: &str) -> Result<Data, DataError> {
+    let sample = TextSample { text: text.to_owned(), columns: BTreeMap::new() };
+    let is_blank = text.trim().is_empty();
+    let samples = if is_blank { Vec::new() } else { vec![sample] };
+    data("prompt".to_owned(), samples, Path::new("prompt"))
 }
 
 /// JSON lines that lie in memory.
-pub(crate) fn from_embedded(_lines: &[u8]) -> Result<Data, DataError> {
-    Err(DataError::Empty { path: "embedded".into() })
+pub(crate) fn from_embedded(lines: &[u8]) -> Result<Data, DataError> {
+    let path = Path::new("embedded");
+    let ask = Ask { column: None, cut: Cut::Line };
+    let rows = jsonl::JSONL.read(&mut Lines::new(Box::new(lines), path), &ask)?;
+    data("embedded".to_owned(), rows.samples, path)
 }
 
 /// Columns of a data file that can hold the text, from its first rows only; empty for txt.
-pub(crate) fn columns(_path: &Path) -> Result<Vec<String>, DataError> {
-    Ok(Vec::new())
+pub(crate) fn columns(path: &Path) -> Result<Vec<String>, DataError> {
+    format_of(path)?.columns(&mut Lines::open(path)?)
+}
+
+fn format_of(path: &Path) -> Result<&'static dyn DataFormat, DataError> {
+    let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let format = FORMATS.iter().find(|format| format.endings().contains(&ending.as_str()));
+    format.copied().ok_or_else(|| DataError::UnknownKind {
+        found: ending,
+        allowed: FORMATS.iter().flat_map(|format| format.endings()).copied().collect(),
+        path: path.to_owned(),
+    })
+}
+
+fn data(name: String, samples: Vec<TextSample>, path: &Path) -> Result<Data, DataError> {
+    if samples.is_empty() {
+        return Err(DataError::Empty { path: path.to_owned() });
+    }
+    let fingerprint = fingerprint(&samples);
+    Ok(Data { name, fingerprint, samples })
+}
+
+/// Every string goes in behind its length, so that no two data sets share their bytes.
+fn fingerprint(samples: &[TextSample]) -> String {
+    let mut hash = Sha256::new();
+    let mut add = |text: &str| {
+        hash.update((text.len() as u64).to_le_bytes());
+        hash.update(text);
+    };
+    for sample in samples {
+        add(&sample.text);
+        add(&sample.columns.len().to_string());
+        for (name, value) in &sample.columns {
+            add(name);
+            add(value);
+        }
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Samples of a file, counted against the limits.
+struct Rows {
+    samples: Vec<TextSample>,
+    columns: BTreeSet<String>,
+}
+
+impl Rows {
+    fn new() -> Self {
+        Self { samples: Vec::new(), columns: BTreeSet::new() }
+    }
+
+    fn add(&mut self, sample: TextSample, path: &Path) -> Result<(), DataError> {
+        for name in sample.columns.keys() {
+            if !self.columns.contains(name) {
+                self.columns.insert(name.clone());
+            }
+        }
+        within("columns", self.columns.len() as u64, MOST_COLUMNS as u64, path)?;
+        self.samples.push(sample);
+        within("samples", self.samples.len() as u64, MOST_ROWS, path)
+    }
+}
+
+fn within(field: &'static str, found: u64, allowed: u64, path: &Path) -> Result<(), DataError> {
+    if found <= allowed {
+        return Ok(());
+    }
+    Err(DataError::TooLarge { field, found, allowed, path: path.to_owned() })
+}
+
+/// Lines of checked UTF-8 without their ends (LF or CRLF) and without a byte order mark.
+struct Lines<'a> {
+    reader: Box<dyn BufRead + 'a>,
+    path: &'a Path,
+    /// Of the line that was given last, counted from 1.
+    number: u64,
+    buffer: Vec<u8>,
+}
+
+impl<'a> Lines<'a> {
+    fn new(reader: Box<dyn BufRead + 'a>, path: &'a Path) -> Self {
+        Self { reader, path, number: 0, buffer: Vec::new() }
+    }
+
+    fn open(path: &'a Path) -> Result<Self, DataError> {
+        let failed = |source| DataError::Io { path: path.to_owned(), source };
+        let meta = std::fs::metadata(path).map_err(failed)?;
+        // Reading a pipe would wait for ever.
+        if !meta.is_file() {
+            return Err(DataError::NoFile { path: path.to_owned() });
+        }
+        within("bytes", meta.len(), MOST_BYTES, path)?;
+        // The file may grow while it is read.
+        let file = File::open(path).map_err(failed)?.take(MOST_BYTES);
+        Ok(Self::new(Box::new(BufReader::new(file)), path))
+    }
+
+    fn next_line(&mut self) -> Result<Option<&str>, DataError> {
+        self.buffer.clear();
+        let limited = &mut self.reader.by_ref().take(MOST_LINE as u64 + 1);
+        let count = limited
+            .read_until(b'\n', &mut self.buffer)
+            .map_err(|source| DataError::Io { path: self.path.to_owned(), source })?;
+        if count == 0 {
+            return Ok(None);
+        }
+        self.number += 1;
+        within("bytes of a line", count as u64, MOST_LINE as u64, self.path)?;
+        let line = self.buffer.strip_suffix(b"\n").unwrap_or(&self.buffer);
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let mark: &[u8] = if self.number == 1 { b"\xef\xbb\xbf" } else { b"" };
+        let line = line.strip_prefix(mark).unwrap_or(line);
+        let text = std::str::from_utf8(line).map_err(|error| DataError::NotUtf8 {
+            line: self.number,
+            byte: error.valid_up_to() + 1,
+            path: self.path.to_owned(),
+        })?;
+        Ok(Some(text))
+    }
 }

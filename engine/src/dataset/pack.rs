@@ -21,12 +21,143 @@ pub(crate) struct Packed {
 }
 
 /// Tokenizes, cuts at `context` tokens, and stops after `limit_tokens`.
+///
+/// Each piece of a cut sample is a sequence of its own, and its last token has no next one. Every sequence
+/// has at least one token.
 pub(crate) fn pack(
-    _samples: &[TextSample],
-    _tokenizer: &Tokenizer,
-    _context: usize,
-    _limit_tokens: Option<u64>,
-    _job: &Job,
+    samples: &[TextSample],
+    tokenizer: &Tokenizer,
+    context: usize,
+    limit_tokens: Option<u64>,
+    job: &Job,
 ) -> Result<Packed, DataError> {
-    Ok(Packed::default())
+    pack_with(samples, |text| Ok(tokenizer.encode(text)?), context, limit_tokens, job)
+}
+
+fn pack_with(
+    samples: &[TextSample],
+    encode: impl Fn(&str) -> Result<Vec<u32>, DataError>,
+    context: usize,
+    limit_tokens: Option<u64>,
+    job: &Job,
+) -> Result<Packed, DataError> {
+    let context = context.max(1);
+    let mut left = limit_tokens.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
+    let mut sequences = Vec::new();
+    let (mut empty, mut cut, mut lost_tokens, mut begun) = (0_usize, 0_usize, 0_usize, 0_usize);
+    for (sample, TextSample { text, columns: _ }) in samples.iter().enumerate() {
+        job.progress("Tokenizing", "samples", sample as u64, samples.len() as u64)?;
+        if left == 0 {
+            break;
+        }
+        begun = sample + 1;
+        // A tokenizer that puts <s> in front would make a token out of nothing.
+        let mut ids = if text.trim().is_empty() { Vec::new() } else { encode(text)? };
+        if ids.is_empty() {
+            empty += 1;
+            continue;
+        }
+        lost_tokens = ids.len().saturating_sub(left);
+        ids.truncate(left);
+        left -= ids.len();
+        cut += usize::from(ids.len() > context);
+        sequences.extend(ids.chunks(context).map(|ids| Sequence { ids: ids.to_owned(), sample }));
+    }
+    job.progress("Tokenizing", "samples", samples.len() as u64, samples.len() as u64)?;
+    let mut notes = Vec::new();
+    if empty > 0 {
+        notes.push(Note::new(format!("Skipped without text: {}", samples_of(empty)), ""));
+    }
+    if cut > 0 {
+        let what = format!("Cut at the model's context of {context} tokens: {}", samples_of(cut));
+        notes.push(Note::new(what, "Shorter texts are run whole."));
+    }
+    let unread = samples.len() - begun;
+    if let Some(limit) = limit_tokens
+        && unread + lost_tokens > 0
+    {
+        let what = format!(
+            "Stopped at the limit of {limit} tokens: {unread} of {} left out, the last one that \
+             was run is short of {lost_tokens} tokens",
+            samples_of(samples.len())
+        );
+        notes.push(Note::new(what, "Raise the token limit to run more."));
+    }
+    Ok(Packed { sequences, notes })
+}
+
+fn samples_of(count: usize) -> String {
+    if count == 1 { "1 sample".to_owned() } else { format!("{count} samples") }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::job::CancelSwitch;
+
+    fn samples(texts: &[&str]) -> Vec<TextSample> {
+        let sample =
+            |text: &&str| TextSample { text: (*text).to_owned(), columns: BTreeMap::new() };
+        texts.iter().map(sample).collect()
+    }
+
+    /// A token per letter, with a first token in front of each text.
+    fn letters(text: &str) -> Result<Vec<u32>, DataError> {
+        Ok([1].into_iter().chain(text.chars().map(u32::from)).collect())
+    }
+
+    fn packed(
+        texts: &[&str],
+        context: usize,
+        limit: Option<u64>,
+    ) -> (Vec<(usize, usize)>, Vec<String>) {
+        let job = Job::unattended();
+        let packed = pack_with(&samples(texts), letters, context, limit, &job).unwrap();
+        let sizes = packed.sequences.iter().map(|s| (s.sample, s.ids.len())).collect();
+        (sizes, packed.notes.into_iter().map(|note| note.what).collect())
+    }
+
+    #[test]
+    fn a_sequence_is_a_sample_where_nothing_has_to_be_cut() {
+        assert_eq!(packed(&["ab", "c"], 8, None), (vec![(0, 3), (1, 2)], vec![]));
+    }
+
+    #[test]
+    fn long_samples_are_cut_and_empty_ones_skipped_and_both_are_said() {
+        let (sizes, notes) = packed(&["", "abcdefg", " \n", "x"], 3, None);
+        assert_eq!(sizes, [(1, 3), (1, 3), (1, 2), (3, 2)]);
+        assert_eq!(
+            notes,
+            ["Skipped without text: 2 samples", "Cut at the model's context of 3 tokens: 1 sample"]
+        );
+    }
+
+    #[test]
+    fn the_limit_holds_to_the_token_and_says_what_is_left_out() {
+        let (sizes, notes) = packed(&["abc", "defg", "h", "i"], 8, Some(6));
+        assert_eq!(sizes, [(0, 4), (1, 2)]);
+        assert_eq!(
+            notes,
+            ["Stopped at the limit of 6 tokens: 2 of 4 samples left out, the last one that was \
+              run is short of 3 tokens"]
+        );
+        assert_eq!(packed(&["abc"], 8, Some(4)).1, Vec::<String>::new());
+        assert_eq!(packed(&["abc"], 8, Some(0)).0, []);
+    }
+
+    #[test]
+    fn a_model_without_context_gets_one_token_at_a_time() {
+        assert_eq!(packed(&["a"], 0, None).0, [(0, 1), (0, 1)]);
+    }
+
+    #[test]
+    fn a_cancelled_job_leaves_nothing() {
+        let switch = CancelSwitch::default();
+        switch.cancel();
+        let job = Job::new(switch, |_| {});
+        let done = pack_with(&samples(&["abc"]), letters, 8, None, &job);
+        assert!(matches!(done, Err(DataError::Cancelled(_))));
+    }
 }

@@ -100,19 +100,6 @@ pub struct View {
     pub notes: Vec<Note>,
 }
 
-/// A button that turns knobs: "Threshold for 99 % agreement".
-#[derive(Debug, Clone, PartialEq)]
-pub struct Suggestion {
-    /// Stable, kebab-case.
-    pub id: &'static str,
-    /// What the button says.
-    pub label: String,
-    /// What it rests on, with its bound.
-    pub explanation: String,
-    /// Knobs and the values that they get.
-    pub sets: Vec<(&'static str, Value)>,
-}
-
 /// What a person has picked in the figures; every figure follows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Selection {

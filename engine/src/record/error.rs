@@ -9,17 +9,73 @@ pub(crate) enum RecordError {
     /// No token.
     #[error("there is no token to run")]
     NothingToRun,
+    /// The columns would not fit.
+    #[error(
+        "{tokens} tokens at {depths} depths need {} of memory, {} are free for a recording",
+        size(*needed), size(*allowed)
+    )]
+    TooLarge {
+        /// Tokens of the whole run.
+        tokens: u64,
+        /// Depths L + 1.
+        depths: u64,
+        /// Bytes.
+        needed: u64,
+        /// Bytes.
+        allowed: u64,
+    },
+    /// The model gave more or fewer numbers than tokens and depths: a defect of ours.
+    #[error("the model gave {found} values of {field}, {allowed} were expected")]
+    Shape {
+        /// What was counted.
+        field: &'static str,
+        /// How many there are.
+        found: usize,
+        /// How many there should be.
+        allowed: usize,
+    },
     /// The model said no.
     #[error(transparent)]
-    Model(#[from] ModelError),
+    Model(ModelError),
     /// A person cancelled before anything was done.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
 }
 
+impl From<ModelError> for RecordError {
+    fn from(error: ModelError) -> Self {
+        match error {
+            ModelError::Cancelled(cancelled) => Self::Cancelled(cancelled),
+            other => Self::Model(other),
+        }
+    }
+}
+
+/// Bytes as a person reads them.
+fn size(bytes: u64) -> String {
+    if bytes < 1 << 20 {
+        return format!("{:.1} KiB", bytes as f64 / 1024.0);
+    }
+    if bytes < 1 << 30 {
+        return format!("{:.1} MiB", bytes as f64 / (1 << 20) as f64);
+    }
+    format!("{:.1} GiB", bytes as f64 / (1 << 30) as f64)
+}
+
 impl RecordError {
     /// One sentence: what a person can do.
     pub(crate) fn hint(&self) -> String {
-        String::new()
+        match self {
+            Self::NothingToRun => {
+                "Type or choose some text, and set a token limit above 0.".to_owned()
+            }
+            Self::TooLarge { tokens, needed, allowed, .. } => {
+                let share = *allowed as f64 / (*needed).max(1) as f64 * *tokens as f64;
+                format!("Limit the run to {} tokens.", share.floor())
+            }
+            Self::Shape { .. } => "This is a defect; please report it with the model.".to_owned(),
+            Self::Model(error) => error.hint(),
+            Self::Cancelled(_) => String::new(),
+        }
     }
 }

@@ -1,6 +1,24 @@
 //! manifest.json: what a recording is and where it came from.
 
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
 use crate::notes::Note;
+use crate::recording::{MANIFEST, RecordingError, VERSION, files};
+use crate::signal::Signal;
+
+/// Most bytes of manifest.json.
+const MOST_BYTES: u64 = 4 << 20;
+/// Most blocks.
+const MOST_LAYERS: usize = 1024;
+/// Most tokens of a recording: their numbers are 32 bits wide.
+const MOST_TOKENS: u64 = u32::MAX as u64 - 1;
+/// Most entries of a vocabulary; the largest in use is near 2^18.
+const MOST_VOCAB: usize = 1 << 24;
+/// Most sample columns.
+const MOST_COLUMNS: usize = 1024;
 
 /// Everything about a recording except its tables.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -49,4 +67,97 @@ pub struct Provenance {
     pub data_fingerprint: String,
     /// Version of Layerscope that recorded it.
     pub version: String,
+}
+
+impl Manifest {
+    /// Reads only manifest.json; works for folders that are not complete, too.
+    pub(crate) fn read(folder: &Path) -> Result<Self, RecordingError> {
+        let path = folder.join(MANIFEST);
+        if !path.is_file() {
+            return Err(RecordingError::Missing { path: folder.to_owned() });
+        }
+        let mut bytes = Vec::new();
+        let file = File::open(&path).map_err(RecordingError::reading(&path))?;
+        file.take(MOST_BYTES + 1)
+            .read_to_end(&mut bytes)
+            .map_err(RecordingError::reading(&path))?;
+        if bytes.len() as u64 > MOST_BYTES {
+            let allowed = MOST_BYTES.to_string();
+            return Err(RecordingError::field("bytes", bytes.len(), allowed, &path));
+        }
+        Self::parse(&bytes, path)
+    }
+
+    fn parse(bytes: &[u8], path: PathBuf) -> Result<Self, RecordingError> {
+        /// Read first: the other fields of a newer version may be anything.
+        #[derive(serde::Deserialize)]
+        struct Versioned {
+            version: u64,
+        }
+        let found = match serde_json::from_slice(bytes) {
+            Ok(Versioned { version }) => version,
+            Err(source) => return Err(RecordingError::Json { source, path }),
+        };
+        if found != u64::from(VERSION) {
+            return Err(RecordingError::Version { found, allowed: VERSION, path });
+        }
+        match serde_json::from_slice::<Self>(bytes) {
+            Ok(manifest) => manifest.checked(&path),
+            Err(source) => Err(RecordingError::Json { source, path }),
+        }
+    }
+
+    fn checked(self, path: &Path) -> Result<Self, RecordingError> {
+        let within = |field: &str, found: u64, least: u64, most: u64| {
+            if (least..=most).contains(&found) {
+                return Ok(());
+            }
+            Err(RecordingError::field(field, found, format!("{least} to {most}"), path))
+        };
+        let (layers, columns) = (self.layers as u64, self.columns.len() as u64);
+        within("tokens", self.tokens, 0, MOST_TOKENS)?;
+        within("layers", layers, 0, MOST_LAYERS as u64)?;
+        within("vocab", self.vocab as u64, 1, MOST_VOCAB as u64)?;
+        within("columns", columns, 0, MOST_COLUMNS as u64)?;
+        within("flops_per_block", self.flops_per_block.len() as u64, layers, layers)?;
+        within("block_secs", self.block_secs.len() as u64, layers, layers)?;
+        self.known_signals(path)?;
+        let mut seen = BTreeSet::new();
+        if let Some(twice) = self.columns.iter().find(|name| !seen.insert(name.as_str())) {
+            return Err(RecordingError::field("columns", format!("`{twice}` twice"), "once", path));
+        }
+        Ok(self)
+    }
+
+    /// The signals of this recording, in the order of tables.
+    pub(super) fn known_signals(&self, path: &Path) -> Result<BTreeSet<Signal>, RecordingError> {
+        let mut known = BTreeSet::new();
+        for id in &self.signals {
+            let signal = Signal::ALL.into_iter().find(|signal| signal.id() == id);
+            let Some(signal) = signal else {
+                let allowed = Signal::ALL.map(Signal::id).join(", ");
+                return Err(RecordingError::field("signals", format!("`{id}`"), allowed, path));
+            };
+            if !known.insert(signal) {
+                return Err(RecordingError::field(
+                    "signals",
+                    format!("`{id}` twice"),
+                    "once",
+                    path,
+                ));
+            }
+        }
+        Ok(known)
+    }
+
+    /// Replaces manifest.json in one step.
+    pub(super) fn write(&self, folder: &Path) -> Result<(), RecordingError> {
+        let path = folder.join(MANIFEST);
+        let mut bytes = match serde_json::to_vec_pretty(self) {
+            Ok(bytes) => bytes,
+            Err(source) => return Err(RecordingError::Json { source, path }),
+        };
+        bytes.push(b'\n');
+        files::replace(&path, &bytes)
+    }
 }

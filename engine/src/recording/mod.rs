@@ -4,11 +4,18 @@
 
 mod cube;
 mod error;
+mod files;
+mod load;
 mod manifest;
 mod memo;
+mod save;
+mod schema;
 mod slice;
 #[cfg(any(test, feature = "bench"))]
 mod synthetic;
+mod table;
+#[cfg(test)]
+mod tests;
 
 #[cfg(test)]
 pub(crate) use cube::rough;
@@ -24,6 +31,15 @@ use std::path::Path;
 
 use crate::job::Job;
 use crate::signal::{Depth, Signal};
+
+/// Version of the folder layout; readers refuse what they do not know.
+pub(crate) const VERSION: u32 = 1;
+
+const MANIFEST: &str = "manifest.json";
+/// Tables that every recording has.
+const TABLES: [&str; 4] = [schema::TOKENS, schema::SAMPLES, schema::SIGNALS, schema::PIECES];
+/// The table that only recordings with the five best tokens have.
+const TOP5: &str = "top5.parquet";
 
 /// Columns of one run. `[depth][token]` everywhere; depth 0..=L.
 #[derive(Debug)]
@@ -104,26 +120,23 @@ impl Recording {
 
 impl Recording {
     /// Writes the folder: every table under a temporary name first; manifest.json says `complete` only at the end.
+    /// A folder that holds anything but an older recording is refused.
     pub(crate) fn save(&self, folder: &Path, job: &Job) -> Result<(), RecordingError> {
-        job.check()?;
-        Err(RecordingError::Missing { path: folder.to_owned() })
+        save::save(self, folder, job)
     }
 
-    /// Reads a folder back; nothing in it is believed before it was checked.
-    pub(crate) fn load(folder: &Path, job: &Job) -> Result<Self, RecordingError> {
-        job.check()?;
-        Err(RecordingError::Missing { path: folder.to_owned() })
-    }
-}
-
-impl Manifest {
-    /// Reads only manifest.json.
-    pub(crate) fn read(folder: &Path) -> Result<Self, RecordingError> {
-        Err(RecordingError::Missing { path: folder.to_owned() })
+    /// Reads a folder back, if it needs no more than `budget_bytes` of memory; nothing in it is believed before
+    /// it was checked.
+    pub(crate) fn load(
+        folder: &Path,
+        budget_bytes: u64,
+        job: &Job,
+    ) -> Result<Self, RecordingError> {
+        load::load(folder, budget_bytes, job)
     }
 }
 
 /// Whether a folder looks like a recording: it has a manifest.json.
 pub(crate) fn is_recording(path: &Path) -> bool {
-    path.join("manifest.json").is_file()
+    path.join(MANIFEST).is_file()
 }

@@ -158,7 +158,7 @@ impl Models {
                 Ok(Event::Opened(id, card))
             }
             Command::Load(folder) => {
-                let recording = Recording::load(&folder, job)?;
+                let recording = Recording::load(&folder, memory::budget_bytes(), job)?;
                 Ok(Event::Recorded(id, Shared(Arc::new(recording))))
             }
             Command::Record(request) => {

@@ -1,0 +1,120 @@
+//! One batch through the model: blocks are timed, streams of all depths kept, then read out.
+
+use std::time::Instant;
+
+use crate::dataset::Sequence;
+use crate::job::{Cancelled, Job};
+use crate::model::{Batch, LayeredModel, NO_TOKEN, NoProbe, Readouts, Run, Stream};
+use crate::record::RecordError;
+use crate::record::geometry::{Geometry, geometry};
+use crate::signal::{Depth, Layer, Signal};
+
+/// What one batch left. Every iterator gives one slice per depth, a value per token.
+pub(super) struct Part {
+    pub(super) next_ids: Vec<u32>,
+    readouts: Readouts,
+    geometry: Geometry,
+}
+
+impl Part {
+    fn tokens(&self) -> usize {
+        self.next_ids.len().max(1)
+    }
+
+    pub(super) fn signal(&self, signal: Signal) -> impl Iterator<Item = &[f32]> {
+        let all = match signal {
+            Signal::MaxProb => &self.readouts.max_prob,
+            Signal::Margin => &self.readouts.margin,
+            Signal::Entropy => &self.readouts.entropy,
+            Signal::Kl => &self.readouts.kl,
+            Signal::Nll => &self.readouts.nll,
+            Signal::Rank => &self.readouts.rank,
+            Signal::CosNext => &self.geometry.cos_next,
+            Signal::Update => &self.geometry.update,
+            Signal::Rms => &self.geometry.rms,
+        };
+        all.chunks(self.tokens())
+    }
+
+    pub(super) fn top_ids(&self) -> impl Iterator<Item = &[[u32; 5]]> {
+        self.readouts.top_ids.chunks(self.tokens())
+    }
+
+    pub(super) fn top_probs(&self) -> impl Iterator<Item = &[[f32; 5]]> {
+        self.readouts.top_probs.chunks(self.tokens())
+    }
+}
+
+/// Runs `sequences` together; adds the wall time of each block to `block_secs`. `tick` is called between blocks.
+pub(super) fn run_batch(
+    model: &dyn LayeredModel,
+    sequences: &[Sequence],
+    block_secs: &mut [f64],
+    job: &Job,
+    tick: &dyn Fn() -> Result<(), Cancelled>,
+) -> Result<Part, RecordError> {
+    let batch = laid_end_to_end(sequences);
+    let next_ids = next_ids(sequences);
+    let mut stream = model.begin(&batch)?;
+    let mut streams = vec![stream.clone()];
+    // A batch that is cancelled leaves no token, so it leaves no time either.
+    let mut secs = Vec::new();
+    for layer in (0_u16..).take(block_secs.len()) {
+        tick()?;
+        let begun = Instant::now();
+        model.block(Layer(layer), Run::Full, &batch, &mut stream, &mut NoProbe)?;
+        secs.push(begun.elapsed().as_secs_f64());
+        streams.push(stream.clone());
+    }
+    tick()?;
+    drop(stream);
+    let depths: Vec<_> = (0_u16..).map(Depth).take(streams.len()).collect();
+    let all: Vec<&Stream> = streams.iter().collect();
+    let readouts = model.readout(&depths, &all, &next_ids, job)?;
+    let part = Part { geometry: geometry_of(&streams), next_ids, readouts };
+    check_shapes(&part, streams.len())?;
+    for (sum, new) in block_secs.iter_mut().zip(secs) {
+        *sum += new;
+    }
+    Ok(part)
+}
+
+fn laid_end_to_end(sequences: &[Sequence]) -> Batch {
+    let mut batch = Batch { ids: Vec::new(), starts: vec![0] };
+    for sequence in sequences {
+        batch.ids.extend(&sequence.ids);
+        batch.starts.push(batch.ids.len());
+    }
+    batch
+}
+
+/// The true next token inside the same sequence; `NO_TOKEN` at its end.
+fn next_ids(sequences: &[Sequence]) -> Vec<u32> {
+    let next = |s: &Sequence| s.ids.iter().skip(1).copied().chain([NO_TOKEN]).collect::<Vec<_>>();
+    sequences.iter().filter(|s| !s.ids.is_empty()).flat_map(next).collect()
+}
+
+/// Depth-major, like the readouts.
+fn geometry_of(streams: &[Stream]) -> Geometry {
+    let mut all = Geometry { cos_next: Vec::new(), update: Vec::new(), rms: Vec::new() };
+    for (depth, here) in streams.iter().enumerate() {
+        let Geometry { cos_next, update, rms } = geometry(here, streams.get(depth + 1));
+        all.cos_next.extend(cos_next);
+        all.update.extend(update);
+        all.rms.extend(rms);
+    }
+    all
+}
+
+/// Columns that are too short would put the numbers of one token on another.
+fn check_shapes(part: &Part, depths: usize) -> Result<(), RecordError> {
+    let allowed = part.next_ids.len() * depths;
+    let check = |field, found| {
+        if found == allowed { Ok(()) } else { Err(RecordError::Shape { field, found, allowed }) }
+    };
+    for signal in Signal::ALL {
+        check(signal.id(), part.signal(signal).map(<[f32]>::len).sum())?;
+    }
+    check("top ids", part.readouts.top_ids.len())?;
+    check("top probabilities", part.readouts.top_probs.len())
+}

@@ -1,0 +1,244 @@
+//! A model made of arithmetic: what goes in can be found again in what comes out.
+
+use std::cell::Cell;
+
+use super::*;
+use crate::dataset::TextSample;
+use crate::job::CancelSwitch;
+use crate::model::{Batch, ModelError, Probe, Readouts, Run, Stream};
+use crate::signal::{Depth, Layer};
+
+const LAYERS: usize = 3;
+
+/// Stream: [id, position, blocks that ran, 1]. A readout copies it, so that every number names its token.
+struct Arithmetic {
+    card: ModelCard,
+    blocks: Cell<usize>,
+    /// Throws the switch inside this block, counted over the whole run.
+    cancel: Option<(usize, CancelSwitch)>,
+    forgets_a_value: bool,
+}
+
+fn arithmetic() -> Arithmetic {
+    let card = serde_json::json!({
+        "name": "Arithmetic", "format": "none", "family": "none", "layers": LAYERS, "width": 4,
+        "vocab": 4096, "heads": 1, "kv_heads": 1, "head_dim": 4, "ffn_width": 4, "context": 64,
+        "parameters": 0, "types": "", "size_bytes": 0, "tokenizer": "none", "chat_template": null,
+        "fingerprint": "ab", "tokenizer_fingerprint": "cd", "points": [],
+    });
+    let card = serde_json::from_value(card).unwrap();
+    Arithmetic { card, blocks: Cell::new(0), cancel: None, forgets_a_value: false }
+}
+
+impl LayeredModel for Arithmetic {
+    fn card(&self) -> &ModelCard {
+        &self.card
+    }
+
+    fn begin(&self, batch: &Batch) -> Result<Stream, ModelError> {
+        let mut hidden = Vec::new();
+        for bounds in batch.starts.windows(2) {
+            for (position, id) in batch.ids[bounds[0]..bounds[1]].iter().enumerate() {
+                hidden.extend([*id as f32, position as f32, 0.0, 1.0]);
+            }
+        }
+        Ok(Stream { hidden, width: 4 })
+    }
+
+    fn block(
+        &self,
+        layer: Layer,
+        run: Run,
+        _batch: &Batch,
+        stream: &mut Stream,
+        _probe: &mut dyn Probe,
+    ) -> Result<(), ModelError> {
+        assert_eq!(run, Run::Full);
+        self.blocks.set(self.blocks.get() + 1);
+        if let Some((at, switch)) = &self.cancel
+            && *at == self.blocks.get()
+        {
+            switch.cancel();
+        }
+        for token in stream.hidden.chunks_mut(4) {
+            assert_eq!(token[2], f32::from(layer.0), "blocks run in order");
+            token[2] += 1.0;
+        }
+        Ok(())
+    }
+
+    fn readout(
+        &self,
+        depths: &[Depth],
+        streams: &[&Stream],
+        next_ids: &[u32],
+        _job: &Job,
+    ) -> Result<Readouts, ModelError> {
+        let mut out = Readouts::default();
+        for (depth, stream) in depths.iter().zip(streams) {
+            assert_eq!(stream.hidden.len(), next_ids.len() * 4);
+            for (token, next) in stream.hidden.chunks(4).zip(next_ids) {
+                assert_eq!(token[2], f32::from(depth.0), "one stream per depth");
+                out.max_prob.push(token[0]);
+                out.margin.push(token[1]);
+                out.entropy.push(token[2]);
+                out.kl.push(0.0);
+                out.nll.push(if *next == NO_TOKEN { f32::NAN } else { *next as f32 });
+                out.rank.push(1.0);
+                out.top_ids.push([1000 + u32::from(depth.0), 7, 8, 9, NO_TOKEN]);
+                out.top_probs.push([0.5, 0.25, 0.125, 0.125, 0.0]);
+            }
+        }
+        if self.forgets_a_value {
+            out.margin.pop();
+        }
+        Ok(out)
+    }
+}
+
+/// Sequences of these lengths; ids count on, so that no two tokens share one.
+fn sequences(lengths: &[usize]) -> Vec<Sequence> {
+    let mut ids = 0_u32..;
+    let sequence = |(sample, length): (usize, &usize)| Sequence {
+        ids: ids.by_ref().take(*length).collect(),
+        sample,
+    };
+    lengths.iter().enumerate().map(sequence).collect()
+}
+
+fn data(samples: usize) -> Data {
+    let columns = |at: usize| BTreeMap::from([("task".to_owned(), format!("t{at}"))]);
+    let sample = |at| TextSample { text: "…".to_owned(), columns: columns(at) };
+    Data {
+        name: "prompt".to_owned(),
+        fingerprint: "ef".to_owned(),
+        samples: (0..samples).map(sample).collect(),
+    }
+}
+
+fn run(model: &Arithmetic, lengths: &[usize], budget_bytes: u64) -> Result<Recording, RecordError> {
+    let switch = model.cancel.as_ref().map(|(_, switch)| switch.clone()).unwrap_or_default();
+    let (data, sequences) = (data(lengths.len()), sequences(lengths));
+    let asked = Asked { data: &data, sequences: &sequences, budget_bytes, notes: Vec::new() };
+    record_with(model, &|id| format!("<{id}>"), asked, &Job::new(switch, |_| {}))
+}
+
+const PLENTY: u64 = 1 << 30;
+
+#[test]
+fn every_token_keeps_its_own_numbers_however_it_was_batched() {
+    let lengths = [3, 500, 20, 600, 1, 1];
+    let recording = run(&arithmetic(), &lengths, PLENTY).unwrap();
+    assert_eq!(recording.num_tokens(), lengths.iter().sum::<usize>());
+    for depth in (0_u16..).map(Depth).take(LAYERS + 1) {
+        let column = |signal| recording.column(signal, depth).unwrap();
+        for (token, id) in recording.tokens.ids.iter().enumerate() {
+            assert_eq!(column(Signal::MaxProb)[token], *id as f32);
+            assert_eq!(column(Signal::Margin)[token], recording.tokens.position[token] as f32);
+            assert_eq!(column(Signal::Entropy)[token], f32::from(depth.0));
+            assert_eq!(recording.top1[depth.index()][token], 1000 + u32::from(depth.0));
+            assert_eq!(column(Signal::CosNext)[token].is_nan(), depth.index() == LAYERS);
+        }
+    }
+    assert_eq!(recording.top5[2][0].ids, [1002, 7, 8, 9, NO_TOKEN]);
+}
+
+#[test]
+fn the_next_token_is_absent_at_the_end_of_every_sequence() {
+    let recording = run(&arithmetic(), &[2, 1, 3], PLENTY).unwrap();
+    let none = NO_TOKEN;
+    assert_eq!(recording.tokens.ids, [0, 1, 2, 3, 4, 5]);
+    assert_eq!(recording.tokens.next_ids, [1, none, none, 4, 5, none]);
+    assert_eq!(recording.tokens.sample, [0, 0, 1, 2, 2, 2]);
+    assert_eq!(recording.tokens.position, [0, 1, 0, 0, 1, 2]);
+    let nll = recording.column(Signal::Nll, Depth(1)).unwrap();
+    assert!(nll[1].is_nan() && nll[2].is_nan() && nll[5].is_nan());
+    assert_eq!(nll[3], 4.0);
+    let firsts: Vec<_> = recording.samples.iter().map(|s| (s.first_token, s.num_tokens)).collect();
+    assert_eq!(firsts, [(0, 2), (2, 1), (3, 3)]);
+    assert_eq!(recording.samples[2].columns["task"], "t2");
+}
+
+#[test]
+fn batches_hold_the_token_budget_and_a_long_sequence_goes_alone() {
+    let all = sequences(&[500, 12, 1, 600, 512, 3]);
+    let sizes: Vec<Vec<_>> =
+        batches(&all).map(|b| b.iter().map(|s| s.ids.len()).collect()).collect();
+    assert_eq!(sizes, [vec![500, 12], vec![1], vec![600], vec![512], vec![3]]);
+    assert_eq!(batches(&[]).count(), 0);
+}
+
+#[test]
+fn the_manifest_says_what_was_run_and_every_id_has_its_text() {
+    let model = arithmetic();
+    let recording = run(&model, &[3, 2], PLENTY).unwrap();
+    let manifest = recording.manifest();
+    assert!(manifest.complete && !manifest.partial && manifest.notes.is_empty());
+    assert_eq!((manifest.tokens, manifest.layers, manifest.vocab), (5, LAYERS, 4096));
+    assert_eq!(manifest.columns, ["task"]);
+    assert_eq!(manifest.signals.len(), Signal::ALL.len());
+    assert_eq!(manifest.provenance.model_fingerprint, "ab");
+    assert_eq!(manifest.provenance.data_fingerprint, "ef");
+    // Keys of the positions 0, 1, 2 and 0, 1: (1 + 2 + 3 + 1 + 2) / 5.
+    assert_eq!(manifest.flops_per_block, vec![model.card.flops_per_block(1.8); LAYERS]);
+    assert_eq!(manifest.block_secs.len(), LAYERS);
+    assert!(manifest.block_secs.iter().all(|secs| *secs > 0.0));
+    let ids: Vec<_> = recording.pieces.keys().copied().collect();
+    assert_eq!(ids, [0, 1, 2, 3, 4, 7, 8, 9, 1000, 1001, 1002, 1003]);
+    assert_eq!(recording.piece(1003), "<1003>");
+}
+
+#[test]
+fn a_cancel_keeps_whole_batches_and_says_partial() {
+    let cancel = Some((LAYERS * 2 + 2, CancelSwitch::default()));
+    let model = Arithmetic { cancel, ..arithmetic() };
+    let recording = run(&model, &[400, 400, 400], PLENTY).unwrap();
+    assert_eq!(model.blocks.get(), LAYERS * 2 + 2, "no block runs after the cancel");
+    assert_eq!(recording.num_tokens(), 800);
+    assert_eq!(recording.samples.len(), 2);
+    assert!(recording.manifest.partial);
+    assert_eq!(recording.manifest.tokens, 800);
+    assert_eq!(recording.manifest.notes[0].what, "Cancelled: 800 of 1200 tokens are here");
+    assert_eq!(recording.signals[&Signal::Rms][LAYERS].len(), 800);
+}
+
+#[test]
+fn a_cancel_before_the_first_batch_is_done_leaves_nothing() {
+    let model = Arithmetic { cancel: Some((1, CancelSwitch::default())), ..arithmetic() };
+    assert!(matches!(run(&model, &[4, 4], PLENTY), Err(RecordError::Cancelled(_))));
+    assert_eq!(model.blocks.get(), 1);
+}
+
+#[test]
+fn what_does_not_fit_is_refused_before_the_first_block() {
+    let model = arithmetic();
+    let error = run(&model, &[400, 400], 100_000).unwrap_err();
+    assert_eq!(model.blocks.get(), 0);
+    let said = "800 tokens at 4 depths need 332.8 KiB of memory, 97.7 KiB are free for a recording";
+    assert_eq!(error.to_string(), said);
+    assert_eq!(error.hint(), "Limit the run to 234 tokens.");
+}
+
+#[test]
+fn the_five_best_are_dropped_first_and_that_is_said() {
+    let cells = 10 * (LAYERS as u64 + 1);
+    let streams = 10 * (4 * 4 + 80) * (LAYERS as u64 + 2);
+    let just_enough = cells * 40 + 10 * 16 + streams;
+    let recording = run(&arithmetic(), &[10], just_enough).unwrap();
+    assert!(recording.top5.is_empty());
+    assert_eq!(recording.manifest.notes.len(), 1);
+    assert!(run(&arithmetic(), &[10], just_enough - 1).is_err());
+    assert!(!run(&arithmetic(), &[10], just_enough + cells * 40).unwrap().top5.is_empty());
+}
+
+#[test]
+fn nothing_to_run_is_said() {
+    assert!(matches!(run(&arithmetic(), &[], PLENTY), Err(RecordError::NothingToRun)));
+}
+
+#[test]
+fn a_model_that_forgets_a_value_is_found_out() {
+    let model = Arithmetic { forgets_a_value: true, ..arithmetic() };
+    let error = run(&model, &[2], PLENTY).unwrap_err();
+    assert_eq!(error.to_string(), "the model gave 7 values of margin, 8 were expected");
+}

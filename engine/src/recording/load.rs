@@ -1,0 +1,320 @@
+//! A folder becomes a recording; nothing in it is believed before it was checked.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::job::Job;
+use crate::model::NO_TOKEN;
+use crate::recording::schema;
+use crate::recording::table::{Reader, Rows};
+use crate::recording::{MANIFEST, Manifest, Recording, RecordingError, Sample, TOP5, Tokens, Top5};
+use crate::signal::Signal;
+
+/// Reads a recording that needs no more than `budget_bytes` of memory.
+pub(super) fn load(
+    folder: &Path,
+    budget_bytes: u64,
+    job: &Job,
+) -> Result<Recording, RecordingError> {
+    job.check()?;
+    let manifest = Manifest::read(folder)?;
+    if !manifest.complete {
+        return Err(RecordingError::Incomplete { path: folder.to_owned() });
+    }
+    let signals = manifest.known_signals(&folder.join(MANIFEST))?;
+    let has_top5 = folder.join(TOP5).exists();
+    check_budget(&manifest, signals.len(), has_top5, budget_bytes, folder)?;
+    let size = Size { tokens: manifest.tokens, depths: manifest.layers + 1, vocab: manifest.vocab };
+    let samples = read_samples(folder, &manifest, size)?;
+    let tokens = read_tokens(folder, &samples, size)?;
+    let present: Vec<_> = signals.into_iter().collect();
+    let (top1, signals) = read_signals(folder, &present, size, job)?;
+    let top5 = if has_top5 { read_top5(folder, size, job)? } else { Vec::new() };
+    let pieces = read_pieces(folder, size)?;
+    Ok(Recording {
+        manifest,
+        tokens,
+        samples,
+        signals,
+        top1,
+        top5,
+        pieces,
+        cubes: Default::default(),
+    })
+}
+
+/// What every table has to agree with.
+#[derive(Clone, Copy)]
+struct Size {
+    tokens: u64,
+    depths: usize,
+    vocab: usize,
+}
+
+impl Size {
+    fn cells(self) -> u64 {
+        self.tokens.saturating_mul(self.depths as u64)
+    }
+
+    fn knows(self, id: u32) -> bool {
+        (id as usize) < self.vocab
+    }
+
+    /// An error where an id is neither in the vocabulary nor `NO_TOKEN`.
+    fn check(self, ids: &[u32], field: &str, table: &Reader) -> Result<(), RecordingError> {
+        match ids.iter().find(|id| !self.knows(**id) && **id != NO_TOKEN) {
+            Some(id) => Err(table.wrong(field, id, format!("below {}", self.vocab))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Bytes of all columns against the budget, before anything is allocated.
+fn check_budget(
+    manifest: &Manifest,
+    signals: usize,
+    has_top5: bool,
+    allowed: u64,
+    folder: &Path,
+) -> Result<(), RecordingError> {
+    let cells = manifest.tokens.saturating_mul(manifest.layers as u64 + 1);
+    let per_cell = 4 * signals as u64 + 4 + if has_top5 { 40 } else { 0 };
+    let needed = cells.saturating_mul(per_cell).saturating_add(manifest.tokens.saturating_mul(16));
+    if needed > allowed {
+        return Err(RecordingError::TooLarge { needed, allowed, path: folder.to_owned() });
+    }
+    Ok(())
+}
+
+fn read_samples(
+    folder: &Path,
+    manifest: &Manifest,
+    size: Size,
+) -> Result<Vec<Sample>, RecordingError> {
+    let names = &manifest.columns;
+    let path = folder.join(schema::SAMPLES);
+    let mut table = Reader::open(path, schema::samples(names), None)?;
+    // Each has at least one token, so this bounds what is allocated below.
+    if table.num_rows > size.tokens {
+        return Err(table.wrong("rows", table.num_rows, format!("at most {}", size.tokens)));
+    }
+    let mut samples: Vec<Sample> = Vec::new();
+    let mut next = 0_u64;
+    while let Some(mut rows) = table.next_rows()? {
+        let (numbers, firsts, counts) = (rows.u32s(), rows.u32s(), rows.u32s());
+        let mut columns: Vec<_> = names.iter().map(|_| rows.texts().into_iter()).collect();
+        for ((number, first), count) in numbers.into_iter().zip(firsts).zip(counts) {
+            if u64::from(number) != samples.len() as u64 {
+                return Err(table.wrong("sample", number, samples.len().to_string()));
+            }
+            if u64::from(first) != next {
+                return Err(table.wrong("first_token", first, next.to_string()));
+            }
+            next += u64::from(count);
+            if count == 0 || next > size.tokens {
+                let most = size.tokens - u64::from(first);
+                return Err(table.wrong("num_tokens", count, format!("1 to {most}")));
+            }
+            let mut values = BTreeMap::new();
+            for (name, column) in names.iter().zip(&mut columns) {
+                if let Some(Some(value)) = column.next() {
+                    values.insert(name.clone(), value);
+                }
+            }
+            let (first_token, num_tokens) = (first as usize, count as usize);
+            samples.push(Sample { columns: values, first_token, num_tokens });
+        }
+    }
+    if next != size.tokens {
+        return Err(table.wrong("num_tokens in all", next, size.tokens.to_string()));
+    }
+    Ok(samples)
+}
+
+fn read_tokens(folder: &Path, samples: &[Sample], size: Size) -> Result<Tokens, RecordingError> {
+    let path = folder.join(schema::TOKENS);
+    let mut table = Reader::open(path, schema::tokens(), Some(size.tokens))?;
+    let mut tokens = Tokens::default();
+    while let Some(mut rows) = table.next_rows()? {
+        let begun = tokens.ids.len();
+        let numbers = rows.u32s();
+        if let Some((at, number)) = first_other(&numbers, begun as u64..) {
+            return Err(table.wrong("token", number, (begun + at).to_string()));
+        }
+        tokens.sample.extend(rows.u32s());
+        tokens.position.extend(rows.u32s());
+        let (ids, next_ids) = (rows.u32s(), rows.u32s_or(NO_TOKEN));
+        if let Some(id) = ids.iter().find(|id| !size.knows(**id)) {
+            return Err(table.wrong("id", id, format!("below {}", size.vocab)));
+        }
+        size.check(&next_ids, "next_id", &table)?;
+        tokens.ids.extend(ids);
+        tokens.next_ids.extend(next_ids);
+    }
+    let found = tokens.ids.len() as u64;
+    if found != size.tokens {
+        return Err(table.wrong("rows", found, size.tokens.to_string()));
+    }
+    check_sequences(&tokens, samples, &table)?;
+    Ok(tokens)
+}
+
+/// The first value that is not the expected one, and its row.
+fn first_other(found: &[u32], expected: impl Iterator<Item = u64>) -> Option<(usize, u32)> {
+    let mut both = found.iter().zip(expected).enumerate();
+    let other = both.find(|(_, (found, expected))| u64::from(**found) != *expected);
+    other.map(|(row, (found, _))| (row, *found))
+}
+
+/// A sequence counts its positions from 0, and every next token is the one that follows.
+fn check_sequences(
+    tokens: &Tokens,
+    samples: &[Sample],
+    table: &Reader,
+) -> Result<(), RecordingError> {
+    let sequences = (0_u32..).zip(samples).flat_map(|(number, sample)| {
+        (0_u32..)
+            .take(sample.num_tokens)
+            .map(move |position| (number, position, position as usize + 1 == sample.num_tokens))
+    });
+    let followers = tokens.ids.iter().skip(1).copied().chain([NO_TOKEN]);
+    let found = tokens.sample.iter().zip(&tokens.position).zip(&tokens.next_ids);
+    for ((((sample, position), next), follower), expected) in found.zip(followers).zip(sequences) {
+        let (number, place, is_last) = expected;
+        let check = |field, found: u32, allowed: u32| {
+            let words = |id: u32| if id == NO_TOKEN { "none".to_owned() } else { id.to_string() };
+            if found == allowed {
+                return Ok(());
+            }
+            Err(table.wrong(field, words(found), words(allowed)))
+        };
+        check("sample", *sample, number)?;
+        check("position", *position, place)?;
+        check("next_id", *next, if is_last { NO_TOKEN } else { follower })?;
+    }
+    Ok(())
+}
+
+/// Tokens and depths of a long table have to come in order; `begun` is the number of its first row here.
+fn check_places(
+    rows: &mut Rows,
+    begun: u64,
+    depths: usize,
+    table: &Reader,
+) -> Result<(), RecordingError> {
+    let (tokens, depth) = (rows.u32s(), rows.u16s());
+    let places = (begun..).map(|row| (row / depths as u64, row % depths as u64));
+    for ((token, depth), (expected_token, expected_depth)) in tokens.iter().zip(depth).zip(places) {
+        if u64::from(*token) != expected_token {
+            return Err(table.wrong("token", token, expected_token.to_string()));
+        }
+        if u64::from(depth) != expected_depth {
+            return Err(table.wrong("depth", depth, expected_depth.to_string()));
+        }
+    }
+    Ok(())
+}
+
+/// Hands the rows of a long table to their depths, [depth][token].
+fn deal<T>(values: impl IntoIterator<Item = T>, begun: u64, columns: &mut [Vec<T>]) {
+    let depths = columns.len().max(1);
+    let mut depth = usize::try_from(begun % depths as u64).unwrap_or(0);
+    for value in values {
+        if let Some(column) = columns.get_mut(depth) {
+            column.push(value);
+        }
+        depth += 1;
+        if depth == depths {
+            depth = 0;
+        }
+    }
+}
+
+fn empty<T: Clone>(size: Size) -> Vec<Vec<T>> {
+    vec![Vec::new(); size.depths]
+}
+
+/// A table whose footer promises more rows than its pages hold.
+fn check_cells(found: u64, size: Size, table: &Reader) -> Result<(), RecordingError> {
+    if found == size.cells() {
+        return Ok(());
+    }
+    Err(table.wrong("rows", found, size.cells().to_string()))
+}
+
+type Signals = BTreeMap<Signal, Vec<Vec<f32>>>;
+
+fn read_signals(
+    folder: &Path,
+    present: &[Signal],
+    size: Size,
+    job: &Job,
+) -> Result<(Vec<Vec<u32>>, Signals), RecordingError> {
+    let path = folder.join(schema::SIGNALS);
+    let mut table = Reader::open(path, schema::signals(present), Some(size.cells()))?;
+    let mut top1 = empty(size);
+    let mut signals: Signals = present.iter().map(|signal| (*signal, empty(size))).collect();
+    let mut begun = 0_u64;
+    while let Some(mut rows) = table.next_rows()? {
+        job.progress("Reading", "tokens", begun / size.depths as u64, size.tokens)?;
+        let count = rows.len() as u64;
+        check_places(&mut rows, begun, size.depths, &table)?;
+        let best = rows.u32s_or(NO_TOKEN);
+        size.check(&best, "top1", &table)?;
+        deal(best, begun, &mut top1);
+        for columns in signals.values_mut() {
+            deal(rows.f32s(), begun, columns);
+        }
+        begun += count;
+    }
+    check_cells(begun, size, &table)?;
+    Ok((top1, signals))
+}
+
+fn read_top5(folder: &Path, size: Size, job: &Job) -> Result<Vec<Vec<Top5>>, RecordingError> {
+    let mut table = Reader::open(folder.join(TOP5), schema::top5(), Some(size.cells()))?;
+    let mut top5 = empty(size);
+    let mut begun = 0_u64;
+    while let Some(mut rows) = table.next_rows()? {
+        job.progress("Reading", "tokens", begun / size.depths as u64, size.tokens)?;
+        let count = rows.len();
+        check_places(&mut rows, begun, size.depths, &table)?;
+        let mut here = vec![Top5::default(); count];
+        for k in 0..5 {
+            let ids = rows.u32s_or(NO_TOKEN);
+            size.check(&ids, "id", &table)?;
+            for (five, id) in here.iter_mut().zip(ids) {
+                five.ids[k] = id;
+            }
+        }
+        for k in 0..5 {
+            for (five, prob) in here.iter_mut().zip(rows.f32s()) {
+                five.probs[k] = prob;
+            }
+        }
+        deal(here, begun, &mut top5);
+        begun += count as u64;
+    }
+    check_cells(begun, size, &table)?;
+    Ok(top5)
+}
+
+fn read_pieces(folder: &Path, size: Size) -> Result<BTreeMap<u32, String>, RecordingError> {
+    let mut table = Reader::open(folder.join(schema::PIECES), schema::pieces(), None)?;
+    if table.num_rows > size.vocab as u64 {
+        return Err(table.wrong("rows", table.num_rows, format!("at most {}", size.vocab)));
+    }
+    let mut pieces = BTreeMap::new();
+    while let Some(mut rows) = table.next_rows()? {
+        let (ids, texts) = (rows.u32s(), rows.texts());
+        for (id, text) in ids.into_iter().zip(texts) {
+            if !size.knows(id) {
+                return Err(table.wrong("id", id, format!("below {}", size.vocab)));
+            }
+            if pieces.insert(id, text.unwrap_or_default()).is_some() {
+                return Err(table.wrong("id", format!("{id} twice"), "once"));
+            }
+        }
+    }
+    Ok(pieces)
+}

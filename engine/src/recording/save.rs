@@ -1,0 +1,204 @@
+//! A recording becomes a folder. Columns of every table: `schema`.
+//!
+//! A killed writer leaves either the older recording, whole, beside temporary files, or a manifest.json that
+//! says `"complete": false`. Tables of two recordings are never taken for one.
+
+use std::iter::repeat_n;
+use std::path::{Path, PathBuf};
+
+use crate::job::Job;
+use crate::model::NO_TOKEN;
+use crate::recording::files::{self, Before};
+use crate::recording::schema;
+use crate::recording::table::{GROUP_ROWS, Values, Writer};
+use crate::recording::{MANIFEST, Manifest, Recording, RecordingError, TABLES, TOP5};
+
+/// Writes `recording` to `folder`.
+pub(super) fn save(recording: &Recording, folder: &Path, job: &Job) -> Result<(), RecordingError> {
+    job.check()?;
+    let before = files::claim(folder)?;
+    let done = write(recording, folder, before, job);
+    if done.is_err() {
+        tidy_up(folder, before);
+    }
+    done
+}
+
+fn write(
+    recording: &Recording,
+    folder: &Path,
+    before: Before,
+    job: &Job,
+) -> Result<(), RecordingError> {
+    let unfinished = Manifest { complete: false, ..recording.manifest.clone() };
+    // An older recording stays what it is until every new table is whole.
+    if before != Before::Recording {
+        unfinished.write(folder)?;
+    }
+    let mut tables = vec![
+        tokens(recording, folder)?,
+        samples(recording, folder)?,
+        pieces(recording, folder)?,
+        signals(recording, folder, job)?,
+    ];
+    if !recording.top5.is_empty() {
+        tables.push(top5(recording, folder, job)?);
+    }
+    job.check()?;
+    if before == Before::Recording {
+        unfinished.write(folder)?;
+    }
+    files::sync_folder(folder)?;
+    files::remove(&folder.join(TOP5))?;
+    for table in &tables {
+        files::reveal(table)?;
+    }
+    files::sync_folder(folder)?;
+    Manifest { complete: true, ..recording.manifest.clone() }.write(folder)?;
+    files::sync_folder(folder)
+}
+
+/// After an error: temporary files go, and so does a folder that held nothing before. What cannot be removed
+/// stays; the error that led here is the one to show.
+fn tidy_up(folder: &Path, before: Before) {
+    for name in TABLES.iter().chain([&TOP5, &MANIFEST]) {
+        drop(files::remove(&files::temporary(&folder.join(name))));
+    }
+    if before != Before::Recording {
+        for name in TABLES.iter().chain([&TOP5, &MANIFEST]) {
+            drop(files::remove(&folder.join(name)));
+        }
+    }
+    if before == Before::Nothing {
+        drop(std::fs::remove_dir(folder));
+    }
+}
+
+fn some(id: u32) -> Option<u32> {
+    (id != NO_TOKEN).then_some(id)
+}
+
+/// Row numbers as the tables spell them.
+fn numbers(from: usize, to: usize) -> impl Iterator<Item = u32> {
+    (from..to).map(|row| u32::try_from(row).unwrap_or(NO_TOKEN))
+}
+
+/// A value of every row from `from` to `to`; what is not there is the default.
+fn part<T: Clone + Default>(column: &[T], from: usize, to: usize) -> Vec<T> {
+    (from..to).map(|row| column.get(row).cloned().unwrap_or_default()).collect()
+}
+
+fn groups(rows: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..rows).step_by(most).map(move |from| (from, rows.min(from.saturating_add(most))))
+}
+
+fn tokens(recording: &Recording, folder: &Path) -> Result<PathBuf, RecordingError> {
+    let mut table = Writer::create(folder.join(schema::TOKENS), schema::tokens())?;
+    let all = &recording.tokens;
+    for (from, to) in groups(recording.num_tokens(), GROUP_ROWS) {
+        let ids = part(&all.ids, from, to);
+        table.write(vec![
+            Values::U32(numbers(from, to).collect()),
+            Values::U32(part(&all.sample, from, to)),
+            Values::U32(part(&all.position, from, to)),
+            Values::U32(ids.clone()),
+            Values::MaybeU32(part(&all.next_ids, from, to).into_iter().map(some).collect()),
+            Values::Text(ids.iter().map(|id| Some(recording.piece(*id))).collect()),
+        ])?;
+    }
+    table.finish()
+}
+
+fn samples(recording: &Recording, folder: &Path) -> Result<PathBuf, RecordingError> {
+    let names = &recording.manifest.columns;
+    let mut table = Writer::create(folder.join(schema::SAMPLES), schema::samples(names))?;
+    for (from, to) in groups(recording.samples.len(), GROUP_ROWS) {
+        let here = recording.samples.get(from..to).unwrap_or_default();
+        let count = |n: usize| u32::try_from(n).unwrap_or(NO_TOKEN);
+        let mut values = vec![
+            Values::U32(numbers(from, to).collect()),
+            Values::U32(here.iter().map(|s| count(s.first_token)).collect()),
+            Values::U32(here.iter().map(|s| count(s.num_tokens)).collect()),
+        ];
+        for name in names {
+            values.push(Values::Text(here.iter().map(|s| s.columns.get(name).cloned()).collect()));
+        }
+        table.write(values)?;
+    }
+    table.finish()
+}
+
+fn pieces(recording: &Recording, folder: &Path) -> Result<PathBuf, RecordingError> {
+    let mut table = Writer::create(folder.join(schema::PIECES), schema::pieces())?;
+    let all: Vec<_> = recording.pieces.iter().collect();
+    for here in all.chunks(GROUP_ROWS) {
+        table.write(vec![
+            Values::U32(here.iter().map(|(id, _)| **id).collect()),
+            Values::Text(here.iter().map(|(_, text)| Some((*text).clone())).collect()),
+        ])?;
+    }
+    table.finish()
+}
+
+/// Tokens whose rows of all depths make about half a row group.
+fn cells_at_once(depths: usize) -> usize {
+    (GROUP_ROWS / 2 / depths.max(1)).max(1)
+}
+
+/// The first two columns of a long table: token and depth, ordered by both.
+fn places(from: usize, to: usize, depths: usize) -> Vec<Values> {
+    let tokens = numbers(from, to).flat_map(|token| repeat_n(token, depths));
+    let depth = (from..to).flat_map(|_| (0_u16..).take(depths));
+    vec![Values::U32(tokens.collect()), Values::U16(depth.collect())]
+}
+
+fn signals(recording: &Recording, folder: &Path, job: &Job) -> Result<PathBuf, RecordingError> {
+    let present: Vec<_> = recording.signals.keys().copied().collect();
+    let mut table = Writer::create(folder.join(schema::SIGNALS), schema::signals(&present))?;
+    let depths = recording.num_layers() + 1;
+    let total = recording.num_tokens();
+    for (from, to) in groups(total, cells_at_once(depths)) {
+        job.progress("Writing", "tokens", from as u64, total as u64)?;
+        let rows = || (from..to).flat_map(|token| (0..depths).map(move |depth| (depth, token)));
+        let top1 = |(depth, token): (usize, usize)| {
+            recording.top1.get(depth).and_then(|column| column.get(token)).copied().and_then(some)
+        };
+        let mut values = places(from, to, depths);
+        values.push(Values::MaybeU32(rows().map(top1).collect()));
+        for columns in recording.signals.values() {
+            let value = |(depth, token): (usize, usize)| {
+                let value = columns.get(depth).and_then(|column| column.get(token));
+                value.copied().unwrap_or(f32::NAN)
+            };
+            values.push(Values::F32(rows().map(value).collect()));
+        }
+        table.write(values)?;
+    }
+    table.finish()
+}
+
+fn top5(recording: &Recording, folder: &Path, job: &Job) -> Result<PathBuf, RecordingError> {
+    let mut table = Writer::create(folder.join(TOP5), schema::top5())?;
+    let depths = recording.num_layers() + 1;
+    let total = recording.num_tokens();
+    for (from, to) in groups(total, cells_at_once(depths)) {
+        job.progress("Writing", "tokens", from as u64, total as u64)?;
+        let five = |(depth, token): (usize, usize)| {
+            let five = recording.top5.get(depth).and_then(|column| column.get(token));
+            five.copied().unwrap_or_default()
+        };
+        let rows = (from..to).flat_map(|token| (0..depths).map(move |depth| (depth, token)));
+        let here: Vec<_> = rows.map(five).collect();
+        let mut values = places(from, to, depths);
+        for k in 0..5 {
+            let ids = here.iter().map(|five| five.ids.get(k).copied().and_then(some));
+            values.push(Values::MaybeU32(ids.collect()));
+        }
+        for k in 0..5 {
+            let probs = here.iter().map(|five| five.probs.get(k).copied().unwrap_or(f32::NAN));
+            values.push(Values::F32(probs.collect()));
+        }
+        table.write(values)?;
+    }
+    table.finish()
+}

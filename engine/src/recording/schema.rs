@@ -1,0 +1,60 @@
+//! The tables of a recording folder, as somebody else's script reads them.
+//!
+//! | file | a row is | columns |
+//! |---|---|---|
+//! | tokens.parquet | a token | token, sample, position, id, next_id (absent at the end of a sequence), text |
+//! | samples.parquet | a sequence | sample, first_token, num_tokens, `data.NAME` for every column of the data |
+//! | signals.parquet | a token at a depth, ordered by both | token, depth, top1, then one column per signal (absent: NaN) |
+//! | top5.parquet | the same; may be missing | token, depth, id1 ... id5, p1 ... p5 |
+//! | pieces.parquet | a token id, rising | id, text |
+
+use crate::recording::table::{Column, Kind};
+use crate::signal::Signal;
+
+pub(super) const TOKENS: &str = "tokens.parquet";
+pub(super) const SAMPLES: &str = "samples.parquet";
+pub(super) const SIGNALS: &str = "signals.parquet";
+pub(super) const PIECES: &str = "pieces.parquet";
+
+pub(super) fn tokens() -> Vec<Column> {
+    vec![
+        Column::always("token", Kind::U32),
+        Column::always("sample", Kind::U32),
+        Column::always("position", Kind::U32),
+        Column::always("id", Kind::U32),
+        Column::maybe("next_id", Kind::U32),
+        Column::always("text", Kind::Text),
+    ]
+}
+
+pub(super) fn samples(names: &[String]) -> Vec<Column> {
+    let mut columns = vec![
+        Column::always("sample", Kind::U32),
+        Column::always("first_token", Kind::U32),
+        Column::always("num_tokens", Kind::U32),
+    ];
+    columns.extend(names.iter().map(|name| Column::maybe(format!("data.{name}"), Kind::Text)));
+    columns
+}
+
+pub(super) fn signals(present: &[Signal]) -> Vec<Column> {
+    let mut columns = places();
+    columns.push(Column::maybe("top1", Kind::U32));
+    columns.extend(present.iter().map(|signal| Column::maybe(signal.column_name(), Kind::F32)));
+    columns
+}
+
+pub(super) fn top5() -> Vec<Column> {
+    let mut columns = places();
+    columns.extend((1..=5).map(|k| Column::maybe(format!("id{k}"), Kind::U32)));
+    columns.extend((1..=5).map(|k| Column::maybe(format!("p{k}"), Kind::F32)));
+    columns
+}
+
+pub(super) fn pieces() -> Vec<Column> {
+    vec![Column::always("id", Kind::U32), Column::always("text", Kind::Text)]
+}
+
+fn places() -> Vec<Column> {
+    vec![Column::always("token", Kind::U32), Column::always("depth", Kind::U16)]
+}

@@ -44,7 +44,7 @@ Matrix products may round differently on another processor or with another numbe
 ";
 
 const LIMITS: &str = "\
-Of the 5,040 possible maps one in seven is kept from training; the look-ups in the tables and in `data.jsonl` use only those.
+Of the 40,320 possible maps one in seven is kept from training; the look-ups in the tables and in `data.jsonl` use only those.
 Samples of the other tasks are drawn with random numbers that training does not use, but short ones may have occurred in it.
 What nobody can know (the map itself, the numbers to add, the colours to recall) leaves at the last depth, whatever the
 task; of a line of look-ups these are the same words in number for every k, so differences between k come from answers.

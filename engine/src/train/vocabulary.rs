@@ -82,7 +82,7 @@ impl Vocabulary {
             "normalizer": {"type": "Lowercase"},
             "pre_tokenizer": {"type": "Sequence", "pretokenizers": [
                 {"type": "WhitespaceSplit"},
-                {"type": "Split", "pattern": {"Regex": r"[.,;:!?|=()\[\]{}]"},
+                {"type": "Split", "pattern": {"Regex": r"[.,;!?|=()\[\]{}]"},
                  "behavior": "Isolated", "invert": false},
             ]},
             "post_processor": {

@@ -1,7 +1,9 @@
-//! Look-ups that follow one another: a random map of eight letters, then every letter's image after `k` steps.
+//! Look-ups that follow one another: a random map of nine letters, then every letter's image after `k` steps.
 //!
-//! The map is one cycle through all eight letters, so no letter is its own image and no number of steps up to four
-//! has a shorter way backwards. An entry is one word (`a>c`) and so is a query (`a+3`): a step is then one look-up
+//! The map is one cycle through all nine letters, so no letter is its own image and no number of steps up to four has
+//! a shorter way backwards. Nine, because in a cycle of eight four steps undo themselves when taken twice: half of the
+//! answers for k = 4 could then be read off earlier ones, and it came out easier than k = 3.
+//! An entry is one word (`a>c`) and so is a query (`a+3`): a step is then one look-up
 //! and nothing else. All queries of a line take the same number of steps and come in the order of the alphabet, so
 //! that the part of a line which nobody can know (the map) has the same size for every difficulty.
 
@@ -86,7 +88,7 @@ fn draw_map(set: Set, rng: &mut ChaCha8Rng) -> [usize; SIZE] {
     }
 }
 
-/// There are only 5,040 cycles, so training would meet all of them. About one in seven is kept for measuring.
+/// There are only 40,320 cycles, so training would meet most of them. About one in seven is kept for measuring.
 fn is_kept_back(leads_to: &[usize; SIZE]) -> bool {
     let mixed: usize = leads_to.iter().enumerate().map(|(idx, to)| (idx + 1) * to * to).sum();
     mixed % 7 == 3

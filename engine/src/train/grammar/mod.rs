@@ -112,7 +112,7 @@ pub(crate) fn numbers(seed: u64, stream: u64) -> ChaCha8Rng {
 }
 
 /// The letters that maps and copies are about.
-const LETTERS: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];
+const LETTERS: [&str; 9] = ["a", "b", "c", "d", "e", "f", "g", "h", "i"];
 
 /// Owned copies of fixed words.
 fn owned(words: &[&str]) -> Vec<String> {

@@ -1,4 +1,4 @@
-//! Colours with a number each, then the colours again in another order, each with its number. Difficulty n has 2n pairs.
+//! Words that join a colour and a number, then the colours again in another order, each with its number. Difficulty n has 2n pairs.
 
 use rand::RngExt as _;
 use rand::seq::SliceRandom as _;
@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use super::{Set, Task, Word};
 
 const COLOURS: [&str; 8] = ["red", "blue", "green", "black", "white", "gold", "pink", "grey"];
-const DIGITS: usize = 10;
+const NUMBERS: usize = 6;
 
 /// The task itself.
 pub(super) static TASK: Recall = Recall;
@@ -21,7 +21,7 @@ impl Task for Recall {
     }
 
     fn about(&self) -> &'static str {
-        "Pairs of a colour and a number, then each colour's number is asked for. Difficulty n has 2n pairs."
+        "`red:5` joins a colour and a number; after the bar each colour's number is asked for. Difficulty n has 2n pairs."
     }
 
     fn hardest(&self) -> usize {
@@ -31,7 +31,10 @@ impl Task for Recall {
     fn words(&self) -> Vec<String> {
         let mut words = super::owned(&["recall", "|"]);
         words.extend(super::owned(&COLOURS));
-        words.extend((0..DIGITS).map(|digit| digit.to_string()));
+        words.extend((0..NUMBERS).map(|number| number.to_string()));
+        for colour in COLOURS {
+            words.extend((0..NUMBERS).map(|number| pair(colour, number)));
+        }
         words
     }
 
@@ -40,12 +43,11 @@ impl Task for Recall {
         colours.shuffle(rng);
         let mut pairs: Vec<(&str, usize)> = colours[..2 * difficulty]
             .iter()
-            .map(|colour| (*colour, rng.random_range(0..DIGITS)))
+            .map(|colour| (*colour, rng.random_range(0..NUMBERS)))
             .collect();
         let mut words = vec![Word::given("recall")];
         for (colour, number) in &pairs {
-            words.push(Word::given(*colour));
-            words.push(Word::given(number.to_string()));
+            words.push(Word::given(pair(colour, *number)));
         }
         words.push(Word::given("|"));
         pairs.shuffle(rng);
@@ -55,4 +57,8 @@ impl Task for Recall {
         }
         words
     }
+}
+
+fn pair(colour: &str, number: usize) -> String {
+    format!("{colour}:{number}")
 }

@@ -1,29 +1,120 @@
 //! Small training runs of our own.
 //!
+//! A run has a name, a recipe and a seed, and leaves an ordinary checkpoint folder with its card and its log.
 //! Must not know: lenses, windows.
 
-use std::path::Path;
+mod adam;
+mod batch;
+mod card;
+mod course;
+mod default;
+mod evaluate;
+mod files;
+mod folder;
+mod grammar;
+mod loss;
+mod network;
+mod resume;
+mod tally;
+mod teacher;
+mod vocabulary;
+
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use crate::job::{Cancelled, Job};
 
-/// Why a training run left no checkpoint.
+/// Every run, in the order in which they are listed.
+pub(crate) static RUNS: &[&dyn Run] = &[&default::RUN];
+
+/// A training run that can be asked for by name.
+pub(crate) trait Run: Sync {
+    /// The name on the command line.
+    fn name(&self) -> &'static str;
+
+    /// Trains into `folder`, which exists; goes on where an earlier call was interrupted.
+    fn train(&self, folder: &Path, seed: u64, job: &Job) -> Result<(), TrainError>;
+}
+
+/// Why a run did not end in a checkpoint.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TrainError {
-    /// No run of this name.
-    #[error("there is no training run `{found}`; there are {}", allowed.join(", "))]
+    /// Nobody wants it any more; what was learnt up to the last line of the log is kept.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
+    /// No run has this name.
+    #[error("there is no training run `{found}`; known: {}", allowed.join(", "))]
     Unknown {
         /// What was asked for.
         found: String,
-        /// What exists.
+        /// What there is.
         allowed: Vec<&'static str>,
     },
-    /// A person cancelled.
-    #[error(transparent)]
-    Cancelled(#[from] Cancelled),
+    /// The recipe has no samples in a step.
+    #[error("the recipe draws no samples")]
+    Empty,
+    /// The loss is no number any more.
+    #[error("the loss at step {step} is not a number")]
+    Diverged {
+        /// The step.
+        step: usize,
+    },
+    /// The folder holds an unfinished run with another seed or recipe.
+    #[error("an unfinished run with another seed or recipe is in the way: {}", path.display())]
+    OtherRun {
+        /// The file of the other run.
+        path: PathBuf,
+    },
+    /// A tensor file cannot be written or read.
+    #[error("tensors: {source}: {}", path.display())]
+    Tensors {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: safetensors::SafeTensorError,
+    },
+    /// The file system said no.
+    #[error("{source}: {}", path.display())]
+    Io {
+        /// What was read or written.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The tensor library said no.
+    #[error("tensor library: {0}")]
+    Candle(#[from] candle_core::Error),
 }
 
-/// Trains `name` into `folder`; a stopped run is taken up again.
-pub(crate) fn run(name: &str, _folder: &Path, _seed: u64, job: &Job) -> Result<(), TrainError> {
-    job.check()?;
-    Err(TrainError::Unknown { found: name.to_owned(), allowed: Vec::new() })
+/// Trains the run called `name` into `folder`; the same seed gives the same weights.
+pub(crate) fn run(name: &str, folder: &Path, seed: u64, job: &Job) -> Result<(), TrainError> {
+    let Some(run) = RUNS.iter().find(|run| run.name() == name) else {
+        let allowed = RUNS.iter().map(|run| run.name()).collect();
+        return Err(TrainError::Unknown { found: name.to_owned(), allowed });
+    };
+    fs::create_dir_all(folder)
+        .map_err(|source| TrainError::Io { path: folder.to_owned(), source })?;
+    run.train(folder, seed, job)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_run_is_refused_with_the_known_ones_and_leaves_no_folder() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("out");
+        let error = run("deflaut", &folder, 1, &Job::unattended()).unwrap_err();
+        assert_eq!(error.to_string(), "there is no training run `deflaut`; known: default");
+        assert!(!folder.exists());
+    }
+
+    #[test]
+    fn names_of_runs_are_unique() {
+        let mut names: Vec<_> = RUNS.iter().map(|run| run.name()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), RUNS.len());
+    }
 }

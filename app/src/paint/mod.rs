@@ -31,3 +31,6 @@ impl Memory {
         None
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,8 @@ mod colors;
 mod csv;
 mod extent;
 mod png;
+#[cfg(test)]
+pub(crate) mod sampler;
 mod svg;
 mod thin;
 
@@ -14,6 +16,7 @@ use std::sync::Arc;
 
 pub use colors::{Palette, Rgb, wants_dark_text};
 pub use csv::to_csv;
+pub(crate) use csv::{cell, write as write_csv};
 pub use png::{PngError, to_png};
 pub use svg::{Size, Theme, to_svg};
 pub use thin::thin_line;

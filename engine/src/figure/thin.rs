@@ -1,7 +1,8 @@
 //! Fewer points for a line that has more of them than a picture has columns of pixels.
 
-/// At most four points (first, lowest, highest, last) for each of `columns` slices of `from..=to`, in their order, and
-/// one NaN per gap: on the screen the same line. Unchanged where x does not rise or where nothing would be saved.
+/// At most four points (first, lowest, highest, last) for each of `columns` slices of `from..=to`, in their order.
+///
+/// One NaN stays per gap: on the screen the same line. Unchanged where x does not rise or where nothing would be saved.
 pub fn thin_line(points: &[[f64; 2]], from: f64, to: f64, columns: usize) -> Vec<[f64; 2]> {
     let width = (to - from) / columns.max(1) as f64;
     let finite = points.iter().filter(|point| is_finite(point));

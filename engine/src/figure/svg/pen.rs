@@ -1,6 +1,6 @@
 //! Writes the elements of an SVG document, with coordinates of two decimals.
 
-use crate::figure::svg::words::{FAMILY, escape, spans};
+use crate::figure::svg::words::{FAMILY, escape};
 use crate::figure::{Palette, Rgb, Size};
 
 /// Where words stand relative to their point.
@@ -169,7 +169,7 @@ impl Pen {
         } else {
             String::new()
         };
-        let (size, color, text) = (words.size, hex(words.color), spans(words.text));
+        let (size, color, text) = (words.size, hex(words.color), escape(words.text));
         self.add(&format!(
             "<text x=\"{x}\" y=\"{y}\" font-size=\"{size}\" fill=\"{color}\"{anchor}{turn}{halo}>{text}</text>\n"
         ));

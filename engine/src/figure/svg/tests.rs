@@ -23,6 +23,11 @@ fn a_heat_map_has_words_names_and_a_colour_bar() {
 }
 
 #[test]
+fn only_signs_that_the_font_has_stand_in_a_title() {
+    assert!(svg(&sampler::every_mark()).contains(">KL (final || depth) − every mark ≥ 1<"));
+}
+
+#[test]
 fn an_empty_figure_says_so() {
     assert!(svg(&sampler::empty()).contains(">No data<"));
     assert!(!svg(&sampler::every_mark()).contains(">No data<"));

@@ -3,10 +3,6 @@
 /// The embedded font first; other viewers take whatever stands in for it.
 pub(in crate::figure) const FAMILY: &str = "Ubuntu";
 
-/// Signs of ours that Ubuntu lacks and Hack has. Named one by one: a renderer that has to replace one letter itself
-/// (resvg does) sets the whole line in the other font.
-const SIGNS: [char; 7] = ['‖', '→', '←', '↵', '⇥', '▁', '│'];
-
 /// About how wide `text` is. Rounded up: a viewer may put another font in place of ours.
 pub(super) fn width(text: &str, size: f64) -> f64 {
     text.chars().map(advance).sum::<f64>() * size
@@ -47,6 +43,8 @@ pub(super) fn escape(text: &str) -> String {
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
+            // Ubuntu lacks it, and resvg would set the whole line in the font that has it.
+            '‖' => escaped.push_str("||"),
             '\n' => escaped.push('↵'),
             '\t' => escaped.push('→'),
             '\u{fffe}' | '\u{ffff}' => escaped.push('\u{fffd}'),
@@ -55,24 +53,6 @@ pub(super) fn escape(text: &str) -> String {
         }
     }
     escaped
-}
-
-/// `text` as XML with every sign that the first font lacks in a font that has it.
-pub(super) fn spans(text: &str) -> String {
-    let mut spans = String::new();
-    for part in escape(text).split_inclusive(SIGNS) {
-        let mut plain = part.chars();
-        match plain.next_back() {
-            Some(sign) if SIGNS.contains(&sign) => {
-                spans.push_str(plain.as_str());
-                spans.push_str("<tspan font-family=\"Hack, monospace\">");
-                spans.push(sign);
-                spans.push_str("</tspan>");
-            }
-            _ => spans.push_str(part),
-        }
-    }
-    spans
 }
 
 #[cfg(test)]
@@ -88,14 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_missing_sign_leaves_the_font() {
-        let hack = "<tspan font-family=\"Hack, monospace\">‖</tspan>";
-        assert_eq!(spans("a ‖ <b"), format!("a {hack} &lt;b"));
-        assert_eq!(spans("plain"), "plain");
-    }
-
-    #[test]
     fn no_text_can_end_an_element() {
-        assert_eq!(escape("</text>&\"\n\0"), "&lt;/text&gt;&amp;&quot;↵\u{fffd}");
+        assert_eq!(escape("</text>&\"\n\0‖"), "&lt;/text&gt;&amp;&quot;↵\u{fffd}||");
     }
 }

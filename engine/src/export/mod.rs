@@ -125,9 +125,15 @@ fn json(value: &impl serde::Serialize, file: &Path) -> Result<Vec<u8>, ExportErr
     Ok(bytes)
 }
 
+/// Words first, then numbers.
 fn table_csv(table: &DataTable) -> String {
-    let head = table.columns.iter().map(|name| (*name).to_owned()).collect();
-    let rows = table.rows.iter().map(|row| row.iter().copied().map(cell).collect());
+    let name = table.names.as_ref();
+    let head = name.map(|(head, _)| (*head).to_owned()).into_iter();
+    let head = head.chain(table.columns.iter().map(|column| (*column).to_owned())).collect();
+    let rows = table.rows.iter().enumerate().map(|(place, row)| {
+        let word = name.map(|(_, words)| words.get(place).cloned().unwrap_or_default());
+        word.into_iter().chain(row.iter().copied().map(cell)).collect()
+    });
     write_csv(&std::iter::once(head).chain(rows).collect::<Vec<_>>())
 }
 

@@ -53,11 +53,21 @@ impl Parts {
         let view = View {
             figures: vec![sampler::every_mark(), sampler::heat()],
             readings: vec![reading("mean_exit_depth", Some(2.5)), reading("agreement", None)],
-            tables: vec![DataTable {
-                id: "per_depth",
-                columns: vec!["depth", "exits", "agreement"],
-                rows: vec![vec![0.0, 2.0, 0.1], vec![1.0, 1.0, f64::NAN]],
-            }],
+            tables: vec![
+                DataTable {
+                    id: "per_depth",
+                    columns: vec!["depth", "exits", "agreement"],
+                    rows: vec![vec![0.0, 2.0, 0.1], vec![1.0, 1.0, f64::NAN]],
+                    names: None,
+                },
+                DataTable {
+                    id: "slices",
+                    columns: vec!["tokens"],
+                    rows: vec![vec![3.0], vec![2.0]],
+                    names: Some(("slice", vec!["all".to_owned(), "task:a, b".to_owned()])),
+                },
+            ],
+            suggestions: Vec::new(),
             notes: vec![Note::new("Something was cut.", "")],
         };
         let home = tempfile::tempdir().unwrap();
@@ -152,11 +162,13 @@ fn a_view_is_every_figure_thrice_its_tables_its_tokens_and_its_readings() {
             "grid.svg",
             "per_depth.csv",
             "readings.json",
+            "slices.csv",
             "tokens.csv"
         ]
     );
     let text = |name: &str| String::from_utf8(written[name].clone()).unwrap();
     assert_eq!(text("per_depth.csv"), "depth,exits,agreement\n0,2,0.1\n1,1,\n");
+    assert_eq!(text("slices.csv"), "slice,tokens\nall,3\n\"task:a, b\",2\n");
     insta::assert_snapshot!(text("tokens.csv"), @r#"
     token,sample,position,text,next,full,sample_task
     0,0,0,a," ""b"," ""b","hops, 2"
@@ -217,12 +229,12 @@ fn a_folder_with_other_files_stays_as_it_is() {
 fn a_cancel_after_any_file_leaves_nothing() {
     let mut parts = Parts::new();
     parts.view.figures = vec![sampler::empty()];
-    for last in 0..6 {
+    for last in 0..7 {
         let switch = CancelSwitch::default();
         let thrown = switch.clone();
         let seen = Arc::new(AtomicU64::new(0));
         let job = Job::new(switch, move |progress| {
-            assert_eq!(progress.total, 6);
+            assert_eq!(progress.total, 7);
             if seen.fetch_add(1, Ordering::Relaxed) == last {
                 thrown.cancel();
             }

@@ -9,7 +9,7 @@ pub(crate) use rows::rows;
 pub use rows::{RowColumn, RowsRequest, TokenRows};
 
 use crate::figure::Figure;
-use crate::knob::{KnobCard, Knobs};
+use crate::knob::{KnobCard, Knobs, Value};
 use crate::notes::Note;
 use crate::recording::Recording;
 
@@ -68,6 +68,21 @@ pub struct DataTable {
     pub columns: Vec<&'static str>,
     /// Rows of numbers; NaN is an empty cell.
     pub rows: Vec<Vec<f64>>,
+    /// A column of words before the numbers: its name and one word per row.
+    pub names: Option<(&'static str, Vec<String>)>,
+}
+
+/// A button that turns knobs to values which the lens has found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Suggestion {
+    /// Stable, kebab-case.
+    pub id: &'static str,
+    /// What the button says.
+    pub label: String,
+    /// What it would bring, or why it cannot be had.
+    pub explanation: String,
+    /// Knobs by id and their new values; empty where nothing can be offered.
+    pub sets: Vec<(&'static str, Value)>,
 }
 
 /// What a lens makes of a recording.
@@ -79,6 +94,8 @@ pub struct View {
     pub readings: Vec<Reading>,
     /// Small tables.
     pub tables: Vec<DataTable>,
+    /// Knob settings that a person may want, computed from the recording.
+    pub suggestions: Vec<Suggestion>,
     /// What was done differently than asked.
     pub notes: Vec<Note>,
 }

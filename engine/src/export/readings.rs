@@ -1,0 +1,121 @@
+//! readings.json and the provenance that every exported file carries.
+
+use std::collections::BTreeMap;
+
+use crate::export::Export;
+use crate::knob::Value;
+use crate::lens::Reading;
+use crate::notes::Note;
+
+/// Where an export came from.
+#[derive(Debug, Clone, serde::Serialize)]
+pub(super) struct Origin<'a> {
+    model: &'a str,
+    model_fingerprint: &'a str,
+    tokenizer_fingerprint: &'a str,
+    data: &'a str,
+    data_fingerprint: &'a str,
+    lens: &'static str,
+    /// Version of Layerscope that exported.
+    version: &'static str,
+    /// Version of Layerscope that recorded.
+    recorded_version: &'a str,
+    /// Whether the recording was cancelled and holds only its first tokens.
+    partial: bool,
+}
+
+/// readings.json. `files` is how a later export knows which files it may replace.
+#[derive(Debug, serde::Serialize)]
+pub(super) struct ReadingsFile<'a> {
+    lens: &'static str,
+    knobs: BTreeMap<&'static str, Value>,
+    readings: &'a [Reading],
+    notes: Vec<&'a Note>,
+    provenance: Origin<'a>,
+    files: Vec<String>,
+}
+
+/// `<figure>.provenance.json`, beside a figure's CSV, which has no room for it.
+#[derive(Debug, serde::Serialize)]
+pub(super) struct OriginFile<'a> {
+    figure: &'a str,
+    knobs: BTreeMap<&'static str, Value>,
+    provenance: Origin<'a>,
+}
+
+impl<'a> Export<'a> {
+    fn origin(&self) -> Origin<'a> {
+        let manifest = self.recording.manifest();
+        let came = &manifest.provenance;
+        Origin {
+            model: &came.model,
+            model_fingerprint: &came.model_fingerprint,
+            tokenizer_fingerprint: &came.tokenizer_fingerprint,
+            data: &came.data,
+            data_fingerprint: &came.data_fingerprint,
+            lens: self.card.id,
+            version: env!("CARGO_PKG_VERSION"),
+            recorded_version: &came.version,
+            partial: manifest.partial,
+        }
+    }
+
+    pub(super) fn readings_file(&self, files: Vec<String>) -> ReadingsFile<'a> {
+        let mut notes: Vec<&Note> = self.recording.manifest().notes.iter().collect();
+        for note in &self.view.notes {
+            if !notes.contains(&note) {
+                notes.push(note);
+            }
+        }
+        ReadingsFile {
+            lens: self.card.id,
+            knobs: self.knobs.resolved(self.knob_cards),
+            readings: &self.view.readings,
+            notes,
+            provenance: self.origin(),
+            files,
+        }
+    }
+
+    pub(super) fn origin_file(&self, figure: &'a str) -> OriginFile<'a> {
+        let knobs = self.knobs.resolved(self.knob_cards);
+        OriginFile { figure, knobs, provenance: self.origin() }
+    }
+
+    /// Names and values for SVG and PNG, among them one per knob.
+    pub(super) fn origin_pairs(&self) -> Vec<(String, String)> {
+        let origin = self.origin();
+        let mut pairs = vec![
+            ("model", origin.model.to_owned()),
+            ("model_fingerprint", origin.model_fingerprint.to_owned()),
+            ("tokenizer_fingerprint", origin.tokenizer_fingerprint.to_owned()),
+            ("data", origin.data.to_owned()),
+            ("data_fingerprint", origin.data_fingerprint.to_owned()),
+            ("lens", origin.lens.to_owned()),
+            ("version", origin.version.to_owned()),
+            ("recorded_version", origin.recorded_version.to_owned()),
+            ("partial", origin.partial.to_string()),
+        ];
+        for (id, value) in self.knobs.resolved(self.knob_cards) {
+            let value = match value {
+                Value::Integer(value) => value.to_string(),
+                Value::Real(value) => value.to_string(),
+                Value::Choice(value) => value,
+            };
+            pairs.push((id, value));
+        }
+        let owned = |(name, value): (&str, String)| (name.to_owned(), value);
+        pairs.into_iter().map(owned).collect()
+    }
+}
+
+/// Names of the files of an older export; `None` if this is no readings.json.
+pub(super) fn older_files(json: &[u8]) -> Option<Vec<String>> {
+    #[derive(serde::Deserialize)]
+    struct Older {
+        #[serde(rename = "lens")]
+        _lens: String,
+        files: Vec<String>,
+    }
+    serde_json::from_slice::<Older>(json).ok().map(|older| older.files)
+}

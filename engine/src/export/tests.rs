@@ -1,0 +1,272 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::*;
+use crate::figure::sampler;
+use crate::job::CancelSwitch;
+use crate::knob::{Real, Value};
+use crate::lens::{Reading, ReadingKind};
+use crate::model::NO_TOKEN;
+use crate::notes::Note;
+use crate::recording::{Manifest, Provenance, Sample, Tokens};
+
+const CARD: LensCard = LensCard {
+    id: "exits",
+    name: "Exits",
+    question: "Where?",
+    source: "",
+    modelled: "",
+    unknown: "",
+};
+const THRESHOLD: Real = Real {
+    id: "threshold",
+    label: "Threshold",
+    help: "",
+    unit: "",
+    default: 0.9,
+    min: 0.0,
+    max: 1.0,
+    step: 0.01,
+};
+
+struct Parts {
+    knob_cards: Vec<KnobCard>,
+    knobs: Knobs,
+    recording: Recording,
+    view: View,
+    home: tempfile::TempDir,
+}
+
+impl Parts {
+    fn new() -> Self {
+        let mut knobs = Knobs::default();
+        knobs.set("threshold", Value::Real(0.75));
+        let reading = |id, value| Reading {
+            id,
+            label: "A number".to_owned(),
+            value,
+            unit: "layers",
+            kind: ReadingKind::Modelled,
+        };
+        let view = View {
+            figures: vec![sampler::every_mark(), sampler::heat()],
+            readings: vec![reading("mean_exit_depth", Some(2.5)), reading("agreement", None)],
+            tables: vec![
+                DataTable {
+                    id: "per_depth",
+                    columns: vec!["depth", "exits", "agreement"],
+                    rows: vec![vec![0.0, 2.0, 0.1], vec![1.0, 1.0, f64::NAN]],
+                    names: None,
+                },
+                DataTable {
+                    id: "slices",
+                    columns: vec!["tokens"],
+                    rows: vec![vec![3.0], vec![2.0]],
+                    names: Some(("slice", vec!["all".to_owned(), "task:a, b".to_owned()])),
+                },
+            ],
+            suggestions: Vec::new(),
+            notes: vec![Note::new("Something was cut.", "")],
+        };
+        let home = tempfile::tempdir().unwrap();
+        Self { knob_cards: vec![THRESHOLD.card()], knobs, recording: recording(), view, home }
+    }
+
+    fn export(&self) -> Export<'_> {
+        Export {
+            card: &CARD,
+            knob_cards: &self.knob_cards,
+            knobs: &self.knobs,
+            recording: &self.recording,
+            view: &self.view,
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
+    }
+
+    fn write(&self, name: &str) -> Result<BTreeMap<String, Vec<u8>>, ExportError> {
+        write_view(&self.export(), &self.path(name), &Job::unattended())?;
+        Ok(files(&self.path(name)))
+    }
+
+    /// Names in the folder that holds all exports, hidden ones too.
+    fn neighbours(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.home.path()).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+}
+
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    entries
+        .map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap()))
+        .collect()
+}
+
+fn recording() -> Recording {
+    let task = BTreeMap::from([("task".to_owned(), "hops, 2".to_owned())]);
+    Recording {
+        manifest: Manifest {
+            version: 1,
+            complete: true,
+            partial: true,
+            tokens: 3,
+            layers: 1,
+            vocab: 3,
+            signals: Vec::new(),
+            columns: vec!["task".to_owned()],
+            provenance: Provenance {
+                model: "tiny".to_owned(),
+                model_fingerprint: "aa".to_owned(),
+                tokenizer_fingerprint: "bb".to_owned(),
+                data: "prompt".to_owned(),
+                data_fingerprint: "cc".to_owned(),
+                version: "0.0.9".to_owned(),
+            },
+            flops_per_block: vec![1.0],
+            flops_per_readout: 1.0,
+            block_secs: vec![0.0],
+            notes: vec![Note::new("Something was cut.", "")],
+        },
+        tokens: Tokens {
+            ids: vec![0, 1, 2],
+            next_ids: vec![1, 2, NO_TOKEN],
+            sample: vec![0, 0, 0],
+            position: vec![0, 1, 2],
+        },
+        samples: vec![Sample { columns: task, first_token: 0, num_tokens: 3 }],
+        signals: BTreeMap::new(),
+        top1: vec![vec![0, 0, 0], vec![1, 1, 2]],
+        top5: Vec::new(),
+        pieces: BTreeMap::from([(0, "a".to_owned()), (1, " \"b".to_owned())]),
+        cubes: Default::default(),
+    }
+}
+
+#[test]
+fn a_view_is_every_figure_thrice_its_tables_its_tokens_and_its_readings() {
+    let written = Parts::new().write("out").unwrap();
+    let names: Vec<_> = written.keys().map(String::as_str).collect();
+    assert_eq!(
+        names,
+        [
+            "every-mark.csv",
+            "every-mark.png",
+            "every-mark.svg",
+            "grid.csv",
+            "grid.png",
+            "grid.svg",
+            "per_depth.csv",
+            "readings.json",
+            "slices.csv",
+            "tokens.csv"
+        ]
+    );
+    let text = |name: &str| String::from_utf8(written[name].clone()).unwrap();
+    assert_eq!(text("per_depth.csv"), "depth,exits,agreement\n0,2,0.1\n1,1,\n");
+    assert_eq!(text("slices.csv"), "slice,tokens\nall,3\n\"task:a, b\",2\n");
+    insta::assert_snapshot!(text("tokens.csv"), @r#"
+    token,sample,position,text,next,full,sample_task
+    0,0,0,a," ""b"," ""b","hops, 2"
+    1,0,1," ""b",<2>," ""b","hops, 2"
+    2,0,2,<2>,,<2>,"hops, 2"
+    "#);
+    insta::assert_snapshot!(text("readings.json").replace(env!("CARGO_PKG_VERSION"), "VERSION"));
+}
+
+#[test]
+fn pictures_carry_where_they_came_from() {
+    let written = Parts::new().write("out").unwrap();
+    for name in ["grid.svg", "grid.png"] {
+        let text = String::from_utf8_lossy(&written[name]);
+        for part in ["model_fingerprint", "aa", "bb", "cc", "threshold", "0.75"] {
+            assert!(text.contains(part), "{name} {part}");
+        }
+    }
+}
+
+#[test]
+fn the_same_view_is_the_same_bytes_and_replaces_an_older_export() {
+    let mut parts = Parts::new();
+    let first = parts.write("a").unwrap();
+    assert_eq!(first, parts.write("b").unwrap());
+    assert_eq!(first, parts.write("a").unwrap());
+    parts.view.figures.pop();
+    let fewer = parts.write("a").unwrap();
+    assert!(!fewer.contains_key("grid.svg"));
+    assert_eq!(
+        parts.neighbours().into_iter().collect::<BTreeSet<_>>(),
+        ["a", "b"].map(str::to_owned).into()
+    );
+}
+
+#[test]
+fn a_folder_with_other_files_stays_as_it_is() {
+    let parts = Parts::new();
+    let folder = parts.path("out");
+    parts.write("out").unwrap();
+    fs::write(folder.join("thesis.txt"), "mine").unwrap();
+    let before = files(&folder);
+    let error = parts.write("out").unwrap_err();
+    assert!(error.to_string().contains("`thesis.txt`"), "{error}");
+    assert!(error.is_input() && !error.hint().is_empty());
+    assert_eq!(files(&folder), before);
+
+    fs::create_dir(parts.path("other")).unwrap();
+    fs::write(parts.path("other").join("readings.json"), "{\"mine\": 1}").unwrap();
+    assert!(matches!(parts.write("other"), Err(ExportError::Foreign { .. })));
+    fs::write(parts.path("file"), "").unwrap();
+    assert!(matches!(parts.write("file"), Err(ExportError::NotFolder { .. })));
+    let root = write_view(&parts.export(), Path::new("/"), &Job::unattended());
+    assert!(root.is_err());
+}
+
+#[test]
+fn a_cancel_after_any_file_leaves_nothing() {
+    let mut parts = Parts::new();
+    parts.view.figures = vec![sampler::empty()];
+    for last in 0..7 {
+        let switch = CancelSwitch::default();
+        let thrown = switch.clone();
+        let seen = Arc::new(AtomicU64::new(0));
+        let job = Job::new(switch, move |progress| {
+            assert_eq!(progress.total, 7);
+            if seen.fetch_add(1, Ordering::Relaxed) == last {
+                thrown.cancel();
+            }
+        });
+        let ended = write_view(&parts.export(), &parts.path("out"), &job);
+        assert!(matches!(ended, Err(ExportError::Cancelled(_))), "{last} {ended:?}");
+        assert_eq!(parts.neighbours(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn one_figure_is_the_same_bytes_as_in_the_folder() {
+    let parts = Parts::new();
+    let all = parts.write("out").unwrap();
+    for ending in ["svg", "png", "csv", "SVG"] {
+        let file = parts.path(&format!("figure.{ending}"));
+        write_figure(&parts.export(), "grid", &file).unwrap();
+        assert_eq!(fs::read(&file).unwrap(), all[&format!("grid.{}", ending.to_lowercase())]);
+    }
+    let beside = fs::read_to_string(parts.path("figure.provenance.json")).unwrap();
+    assert!(beside.contains("\"data_fingerprint\": \"cc\"") && beside.contains("0.75"), "{beside}");
+}
+
+#[test]
+fn a_figure_or_format_that_does_not_exist_is_refused_by_name() {
+    let parts = Parts::new();
+    let says = |id: &str, name: &str| {
+        write_figure(&parts.export(), id, Path::new(name)).unwrap_err().to_string()
+    };
+    insta::assert_snapshot!(says("grid", "f.pdf"), @"`pdf` is no format of figures; there are svg, png, csv: f.pdf");
+    insta::assert_snapshot!(says("gird", "f.svg"), @"there is no figure `gird`; there are every-mark, grid");
+    let missing = parts.path("missing").join("f.svg");
+    let error = write_figure(&parts.export(), "grid", &missing).unwrap_err();
+    assert!(matches!(error, ExportError::Io { .. }) && error.is_input(), "{error}");
+}

@@ -37,3 +37,30 @@ pub fn inspect(path: &std::path::Path) -> Result<Inspected, Problem> {
 pub fn data_columns(path: &std::path::Path) -> Result<Vec<String>, Problem> {
     crate::worker::data_columns(path)
 }
+
+/// What `benches/` measures; the inside of the engine stays closed to everybody else.
+#[cfg(feature = "bench")]
+pub mod bench_support {
+    use std::time::Instant;
+
+    use crate::knob::{Knobs, Value};
+    use crate::lens::Selection;
+    use crate::recording::synthetic;
+
+    /// Milliseconds of the first view, in which everything is counted, and of one view for each threshold after it.
+    pub fn views(num_tokens: usize, num_layers: usize, thresholds: &[f64]) -> (f64, Vec<f64>) {
+        let recording = synthetic(num_tokens, num_layers, 1);
+        let selection = Selection { token: Some(num_tokens / 2) };
+        let view = |threshold: f64| {
+            let mut knobs = Knobs::default();
+            knobs.set("threshold", Value::Real(threshold));
+            let begin = Instant::now();
+            let view =
+                crate::lens::find("exits").map(|lens| lens.view(&recording, &knobs, selection));
+            let millis = begin.elapsed().as_secs_f64() * 1000.0;
+            drop(view);
+            millis
+        };
+        (view(0.5), thresholds.iter().map(|threshold| view(*threshold)).collect())
+    }
+}

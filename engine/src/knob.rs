@@ -294,3 +294,119 @@ impl Knobs {
         cards.iter().map(|card| (card.id, value(card))).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAT: Real = Real {
+        id: "heat",
+        label: "Heat",
+        help: "How hot",
+        unit: "",
+        default: 0.5,
+        min: 0.0,
+        max: 1.0,
+        step: 0.001,
+    };
+    const COUNT: Integer =
+        Integer { id: "count", label: "Count", help: "How many", default: 5, min: 0, max: 9 };
+    const KIND: Choice = Choice { id: "kind", label: "Kind", help: "Which" };
+
+    fn cards() -> Vec<KnobCard> {
+        let options = vec![ChoiceOption::new("plain", "Plain"), ChoiceOption::new("a:b", "A b")];
+        vec![HEAT.card(), COUNT.card(3), KIND.card(options)]
+    }
+
+    fn parse(id: &str, text: &str) -> Result<Knobs, String> {
+        let mut knobs = Knobs::default();
+        knobs.parse(&cards(), id, text).map(|()| knobs).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn untouched_knobs_stand_at_their_defaults() {
+        let knobs = Knobs::default();
+        assert_eq!(knobs.real(&HEAT), 0.5);
+        assert_eq!(knobs.integer(&COUNT), 5);
+        assert_eq!(knobs.choice(&KIND), None);
+        let resolved = knobs.resolved(&cards());
+        assert_eq!(resolved["heat"], Value::Real(0.5));
+        assert_eq!(resolved["kind"], Value::Choice("plain".to_owned()));
+        // Narrowed by the card: the default gives way.
+        assert_eq!(resolved["count"], Value::Integer(3));
+    }
+
+    #[test]
+    fn both_ends_are_taken_and_what_lies_beyond_is_not() {
+        for text in ["0", "1", " 0.25 ", "1e-3"] {
+            assert!(parse("heat", text).is_ok(), "{text}");
+        }
+        for text in ["-0.001", "1.001", "NaN", "inf", "", "hot"] {
+            assert!(parse("heat", text).is_err(), "{text}");
+        }
+        assert!(parse("count", "3").is_ok());
+        for text in ["4", "-1", "1.0", "99999999999999999999"] {
+            assert!(parse("count", text).is_err(), "{text}");
+        }
+        assert_eq!(parse("kind", "a:b").unwrap().choice(&KIND), Some("a:b"));
+    }
+
+    #[test]
+    fn errors_say_what_is_allowed() {
+        let errors = [("hat", "1"), ("heat", "2"), ("count", "x"), ("kind", "PLAIN")];
+        let errors = errors.map(|(id, text)| parse(id, text).unwrap_err()).join("\n");
+        insta::assert_snapshot!(errors, @r"
+        there is no knob `hat`; there are heat, count, kind
+        knob `heat`: `2` is not allowed; allowed is a number from 0 to 1
+        knob `count`: `x` is not allowed; allowed is a whole number from 0 to 3
+        knob `kind`: `PLAIN` is not allowed; allowed is plain, a:b
+        ");
+    }
+
+    #[test]
+    fn a_refused_value_changes_nothing() {
+        let mut knobs = parse("heat", "0.25").unwrap();
+        assert!(knobs.parse(&cards(), "heat", "7").is_err());
+        assert_eq!(knobs.real(&HEAT), 0.25);
+    }
+
+    #[test]
+    fn values_that_another_recording_does_not_allow_are_dropped() {
+        let mut knobs = Knobs::default();
+        knobs.set("heat", Value::Real(0.25));
+        knobs.set("count", Value::Integer(4));
+        knobs.set("kind", Value::Choice("gone".to_owned()));
+        knobs.set("unknown", Value::Real(1.0));
+        assert_eq!(knobs.resolved(&cards())["count"], Value::Integer(3));
+        knobs.keep_allowed(&cards());
+        assert_eq!(knobs.get("heat"), Some(&Value::Real(0.25)));
+        assert!(["count", "kind", "unknown"].iter().all(|id| knobs.get(id).is_none()));
+        knobs.unset("heat");
+        assert_eq!(knobs, Knobs::default());
+    }
+
+    #[test]
+    fn a_value_outside_its_range_or_type_never_reaches_the_reader() {
+        let mut knobs = Knobs::default();
+        for (value, expected) in [(7.0, 1.0), (-7.0, 0.0), (f64::NAN, 0.5), (f64::INFINITY, 0.5)] {
+            knobs.set("heat", Value::Real(value));
+            assert_eq!(knobs.real(&HEAT), expected);
+        }
+        knobs.set("heat", Value::Choice("0.7".to_owned()));
+        assert_eq!(knobs.real(&HEAT), 0.5);
+        knobs.set("count", Value::Integer(i64::MIN));
+        assert_eq!(knobs.integer(&COUNT), 0);
+    }
+
+    #[test]
+    fn knobs_come_back_from_json_as_they_were() {
+        let mut knobs = parse("heat", "0.25").unwrap();
+        knobs.set("count", Value::Integer(2));
+        // A real number that is whole must not come back as an integer.
+        knobs.set("threshold", Value::Real(1.0));
+        knobs.set("kind", Value::Choice("a:b".to_owned()));
+        let text = serde_json::to_string(&knobs).unwrap();
+        assert_eq!(text, r#"{"count":2,"heat":0.25,"kind":"a:b","threshold":1.0}"#);
+        assert_eq!(serde_json::from_str::<Knobs>(&text).unwrap(), knobs);
+    }
+}

@@ -86,7 +86,7 @@ impl Scene<'_> {
     fn exit(&self, token: usize) -> Depth {
         let Settings { rule, at, .. } = self.settings;
         let exits = rule.replay(self.recording, at, token..token.saturating_add(1));
-        exits.first().copied().unwrap_or(depth_of(self.num_layers()))
+        exits.first().copied().unwrap_or_else(|| depth_of(self.num_layers()))
     }
 
     /// A signal of the selected token over the depths; NaN where it is absent.

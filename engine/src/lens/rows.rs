@@ -130,7 +130,8 @@ struct Line<'a> {
 
 impl Line<'_> {
     fn depth(&self) -> Depth {
-        self.exits.get(self.token).map_or(depth_of(self.recording.num_layers()), |d| Depth(*d))
+        let exit = self.exits.get(self.token).map(|depth| Depth(*depth));
+        exit.unwrap_or_else(|| depth_of(self.recording.num_layers()))
     }
 
     fn top1(&self, depth: usize) -> Option<u32> {
@@ -253,13 +254,19 @@ impl Filter {
 
 /// Filters and orders the tokens of the slice.
 pub(crate) fn rows(recording: Arc<Recording>, request: &RowsRequest) -> TokenRows {
-    let settings = settings(&recording, &request.knobs);
+    let (order, exits, signal) = found(&recording, request);
+    TokenRows { recording, order, exits, signal }
+}
+
+/// Rows in order, exit depths of all tokens, the rule's signal.
+fn found(recording: &Recording, request: &RowsRequest) -> (Vec<u32>, Vec<u16>, Signal) {
+    let settings = settings(recording, &request.knobs);
     let signal = settings.rule.signal();
     let exits: Vec<u16> =
-        replay(&recording, settings.rule, settings.at).into_iter().map(|depth| depth.0).collect();
-    let filter = Filter::read(&request.filter, &recording);
-    let line = |token: usize| Line { recording: &recording, exits: &exits, token };
-    let tokens = settings.slice.ranges(&recording).into_iter().flatten();
+        replay(recording, settings.rule, settings.at).into_iter().map(|depth| depth.0).collect();
+    let filter = Filter::read(&request.filter, recording);
+    let line = |token: usize| Line { recording, exits: &exits, token };
+    let tokens = settings.slice.ranges(recording).into_iter().flatten();
     let mut order: Vec<u32> = tokens
         .filter(|token| filter.shows(&line(*token)))
         .filter_map(|token| u32::try_from(token).ok())
@@ -268,7 +275,7 @@ pub(crate) fn rows(recording: Arc<Recording>, request: &RowsRequest) -> TokenRow
         let line = |token: &u32| line(usize::try_from(*token).unwrap_or(usize::MAX));
         sort(&mut order, column, signal, request.descending, line);
     }
-    TokenRows { order, exits, signal, recording: Arc::clone(&recording) }
+    (order, exits, signal)
 }
 
 /// Equal rows keep the order of tokens; what is absent comes last both ways.

@@ -7,7 +7,7 @@ mod cost;
 mod exit;
 mod replay;
 
-pub(crate) use calibrate::{Calibration, Trial, calibrate, lower_bound};
+pub(crate) use calibrate::{Trial, calibrate, lower_bound};
 pub(crate) use cost::flops_saved;
 pub(crate) use exit::{LEAST_DEPTH, RULES, RuleEntry, Setting, layers, rule_or_default};
 pub(crate) use replay::{replay, tally, trials};

@@ -1,7 +1,5 @@
 //! Rules applied to a recording: exit depths of tokens, and counts for one threshold or for all.
 
-use std::sync::Arc;
-
 use super::calibrate::Trial;
 use super::exit::{RuleEntry, Setting};
 use crate::recording::{RUNGS, Recording, Slice, Tally};
@@ -40,25 +38,22 @@ fn tally_by_replay(
     tally
 }
 
-/// What every threshold of the rule's ladder does, mildest number first; computed once.
+/// What every threshold of the rule's ladder does, in the order of thresholds; empty without tokens.
 pub(crate) fn trials(
     recording: &Recording,
     rule: &dyn RuleEntry,
     least: Depth,
     slice: &Slice,
-) -> Arc<Vec<Trial>> {
-    let name = format!("trials {} {} {}", rule.id(), least.0, slice.key());
-    recording.cubes.memo.get(&name, || {
-        let ladder = rule.ladder(recording.manifest.vocab);
-        let cube = recording.cube(ladder, least, slice);
-        let trial = |rung| {
-            let tally = cube.tally(rung);
-            let mean_depth = tally.mean_depth()?;
-            let (agreeing, tokens) = (tally.num_agreeing(), tally.num_tokens());
-            Some(Trial { threshold: ladder.threshold(rung), mean_depth, agreeing, tokens })
-        };
-        (0..RUNGS).filter_map(trial).collect()
-    })
+) -> Vec<Trial> {
+    let ladder = rule.ladder(recording.manifest.vocab);
+    let cube = recording.cube(ladder, least, slice);
+    let trial = |rung| {
+        let tally = cube.tally(rung);
+        let mean_depth = tally.mean_depth()?;
+        let (agreeing, tokens) = (tally.num_agreeing(), tally.num_tokens());
+        Some(Trial { threshold: ladder.threshold(rung), mean_depth, agreeing, tokens })
+    };
+    (0..RUNGS).filter_map(trial).collect()
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ mod tests;
 
 #[cfg(test)]
 pub(crate) use rough::rough;
-pub(crate) use table::{CubeTable, cube_table};
+pub(crate) use table::{CubeTable, cube_tables};
 pub(crate) use tally::Tally;
 use tally::ticks;
 
@@ -55,6 +55,16 @@ pub(crate) struct Ladder {
 }
 
 impl Ladder {
+    /// The ladders whose cubes are stored with a recording.
+    pub(crate) fn stored(vocab: usize) -> [Self; 3] {
+        let entropy = (vocab.max(2) as f64).ln();
+        [
+            Self { signal: Signal::MaxProb, sense: Sense::AtLeast, top: 1.0 },
+            Self { signal: Signal::Margin, sense: Sense::AtLeast, top: 1.0 },
+            Self { signal: Signal::Entropy, sense: Sense::Below, top: entropy },
+        ]
+    }
+
     /// The threshold of a rung. `top` = 1 gives the number that "0.123" reads as.
     pub(crate) fn threshold(self, rung: usize) -> f64 {
         self.top * rung as f64 / (RUNGS - 1) as f64

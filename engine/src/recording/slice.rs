@@ -22,6 +22,10 @@ pub(crate) struct Column {
     pub(crate) values: Vec<String>,
 }
 
+/// Columns in the order of their names.
+#[derive(Debug)]
+pub(crate) struct Columns(pub(crate) Vec<Column>);
+
 impl Slice {
     /// The whole recording.
     pub(crate) fn all() -> Self {
@@ -81,7 +85,7 @@ impl Slice {
 
 impl Recording {
     /// Sample columns with at most `MAX_VALUES` values. Numbers are ordered as numbers.
-    pub(crate) fn slice_columns(&self) -> Arc<Vec<Column>> {
+    pub(crate) fn slice_columns(&self) -> Arc<Columns> {
         self.cubes.memo.get("slice columns", || {
             let mut found: BTreeMap<&str, std::collections::BTreeSet<&str>> = BTreeMap::new();
             for sample in &self.samples {
@@ -92,7 +96,7 @@ impl Recording {
                     }
                 }
             }
-            found
+            let columns = found
                 .into_iter()
                 .filter(|(_, values)| values.len() <= MAX_VALUES)
                 .map(|(name, values)| {
@@ -100,7 +104,8 @@ impl Recording {
                     values.sort_by(|a, b| reading_order(a, b));
                     Column { name: name.to_owned(), values }
                 })
-                .collect()
+                .collect();
+            Columns(columns)
         })
     }
 }

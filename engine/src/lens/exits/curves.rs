@@ -20,8 +20,11 @@ pub(super) struct Means {
     kl: f64,
 }
 
+/// [depth], 0..=L.
+pub(super) struct PerDepth(pub(super) Vec<Means>);
+
 /// Means at every depth, 0..=L. The NLL is summed as the tally sums it, so at depth L both are equal to the bit.
-pub(super) fn means(scene: &Scene<'_>) -> Arc<Vec<Means>> {
+pub(super) fn means(scene: &Scene<'_>) -> Arc<PerDepth> {
     let (recording, slice) = (scene.recording, &scene.settings.slice);
     recording.cubes.memo.get(&format!("means {}", slice.key()), || {
         let ranges = slice.ranges(recording);
@@ -33,8 +36,8 @@ pub(super) fn means(scene: &Scene<'_>) -> Arc<Vec<Means>> {
                 .fold((0.0, 0_u64), |(sum, num), value| (sum + f64::from(*value), num + 1));
             if num == 0 { f64::NAN } else { sum / num as f64 }
         };
-        (0..=recording.num_layers())
-            .into_par_iter()
+        let depths = (0..=recording.num_layers()).into_par_iter();
+        let means = depths
             .map(|depth| {
                 let mut tally = Tally::empty(recording.num_layers() + 1);
                 for range in &ranges {
@@ -49,7 +52,8 @@ pub(super) fn means(scene: &Scene<'_>) -> Arc<Vec<Means>> {
                     kl: mean(Signal::Kl, depth),
                 }
             })
-            .collect()
+            .collect();
+        PerDepth(means)
     })
 }
 
@@ -66,7 +70,8 @@ pub(super) fn nats(scene: &Scene<'_>) -> Figure {
     ];
     let mut marks = Vec::new();
     for (idx, (name, _, value)) in curves.iter().enumerate() {
-        let points = means.iter().enumerate().map(|(depth, m)| [depth as f64, value(m)]).collect();
+        let points =
+            means.0.iter().enumerate().map(|(depth, m)| [depth as f64, value(m)]).collect();
         marks.push(Mark::Line { label: (*name).to_owned(), points, ink: Ink::Series(idx) });
     }
     if let Some(token) = scene.token {
@@ -88,7 +93,7 @@ pub(super) fn nats(scene: &Scene<'_>) -> Figure {
 /// Share of tokens whose first choice at a depth is the full model's.
 pub(super) fn agreement(scene: &Scene<'_>) -> Figure {
     let means = means(scene);
-    let line = means.iter().enumerate().map(|(depth, m)| [depth as f64, m.agreement]).collect();
+    let line = means.0.iter().enumerate().map(|(depth, m)| [depth as f64, m.agreement]).collect();
     let label = "Agreement".to_owned();
     let mut marks = vec![Mark::Line { label, points: line, ink: Ink::Series(0) }];
     if let Some(token) = scene.token {
@@ -111,7 +116,7 @@ pub(super) fn agreement(scene: &Scene<'_>) -> Figure {
 /// The curves and the exits as numbers.
 pub(super) fn table(scene: &Scene<'_>) -> DataTable {
     let means = means(scene);
-    let rows = scene.tally.by_depth().zip(means.iter()).map(|((depth, exits), m)| {
+    let rows = scene.tally.by_depth().zip(means.0.iter()).map(|((depth, exits), m)| {
         let depth = f64::from(depth.0);
         vec![depth, exits as f64, m.agreement, m.nll, m.max_prob, m.entropy, m.kl]
     });

@@ -40,7 +40,7 @@ pub(super) fn cards(recording: Option<&Recording>, knobs: &Knobs) -> Vec<KnobCar
     let rule = rule_or_default(knobs.choice(&RULE));
     let vocab = recording.map_or(USUAL_VOCAB, |r| r.manifest.vocab);
     let columns = recording.map(Recording::slice_columns);
-    let columns = columns.as_deref().map(Vec::as_slice).unwrap_or_default();
+    let columns = columns.as_deref().map(|c| c.0.as_slice()).unwrap_or_default();
     let rules = RULES.iter().map(|rule| ChoiceOption::new(rule.id(), rule.label())).collect();
     let signals = signals(recording, rule).map(|s| ChoiceOption::new(s.id(), s.label()));
     vec![
@@ -61,8 +61,9 @@ pub(in crate::lens) fn settings(recording: &Recording, knobs: &Knobs) -> Setting
     allowed.keep_allowed(&cards);
     let rule = rule_or_default(allowed.choice(&RULE));
     let columns = recording.slice_columns();
+    let columns = &columns.0;
     let slice = allowed.choice(&SLICE).and_then(|id| {
-        slices(&columns).into_iter().find(|(option, _)| option.id == id).map(|(_, slice)| slice)
+        slices(columns).into_iter().find(|(option, _)| option.id == id).map(|(_, slice)| slice)
     });
     let signal = allowed
         .choice(&SIGNAL)
@@ -70,7 +71,7 @@ pub(in crate::lens) fn settings(recording: &Recording, knobs: &Knobs) -> Setting
     let by = allowed
         .choice(&BY)
         .map(str::to_owned)
-        .or_else(|| comparisons(Some(recording), &columns).first().map(|option| option.id.clone()));
+        .or_else(|| comparisons(Some(recording), columns).first().map(|option| option.id.clone()));
     Settings {
         rule,
         at: rule.setting(recording, &allowed),

@@ -13,7 +13,7 @@ pub(super) fn readings(scene: &Scene<'_>) -> Vec<Reading> {
     let saved = depth.filter(|_| num_layers > 0.0).map(|mean| 1.0 - mean / num_layers);
     let agreement = tally.agreement();
     let lower = lower_bound(tally.num_agreeing(), tally.num_tokens());
-    let full = curves::means(scene).last().map(|m| m.nll).filter(|nll| !nll.is_nan());
+    let full = curves::means(scene).0.last().map(|m| m.nll).filter(|nll| !nll.is_nan());
     let flops = flops_saved(manifest, tally, scene.settings.at.least);
     let secs = Some(manifest.block_secs.iter().sum()).filter(|_| !manifest.block_secs.is_empty());
     let tokens = Some(tally.num_tokens() as f64);

@@ -6,7 +6,9 @@ use crate::recording::{rough, synthetic};
 
 fn knobs(turns: &[(&str, Value)]) -> Knobs {
     let mut knobs = Knobs::default();
-    turns.iter().for_each(|(id, value)| knobs.set(id, value.clone()));
+    for (id, value) in turns {
+        knobs.set(id, value.clone());
+    }
     knobs
 }
 
@@ -19,7 +21,9 @@ fn view(recording: &Recording, turns: &[(&str, Value)]) -> View {
 }
 
 fn reading(view: &View, id: &str) -> Option<f64> {
-    view.readings.iter().find(|r| r.id == id).unwrap().value
+    let ids: Vec<_> = view.readings.iter().map(|r| r.id).collect();
+    assert!(ids.contains(&id), "{id} of {ids:?}");
+    view.readings.iter().find(|r| r.id == id)?.value
 }
 
 /// NaN equals NaN here, which it does not in a view.
@@ -226,20 +230,21 @@ fn a_slider_position_and_a_typed_number_give_the_same_view() {
 #[test]
 fn readings_and_per_depth_of_a_small_recording() {
     let view = view(&synthetic(64, 4, 1), &[("threshold", Value::Real(0.5))]);
-    let mut text = String::new();
+    let mut lines = Vec::new();
     for r in &view.readings {
-        text += &format!("{} = {:.6?} {} ({:?})\n", r.id, r.value, r.unit, r.kind);
+        lines.push(format!("{} = {:.6?} {} ({:?})", r.id, r.value, r.unit, r.kind));
     }
     for table in &view.tables {
-        text += &format!("\n{} {:?}\n", table.id, table.names);
-        text += &format!("{}\n", table.columns.join(","));
+        lines.push(format!("\n{} {:?}", table.id, table.names));
+        lines.push(table.columns.join(","));
         for row in &table.rows {
             let cells: Vec<String> = row.iter().map(|v| format!("{v:.6}")).collect();
-            text += &format!("{}\n", cells.join(","));
+            lines.push(cells.join(","));
         }
     }
     for s in &view.suggestions {
-        text += &format!("\n{}: {} -> {:?}\n", s.label, s.explanation, s.sets);
+        lines.push(format!("\n{}: {} -> {:?}", s.label, s.explanation, s.sets));
     }
+    let text = lines.join("\n");
     insta::assert_snapshot!(text);
 }

@@ -12,19 +12,20 @@ use crate::policy::{Trial, calibrate, lower_bound, trials};
 
 /// Every threshold's outcome and the lower bounds of their agreements.
 pub(super) struct Curve {
-    trials: Arc<Vec<Trial>>,
-    bounds: Arc<Vec<f64>>,
+    trials: Vec<Trial>,
+    bounds: Vec<f64>,
 }
 
-pub(super) fn curve(scene: &Scene<'_>) -> Curve {
+/// The curve of the scene's rule, least depth and slice; made once.
+pub(super) fn curve(scene: &Scene<'_>) -> Arc<Curve> {
     let settings = &scene.settings;
-    let trials = trials(scene.recording, settings.rule, settings.at.least, &settings.slice);
-    let (rule, least, slice) = (settings.rule.id(), settings.at.least.0, settings.slice.key());
-    let bounds = scene.recording.cubes.memo.get(&format!("bounds {rule} {least} {slice}"), || {
+    let (rule, least, slice) = (settings.rule, settings.at.least, &settings.slice);
+    let name = format!("curve {} {} {}", rule.id(), least.0, slice.key());
+    scene.recording.cubes.memo.get(&name, || {
+        let trials = trials(scene.recording, rule, least, slice);
         let bound = |trial: &Trial| lower_bound(trial.agreeing, trial.tokens).unwrap_or(f64::NAN);
-        trials.par_iter().map(bound).collect()
-    });
-    Curve { trials, bounds }
+        Curve { bounds: trials.par_iter().map(bound).collect(), trials }
+    })
 }
 
 pub(super) fn figure(scene: &Scene<'_>, curve: &Curve) -> Figure {
@@ -68,25 +69,22 @@ pub(super) fn suggestion(scene: &Scene<'_>, curve: &Curve) -> Suggestion {
     // To a thousandth of a per cent, so that 0.99 reads 99 and not 99.00000000000001.
     let wanted = (target * 1e5).round() / 1e3;
     let label = format!("Threshold for {wanted} % agreement");
-    let (explanation, sets) = match calibrate(&curve.trials, target) {
-        Some(found) => {
-            let agreement = 100.0 * found.agreement;
-            let lower = 100.0 * found.agreement_lower;
-            let depth = found.mean_depth;
-            let words = format!(
-                "agreement {agreement:.1} %, at least {lower:.1} % with 95 % confidence \
-                 (Clopper-Pearson, tokens taken as independent), mean exit depth {depth:.2}"
-            );
-            (words, vec![("threshold", Value::Real(found.threshold))])
-        }
-        None => {
-            let best = curve.trials.iter().map(Trial::agreement).max_by(f64::total_cmp);
-            let words = match best.map(|best| 100.0 * best) {
-                Some(best) => format!("no threshold reaches it; the best agreement is {best:.1} %"),
-                None => "there are no tokens to count".to_owned(),
-            };
-            (words, Vec::new())
-        }
+    let (explanation, sets) = if let Some(found) = calibrate(&curve.trials, target) {
+        let agreement = 100.0 * found.agreement;
+        let lower = 100.0 * found.agreement_lower;
+        let depth = found.mean_depth;
+        let words = format!(
+            "agreement {agreement:.1} %, at least {lower:.1} % with 95 % confidence \
+             (Clopper-Pearson, tokens taken as independent), mean exit depth {depth:.2}"
+        );
+        (words, vec![("threshold", Value::Real(found.threshold))])
+    } else {
+        let best = curve.trials.iter().map(Trial::agreement).max_by(f64::total_cmp);
+        let words = match best.map(|best| 100.0 * best) {
+            Some(best) => format!("no threshold reaches it; the best agreement is {best:.1} %"),
+            None => "there are no tokens to count".to_owned(),
+        };
+        (words, Vec::new())
     };
     Suggestion { id: "threshold-for-agreement", label, explanation, sets }
 }

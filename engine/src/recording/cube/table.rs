@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::tally::{nats, whole_ticks};
 use super::{Cell, Cube, Cubes, Ladder, RUNGS, Sense};
-use crate::recording::{Recording, Slice};
+use crate::recording::{Manifest, Recording, Slice};
 use crate::signal::Depth;
 
 /// The cube of the whole recording with least depth 0. All columns are equally long, rows run over rungs, then depths.
@@ -23,8 +23,14 @@ pub(crate) struct CubeTable {
     pub(crate) nll: Vec<f64>,
 }
 
-/// The table of one ladder; builds the cube if need be.
-pub(crate) fn cube_table(recording: &Recording, ladder: Ladder) -> CubeTable {
+/// One table for each stored ladder whose signal was recorded; builds the cubes if need be.
+pub(crate) fn cube_tables(recording: &Recording) -> Vec<CubeTable> {
+    let ladders = Ladder::stored(recording.manifest.vocab).into_iter();
+    let ladders = ladders.filter(|ladder| recording.signals.contains_key(&ladder.signal));
+    ladders.map(|ladder| cube_table(recording, ladder)).collect()
+}
+
+fn cube_table(recording: &Recording, ladder: Ladder) -> CubeTable {
     let cube = recording.cube(ladder, Depth(0), &Slice::all());
     let mut table = CubeTable::default();
     for (rung, bin) in (0..RUNGS).zip(0_u32..) {
@@ -44,16 +50,26 @@ pub(crate) fn cube_table(recording: &Recording, ladder: Ladder) -> CubeTable {
 }
 
 impl Cubes {
-    /// Takes the cube of a ladder from a file. Refuses (false, nothing changes) what does not add up:
-    /// a missing or extra row, a rung whose exits are not all tokens, more agreeing than exits.
+    /// Takes a cube from a file. Refuses (false, nothing changes) what does not add up: a signal
+    /// without a ladder, a missing or extra row, a rung whose exits are not all tokens, more agreeing
+    /// than exits, a sum that is not whole. It cannot see a count that was moved to another depth.
     pub(crate) fn insert_checked(
         &self,
-        ladder: Ladder,
-        num_layers: usize,
+        manifest: &Manifest,
         num_tokens: usize,
         table: &CubeTable,
     ) -> bool {
-        let Some(cells) = checked_cells(ladder, num_layers + 1, num_tokens, table) else {
+        let num_layers = manifest.layers;
+        let is_here = |ladder: &Ladder| {
+            table.signal.first().is_some_and(|signal| signal == ladder.signal.id())
+        };
+        let Some(ladder) = Ladder::stored(manifest.vocab).into_iter().find(is_here) else {
+            return false;
+        };
+        let Some(cells) = num_layers
+            .checked_add(1)
+            .and_then(|num_depths| checked_cells(ladder, num_depths, num_tokens, table))
+        else {
             return false;
         };
         let cube =

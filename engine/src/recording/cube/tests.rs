@@ -90,38 +90,38 @@ fn values_outside_the_ladder_pass_all_or_nothing() {
 }
 
 #[test]
-fn a_table_comes_back_as_the_same_cube() {
-    let recording = synthetic(200, 3, 9);
-    for ladder in LADDERS {
-        let table = cube_table(&recording, ladder);
-        let other = synthetic(200, 3, 9);
-        assert!(other.cubes.insert_checked(ladder, 3, 200, &table));
-        let (a, b) = (
-            recording.cube(ladder, Depth(0), &Slice::all()),
-            other.cube(ladder, Depth(0), &Slice::all()),
-        );
-        assert_eq!(a, b);
+fn tables_come_back_as_the_same_cubes() {
+    let (recording, other) = (rough(200, 3, 9), rough(200, 3, 9));
+    let tables = cube_tables(&recording);
+    assert_eq!(tables.len(), 3);
+    for (table, ladder) in tables.iter().zip(Ladder::stored(recording.manifest.vocab)) {
+        assert!(other.cubes.insert_checked(&other.manifest, 200, table));
+        let kept = other.cubes.cubes.lock().unwrap().values().cloned().collect::<Vec<_>>();
+        assert!(kept.contains(&recording.cube(ladder, Depth(0), &Slice::all())));
     }
 }
 
 #[test]
 fn a_table_that_does_not_add_up_is_refused() {
     let recording = synthetic(50, 2, 9);
-    let ladder = LADDERS[0];
-    let good = cube_table(&recording, ladder);
-    let refused = |change: &dyn Fn(&mut CubeTable)| {
+    let good = cube_tables(&recording).remove(0);
+    let is_taken = |change: fn(&mut CubeTable)| {
         let mut table = good.clone();
         change(&mut table);
-        !Cubes::default().insert_checked(ladder, 2, 50, &table)
+        Cubes::default().insert_checked(&recording.manifest, 50, &table)
     };
-    assert!(!refused(&|_| {}));
-    assert!(refused(&|t| t.exits[4] += 1));
-    assert!(refused(&|t| t.agreeing[4] = t.exits[4] + 1));
-    assert!(refused(&|t| t.nll[4] = f64::NAN));
-    assert!(refused(&|t| t.nll[4] += 1e-12));
-    assert!(refused(&|t| t.depth.swap(0, 1)));
-    assert!(refused(&|t| t.signal[0] = "margin".to_owned()));
-    assert!(refused(&|t| drop(t.exits.pop())));
-    assert!(!Cubes::default().insert_checked(ladder, 2, 51, &good));
-    assert!(!Cubes::default().insert_checked(ladder, usize::MAX - 1, 50, &good));
+    assert!(is_taken(|_| {}));
+    assert!(!is_taken(|t| t.exits[4] += 1));
+    assert!(!is_taken(|t| t.agreeing[4] = t.exits[4] + 1));
+    assert!(!is_taken(|t| t.nll[4] = f64::NAN));
+    assert!(!is_taken(|t| t.nll[4] += 1e-12));
+    assert!(!is_taken(|t| t.depth.swap(0, 1)));
+    assert!(!is_taken(|t| t.signal[0] = "kl".to_owned()));
+    assert!(!is_taken(|t| t.signal[1] = "margin".to_owned()));
+    assert!(!is_taken(|t| t.exits.truncate(9)));
+    assert!(!is_taken(|t| *t = CubeTable::default()));
+    assert!(!Cubes::default().insert_checked(&recording.manifest, 51, &good));
+    let mut manifest = recording.manifest.clone();
+    manifest.layers = usize::MAX;
+    assert!(!Cubes::default().insert_checked(&manifest, 50, &good));
 }

@@ -61,7 +61,7 @@ impl Parts {
                     names: None,
                 },
                 DataTable {
-                    id: "slices",
+                    id: "per_slice",
                     columns: vec!["tokens"],
                     rows: vec![vec![3.0], vec![2.0]],
                     names: Some(("slice", vec!["all".to_owned(), "task:a, b".to_owned()])),
@@ -162,13 +162,13 @@ fn a_view_is_every_figure_thrice_its_tables_its_tokens_and_its_readings() {
             "grid.svg",
             "per_depth.csv",
             "readings.json",
-            "slices.csv",
+            "per_slice.csv",
             "tokens.csv"
         ]
     );
     let text = |name: &str| String::from_utf8(written[name].clone()).unwrap();
     assert_eq!(text("per_depth.csv"), "depth,exits,agreement\n0,2,0.1\n1,1,\n");
-    assert_eq!(text("slices.csv"), "slice,tokens\nall,3\n\"task:a, b\",2\n");
+    assert_eq!(text("per_slice.csv"), "slice,tokens\nall,3\n\"task:a, b\",2\n");
     insta::assert_snapshot!(text("tokens.csv"), @r#"
     token,sample,position,text,next,full,sample_task
     0,0,0,a," ""b"," ""b","hops, 2"

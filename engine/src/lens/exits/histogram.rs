@@ -99,7 +99,7 @@ pub(super) fn table(scene: &Scene<'_>) -> DataTable {
         ]
     };
     DataTable {
-        id: "slices",
+        id: "per_slice",
         columns: vec!["tokens", "mean_exit_depth", "agreement", "nll_exit"],
         rows: tallies.iter().map(row).collect(),
         names: Some(("slice", names)),

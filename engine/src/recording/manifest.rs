@@ -112,7 +112,9 @@ impl Manifest {
             if (least..=most).contains(&found) {
                 return Ok(());
             }
-            Err(RecordingError::field(field, found, format!("{least} to {most}"), path))
+            let range = format!("{least} to {most}");
+            let allowed = if least == most { most.to_string() } else { range };
+            Err(RecordingError::field(field, found, allowed, path))
         };
         let (layers, columns) = (self.layers as u64, self.columns.len() as u64);
         within("tokens", self.tokens, 0, MOST_TOKENS)?;

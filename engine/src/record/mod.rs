@@ -28,6 +28,7 @@ const MOST_TOP5_CELLS: u64 = 4_000_000;
 
 /// Runs `sequences` of `data` through `model`. When cancelled, what was done is kept and labelled partial; an
 /// error `Cancelled` only where nothing was done. More than `budget_bytes` of columns is refused before the run.
+#[expect(clippy::too_many_arguments, reason = "what a run needs; the one caller has them apart")]
 pub(crate) fn record(
     model: &dyn LayeredModel,
     tokenizer: &Tokenizer,
@@ -76,7 +77,7 @@ fn record_with(
             }
             other => other?,
         };
-        columns.take(batch, part, data);
+        columns.take(batch, &part, data);
     }
     let done = columns.tokens.ids.len();
     if is_partial {
@@ -84,7 +85,7 @@ fn record_with(
         notes.push(Note::new(what, "Run again to record the rest."));
     } else {
         // A cancel that comes after the last token changes nothing; the next step notices it.
-        drop(job.progress("Recording", "tokens", done as u64, total as u64));
+        job.progress("Recording", "tokens", done as u64, total as u64).ok();
     }
     let manifest = manifest(card, data, &columns, block_secs, notes);
     let manifest = Manifest { partial: is_partial, ..manifest };
@@ -166,7 +167,7 @@ impl Columns {
         }
     }
 
-    fn take(&mut self, batch: &[Sequence], part: Part, data: &Data) {
+    fn take(&mut self, batch: &[Sequence], part: &Part, data: &Data) {
         for sequence in batch {
             let first_token = self.tokens.ids.len();
             let num_tokens = sequence.ids.len();

@@ -93,7 +93,7 @@ pub(super) struct Writer {
     path: PathBuf,
     schema: SchemaRef,
     columns: Vec<Column>,
-    writer: ArrowWriter<File>,
+    parquet: ArrowWriter<File>,
 }
 
 impl Writer {
@@ -111,10 +111,10 @@ impl Writer {
             .build();
         let options =
             ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
-        let writer = ArrowWriter::try_new_with_options(file, Arc::clone(&schema), options);
-        let writer =
-            writer.map_err(|source| RecordingError::Table { source, path: path.clone() })?;
-        Ok(Self { path, schema, columns, writer })
+        let parquet = ArrowWriter::try_new_with_options(file, Arc::clone(&schema), options);
+        let parquet =
+            parquet.map_err(|source| RecordingError::Table { source, path: path.clone() })?;
+        Ok(Self { path, schema, columns, parquet })
     }
 
     /// Adds rows; `values` stand in the order of the columns.
@@ -125,13 +125,13 @@ impl Writer {
         let failed = |source| RecordingError::Table { source, path: path.clone() };
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), arrays)
             .map_err(|error| failed(ParquetError::External(Box::new(error))))?;
-        self.writer.write(&batch).map_err(failed)
+        self.parquet.write(&batch).map_err(failed)
     }
 
     /// Waits until the table is on the disk, still under its temporary name.
     pub(super) fn finish(self) -> Result<PathBuf, RecordingError> {
-        let Self { path, schema: _, columns: _, writer } = self;
-        let file = match writer.into_inner() {
+        let Self { path, parquet, .. } = self;
+        let file = match parquet.into_inner() {
             Ok(file) => file,
             Err(source) => return Err(RecordingError::Table { source, path }),
         };
@@ -146,7 +146,7 @@ pub(super) struct Reader {
     /// As many as there are, if the table is whole.
     pub(super) num_rows: u64,
     columns: Vec<Column>,
-    reader: ParquetRecordBatchReader,
+    batches: ParquetRecordBatchReader,
 }
 
 impl Reader {
@@ -158,7 +158,7 @@ impl Reader {
     ) -> Result<Self, RecordingError> {
         let meta = std::fs::metadata(&path).map_err(RecordingError::reading(&path))?;
         if !meta.is_file() {
-            return Err(RecordingError::field("kind", "no file", "a file", &path));
+            return Err(RecordingError::field("kind", &"no file", "a file", &path));
         }
         let file = File::open(&path).map_err(RecordingError::reading(&path))?;
         let failed = |source| RecordingError::Table { source, path: path.clone() };
@@ -175,16 +175,16 @@ impl Reader {
         if let Some(rows) = rows
             && rows != num_rows
         {
-            return Err(RecordingError::field("rows", num_rows, rows.to_string(), &path));
+            return Err(RecordingError::field("rows", &num_rows, rows.to_string(), &path));
         }
         let build = || builder.with_batch_size(GROUP_ROWS / 4).build();
-        let reader = guarded(build).map_err(failed)?;
-        Ok(Self { path, num_rows, columns, reader })
+        let batches = guarded(build).map_err(failed)?;
+        Ok(Self { path, num_rows, columns, batches })
     }
 
     pub(super) fn next_rows(&mut self) -> Result<Option<Rows>, RecordingError> {
         let next = || {
-            let batch = self.reader.next().transpose();
+            let batch = self.batches.next().transpose();
             batch.map_err(|error| ParquetError::External(Box::new(error)))
         };
         // After a panic inside the reader it is never asked again: every error ends the load.
@@ -195,7 +195,7 @@ impl Reader {
         };
         for (column, values) in self.columns.iter().zip(batch.columns()) {
             if !column.has_absent && values.null_count() > 0 {
-                return Err(self.wrong(&column.name, "nothing", "a value in every row"));
+                return Err(self.wrong(&column.name, &"nothing", "a value in every row"));
             }
         }
         Ok(Some(Rows { batch, at: 0 }))
@@ -205,7 +205,7 @@ impl Reader {
     pub(super) fn wrong(
         &self,
         field: &str,
-        found: impl ToString,
+        found: &impl ToString,
         allowed: impl Into<String>,
     ) -> RecordingError {
         RecordingError::field(field, found, allowed, &self.path)
@@ -223,7 +223,7 @@ fn guarded<T>(work: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, Parqu
 /// Every column has to lie inside the file; the library takes a negative place for a defect and panics.
 fn check_ranges(meta: &ParquetMetaData, file_bytes: u64) -> Result<(), ParquetError> {
     for column in meta.row_groups().iter().flat_map(|group| group.columns()) {
-        let begun = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
+        let begun = column.dictionary_page_offset().unwrap_or_else(|| column.data_page_offset());
         let ended = begun.checked_add(column.compressed_size()).map(u64::try_from);
         let is_inside = ended.is_some_and(|ended| ended.is_ok_and(|ended| ended <= file_bytes));
         if begun < 0 || column.compressed_size() < 0 || !is_inside {
@@ -248,7 +248,7 @@ fn check_schema(found: &Schema, allowed: &Schema, path: &Path) -> Result<(), Rec
         Some((found, allowed)) => (found.clone(), allowed.clone()),
         None => (found.len().to_string(), allowed.len().to_string()),
     };
-    Err(RecordingError::field("columns", found, allowed, path))
+    Err(RecordingError::field("columns", &found, allowed, path))
 }
 
 /// Some rows of a table; columns are taken in their order.

@@ -139,7 +139,7 @@ fn listed(names: &[String]) -> String {
     let shown: Vec<_> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
     let more = names.len().saturating_sub(SHOWN);
     let end = if more == 0 { String::new() } else { format!(" and {more} more") };
-    shown.join(", ") + &end
+    format!("{}{end}", shown.join(", "))
 }
 
 impl DataError {

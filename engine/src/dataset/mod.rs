@@ -11,7 +11,7 @@ mod tests;
 mod txt;
 
 pub(crate) use error::DataError;
-pub(crate) use pack::{Packed, Sequence, pack};
+pub(crate) use pack::{Sequence, pack};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -150,7 +150,7 @@ fn fingerprint(samples: &[TextSample]) -> String {
             add(value);
         }
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hash.finalize().iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
 }
 
 /// Samples of a file, counted against the limits.

@@ -45,7 +45,7 @@ fn pack_with(
     let mut left = limit_tokens.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
     let mut sequences = Vec::new();
     let (mut empty, mut cut, mut lost_tokens, mut begun) = (0_usize, 0_usize, 0_usize, 0_usize);
-    for (sample, TextSample { text, columns: _ }) in samples.iter().enumerate() {
+    for (sample, TextSample { text, .. }) in samples.iter().enumerate() {
         job.progress("Tokenizing", "samples", sample as u64, samples.len() as u64)?;
         if left == 0 {
             break;
@@ -104,8 +104,8 @@ mod tests {
     }
 
     /// A token per letter, with a first token in front of each text.
-    fn letters(text: &str) -> Result<Vec<u32>, DataError> {
-        Ok([1].into_iter().chain(text.chars().map(u32::from)).collect())
+    fn letters(text: &str) -> Vec<u32> {
+        [1].into_iter().chain(text.chars().map(u32::from)).collect()
     }
 
     fn packed(
@@ -114,7 +114,8 @@ mod tests {
         limit: Option<u64>,
     ) -> (Vec<(usize, usize)>, Vec<String>) {
         let job = Job::unattended();
-        let packed = pack_with(&samples(texts), letters, context, limit, &job).unwrap();
+        let packed =
+            pack_with(&samples(texts), |text| Ok(letters(text)), context, limit, &job).unwrap();
         let sizes = packed.sequences.iter().map(|s| (s.sample, s.ids.len())).collect();
         (sizes, packed.notes.into_iter().map(|note| note.what).collect())
     }
@@ -157,7 +158,7 @@ mod tests {
         let switch = CancelSwitch::default();
         switch.cancel();
         let job = Job::new(switch, |_| {});
-        let done = pack_with(&samples(&["abc"]), letters, 8, None, &job);
+        let done = pack_with(&samples(&["abc"]), |text| Ok(letters(text)), 8, None, &job);
         assert!(matches!(done, Err(DataError::Cancelled(_))));
     }
 }

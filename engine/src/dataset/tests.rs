@@ -19,7 +19,7 @@ fn check(name: &str, bytes: impl AsRef<[u8]>, column: Option<&str>, cut: Cut) ->
     let (_folder, path) = file(name, bytes);
     let row = |sample: TextSample| {
         let columns = sample.columns.iter().map(|(name, value)| format!("|{name}={value}"));
-        sample.text.clone() + &columns.collect::<String>()
+        format!("{}{}", sample.text, columns.collect::<String>())
     };
     match read(&path, column, cut) {
         Ok(data) => data.samples.into_iter().map(row).collect(),
@@ -91,7 +91,7 @@ fn tables_that_are_none_are_refused_with_the_line() {
     assert_eq!(lines("a.csv", "text\n\"ab\nc"), ["line 2: a quoted field does not end"]);
     assert_eq!(lines("a.csv", "text\n\"a\"b\n"), ["line 2: a quoted field does not end"]);
     assert_eq!(lines("a.csv", "text,b,b\n1,2,3\n"), ["two columns are called `b`"]);
-    let wide = "a,".repeat(MOST_COLUMNS) + "text\n";
+    let wide = format!("{}text\n", "a,".repeat(MOST_COLUMNS));
     assert_eq!(lines("a.csv", wide), ["columns: 257 found, 256 allowed"]);
 }
 

@@ -23,6 +23,8 @@ pub(crate) enum RecordError {
         needed: u64,
         /// Bytes.
         allowed: u64,
+        /// So many tokens would fit.
+        fits: u64,
     },
     /// The model gave more or fewer numbers than tokens and depths: a defect of ours.
     #[error("the model gave {found} values of {field}, {allowed} were expected")]
@@ -69,10 +71,10 @@ impl RecordError {
             Self::NothingToRun => {
                 "Type or choose some text, and set a token limit above 0.".to_owned()
             }
-            Self::TooLarge { tokens, needed, allowed, .. } => {
-                let share = *allowed as f64 / (*needed).max(1) as f64 * *tokens as f64;
-                format!("Limit the run to {} tokens.", share.floor())
+            Self::TooLarge { fits: 0, .. } => {
+                "Close other programs, or run shorter texts.".to_owned()
             }
+            Self::TooLarge { fits, .. } => format!("Limit the run to {fits} tokens."),
             Self::Shape { .. } => "This is a defect; please report it with the model.".to_owned(),
             Self::Model(error) => error.hint(),
             Self::Cancelled(_) => String::new(),

@@ -28,6 +28,7 @@ const MOST_TOP5_CELLS: u64 = 4_000_000;
 
 /// Runs `sequences` of `data` through `model`. When cancelled, what was done is kept and labelled partial; an
 /// error `Cancelled` only where nothing was done. More than `budget_bytes` of columns is refused before the run.
+#[expect(clippy::too_many_arguments, reason = "what a run needs; the one caller has them apart")]
 pub(crate) fn record(
     model: &dyn LayeredModel,
     tokenizer: &Tokenizer,
@@ -76,7 +77,7 @@ fn record_with(
             }
             other => other?,
         };
-        columns.take(batch, part, data);
+        columns.take(batch, &part, data);
     }
     let done = columns.tokens.ids.len();
     if is_partial {
@@ -84,7 +85,7 @@ fn record_with(
         notes.push(Note::new(what, "Run again to record the rest."));
     } else {
         // A cancel that comes after the last token changes nothing; the next step notices it.
-        drop(job.progress("Recording", "tokens", done as u64, total as u64));
+        job.progress("Recording", "tokens", done as u64, total as u64).ok();
     }
     let manifest = manifest(card, data, &columns, block_secs, notes);
     let manifest = Manifest { partial: is_partial, ..manifest };
@@ -103,17 +104,22 @@ fn check_budget(
     let depths = card.layers as u64 + 1;
     let tokens = size_of(sequences);
     let cells = tokens.saturating_mul(depths);
+    let per_column_token =
+        depths.saturating_mul(4 * Signal::ALL.len() as u64 + 4).saturating_add(16);
     // Streams of all depths and the one that runs, and their readouts: nine signals, five ids, five numbers.
+    let per_batch_token = (card.width as u64)
+        .saturating_mul(4)
+        .saturating_add(80)
+        .saturating_mul(depths.saturating_add(1));
     let largest = batches(sequences).map(size_of).max().unwrap_or(0);
-    let per_token = (card.width as u64).saturating_mul(4).saturating_add(80);
-    let streams = largest.saturating_mul(per_token).saturating_mul(depths.saturating_add(1));
-    let signals = Signal::ALL.len() as u64;
-    let needed = cells
-        .saturating_mul(4 * signals + 4)
-        .saturating_add(tokens.saturating_mul(16))
-        .saturating_add(streams);
-    if needed > budget_bytes {
-        return Err(RecordError::TooLarge { tokens, depths, needed, allowed: budget_bytes });
+    let streams = largest.saturating_mul(per_batch_token);
+    let needed = tokens.saturating_mul(per_column_token).saturating_add(streams);
+    let allowed = budget_bytes;
+    if needed > allowed {
+        // Fewer tokens than the largest batch make that batch smaller, too.
+        let fits = (allowed.saturating_sub(streams) / per_column_token)
+            .max(largest.min(allowed / per_column_token.saturating_add(per_batch_token)));
+        return Err(RecordError::TooLarge { tokens, depths, needed, allowed, fits });
     }
     let with_top5 = needed.saturating_add(cells.saturating_mul(40));
     let keeps_top5 = cells <= MOST_TOP5_CELLS && with_top5 <= budget_bytes;
@@ -161,7 +167,7 @@ impl Columns {
         }
     }
 
-    fn take(&mut self, batch: &[Sequence], part: Part, data: &Data) {
+    fn take(&mut self, batch: &[Sequence], part: &Part, data: &Data) {
         for sequence in batch {
             let first_token = self.tokens.ids.len();
             let num_tokens = sequence.ids.len();

@@ -214,9 +214,11 @@ fn what_does_not_fit_is_refused_before_the_first_block() {
     let model = arithmetic();
     let error = run(&model, &[400, 400], 100_000).unwrap_err();
     assert_eq!(model.blocks.get(), 0);
-    let said = "800 tokens at 4 depths need 332.8 KiB of memory, 97.7 KiB are free for a recording";
+    let said = "800 tokens at 4 depths need 325.0 KiB of memory, 97.7 KiB are free for a recording";
     assert_eq!(error.to_string(), said);
-    assert_eq!(error.hint(), "Limit the run to 234 tokens.");
+    assert_eq!(error.hint(), "Limit the run to 152 tokens.");
+    assert!(run(&model, &[152], 100_000).is_ok());
+    assert!(run(&model, &[153], 100_000).is_err());
 }
 
 #[test]

@@ -126,7 +126,7 @@ impl RecordingError {
     /// A value that cannot be.
     pub(super) fn field(
         field: impl Into<String>,
-        found: impl ToString,
+        found: &impl ToString,
         allowed: impl Into<String>,
         path: &Path,
     ) -> Self {

@@ -63,7 +63,7 @@ impl Size {
     /// An error where an id is neither in the vocabulary nor `NO_TOKEN`.
     fn check(self, ids: &[u32], field: &str, table: &Reader) -> Result<(), RecordingError> {
         match ids.iter().find(|id| !self.knows(**id) && **id != NO_TOKEN) {
-            Some(id) => Err(table.wrong(field, id, format!("below {}", self.vocab))),
+            Some(id) => Err(table.wrong(field, &id, format!("below {}", self.vocab))),
             None => Ok(()),
         }
     }
@@ -96,7 +96,7 @@ fn read_samples(
     let mut table = Reader::open(path, schema::samples(names), None)?;
     // Each has at least one token, so this bounds what is allocated below.
     if table.num_rows > size.tokens {
-        return Err(table.wrong("rows", table.num_rows, format!("at most {}", size.tokens)));
+        return Err(table.wrong("rows", &table.num_rows, format!("at most {}", size.tokens)));
     }
     let mut samples: Vec<Sample> = Vec::new();
     let mut next = 0_u64;
@@ -105,15 +105,15 @@ fn read_samples(
         let mut columns: Vec<_> = names.iter().map(|_| rows.texts().into_iter()).collect();
         for ((number, first), count) in numbers.into_iter().zip(firsts).zip(counts) {
             if u64::from(number) != samples.len() as u64 {
-                return Err(table.wrong("sample", number, samples.len().to_string()));
+                return Err(table.wrong("sample", &number, samples.len().to_string()));
             }
             if u64::from(first) != next {
-                return Err(table.wrong("first_token", first, next.to_string()));
+                return Err(table.wrong("first_token", &first, next.to_string()));
             }
             next += u64::from(count);
             if count == 0 || next > size.tokens {
                 let most = size.tokens - u64::from(first);
-                return Err(table.wrong("num_tokens", count, format!("1 to {most}")));
+                return Err(table.wrong("num_tokens", &count, format!("1 to {most}")));
             }
             let mut values = BTreeMap::new();
             for (name, column) in names.iter().zip(&mut columns) {
@@ -126,7 +126,7 @@ fn read_samples(
         }
     }
     if next != size.tokens {
-        return Err(table.wrong("num_tokens in all", next, size.tokens.to_string()));
+        return Err(table.wrong("num_tokens in all", &next, size.tokens.to_string()));
     }
     Ok(samples)
 }
@@ -139,13 +139,13 @@ fn read_tokens(folder: &Path, samples: &[Sample], size: Size) -> Result<Tokens, 
         let begun = tokens.ids.len();
         let numbers = rows.u32s();
         if let Some((at, number)) = first_other(&numbers, begun as u64..) {
-            return Err(table.wrong("token", number, (begun + at).to_string()));
+            return Err(table.wrong("token", &number, (begun + at).to_string()));
         }
         tokens.sample.extend(rows.u32s());
         tokens.position.extend(rows.u32s());
         let (ids, next_ids) = (rows.u32s(), rows.u32s_or(NO_TOKEN));
         if let Some(id) = ids.iter().find(|id| !size.knows(**id)) {
-            return Err(table.wrong("id", id, format!("below {}", size.vocab)));
+            return Err(table.wrong("id", &id, format!("below {}", size.vocab)));
         }
         size.check(&next_ids, "next_id", &table)?;
         tokens.ids.extend(ids);
@@ -153,7 +153,7 @@ fn read_tokens(folder: &Path, samples: &[Sample], size: Size) -> Result<Tokens, 
     }
     let found = tokens.ids.len() as u64;
     if found != size.tokens {
-        return Err(table.wrong("rows", found, size.tokens.to_string()));
+        return Err(table.wrong("rows", &found, size.tokens.to_string()));
     }
     check_sequences(&tokens, samples, &table)?;
     Ok(tokens)
@@ -186,7 +186,7 @@ fn check_sequences(
             if found == allowed {
                 return Ok(());
             }
-            Err(table.wrong(field, words(found), words(allowed)))
+            Err(table.wrong(field, &words(found), words(allowed)))
         };
         check("sample", *sample, number)?;
         check("position", *position, place)?;
@@ -206,10 +206,10 @@ fn check_places(
     let places = (begun..).map(|row| (row / depths as u64, row % depths as u64));
     for ((token, depth), (expected_token, expected_depth)) in tokens.iter().zip(depth).zip(places) {
         if u64::from(*token) != expected_token {
-            return Err(table.wrong("token", token, expected_token.to_string()));
+            return Err(table.wrong("token", &token, expected_token.to_string()));
         }
         if u64::from(depth) != expected_depth {
-            return Err(table.wrong("depth", depth, expected_depth.to_string()));
+            return Err(table.wrong("depth", &depth, expected_depth.to_string()));
         }
     }
     Ok(())
@@ -239,7 +239,7 @@ fn check_cells(found: u64, size: Size, table: &Reader) -> Result<(), RecordingEr
     if found == size.cells() {
         return Ok(());
     }
-    Err(table.wrong("rows", found, size.cells().to_string()))
+    Err(table.wrong("rows", &found, size.cells().to_string()))
 }
 
 type Signals = BTreeMap<Signal, Vec<Vec<f32>>>;
@@ -302,17 +302,17 @@ fn read_top5(folder: &Path, size: Size, job: &Job) -> Result<Vec<Vec<Top5>>, Rec
 fn read_pieces(folder: &Path, size: Size) -> Result<BTreeMap<u32, String>, RecordingError> {
     let mut table = Reader::open(folder.join(schema::PIECES), schema::pieces(), None)?;
     if table.num_rows > size.vocab as u64 {
-        return Err(table.wrong("rows", table.num_rows, format!("at most {}", size.vocab)));
+        return Err(table.wrong("rows", &table.num_rows, format!("at most {}", size.vocab)));
     }
     let mut pieces = BTreeMap::new();
     while let Some(mut rows) = table.next_rows()? {
         let (ids, texts) = (rows.u32s(), rows.texts());
         for (id, text) in ids.into_iter().zip(texts) {
             if !size.knows(id) {
-                return Err(table.wrong("id", id, format!("below {}", size.vocab)));
+                return Err(table.wrong("id", &id, format!("below {}", size.vocab)));
             }
             if pieces.insert(id, text.unwrap_or_default()).is_some() {
-                return Err(table.wrong("id", format!("{id} twice"), "once"));
+                return Err(table.wrong("id", &format!("{id} twice"), "once"));
             }
         }
     }

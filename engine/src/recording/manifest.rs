@@ -83,7 +83,7 @@ impl Manifest {
             .map_err(RecordingError::reading(&path))?;
         if bytes.len() as u64 > MOST_BYTES {
             let allowed = MOST_BYTES.to_string();
-            return Err(RecordingError::field("bytes", bytes.len(), allowed, &path));
+            return Err(RecordingError::field("bytes", &bytes.len(), allowed, &path));
         }
         Self::parse(&bytes, path)
     }
@@ -112,7 +112,9 @@ impl Manifest {
             if (least..=most).contains(&found) {
                 return Ok(());
             }
-            Err(RecordingError::field(field, found, format!("{least} to {most}"), path))
+            let range = format!("{least} to {most}");
+            let allowed = if least == most { most.to_string() } else { range };
+            Err(RecordingError::field(field, &found, allowed, path))
         };
         let (layers, columns) = (self.layers as u64, self.columns.len() as u64);
         within("tokens", self.tokens, 0, MOST_TOKENS)?;
@@ -124,7 +126,12 @@ impl Manifest {
         self.known_signals(path)?;
         let mut seen = BTreeSet::new();
         if let Some(twice) = self.columns.iter().find(|name| !seen.insert(name.as_str())) {
-            return Err(RecordingError::field("columns", format!("`{twice}` twice"), "once", path));
+            return Err(RecordingError::field(
+                "columns",
+                &format!("`{twice}` twice"),
+                "once",
+                path,
+            ));
         }
         Ok(self)
     }
@@ -136,12 +143,12 @@ impl Manifest {
             let signal = Signal::ALL.into_iter().find(|signal| signal.id() == id);
             let Some(signal) = signal else {
                 let allowed = Signal::ALL.map(Signal::id).join(", ");
-                return Err(RecordingError::field("signals", format!("`{id}`"), allowed, path));
+                return Err(RecordingError::field("signals", &format!("`{id}`"), allowed, path));
             };
             if !known.insert(signal) {
                 return Err(RecordingError::field(
                     "signals",
-                    format!("`{id}` twice"),
+                    &format!("`{id}` twice"),
                     "once",
                     path,
                 ));

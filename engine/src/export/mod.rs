@@ -39,6 +39,8 @@ pub(crate) struct Export<'a> {
 
 /// Writes everything to `folder`: `<figure id>.svg|png|csv`, `<table id>.csv`, `tokens.csv`, `readings.json`.
 ///
+/// A table with the id of a figure becomes `<table id>-table.csv`.
+///
 /// The folder may be new, empty, or hold an older export, which is replaced; with any other file in it nothing is
 /// written. After an error or a cancel the folder is as it was.
 pub(crate) fn write_view(export: &Export<'_>, folder: &Path, job: &Job) -> Result<(), ExportError> {
@@ -62,7 +64,7 @@ pub(crate) fn write_view(export: &Export<'_>, folder: &Path, job: &Job) -> Resul
     }
     for table in &export.view.tables {
         step(job)?;
-        let file = staging.draft().join(format!("{}.csv", table.id));
+        let file = staging.draft().join(table_file(export.view, table));
         write_new(&file, table_csv(table).as_bytes())?;
     }
     step(job)?;
@@ -137,12 +139,18 @@ fn table_csv(table: &DataTable) -> String {
     write_csv(&std::iter::once(head).chain(rows).collect::<Vec<_>>())
 }
 
+/// A figure's CSV has its name already; a table that shares it stands beside.
+fn table_file(view: &View, table: &DataTable) -> String {
+    let is_taken = view.figures.iter().any(|figure| figure.id == table.id);
+    format!("{}{}.csv", table.id, if is_taken { "-table" } else { "" })
+}
+
 fn file_names(view: &View) -> Vec<String> {
     let figures = view.figures.iter();
     let mut names: Vec<String> = figures
         .flat_map(|figure| ENDINGS.iter().map(move |ending| format!("{}.{ending}", figure.id)))
         .collect();
-    names.extend(view.tables.iter().map(|table| format!("{}.csv", table.id)));
+    names.extend(view.tables.iter().map(|table| table_file(view, table)));
     names.extend([TOKENS.to_owned(), READINGS.to_owned()]);
     names.sort();
     names

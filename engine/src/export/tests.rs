@@ -179,6 +179,17 @@ fn a_view_is_every_figure_thrice_its_tables_its_tokens_and_its_readings() {
 }
 
 #[test]
+fn a_table_with_the_name_of_a_figure_stands_beside_it() {
+    let mut parts = Parts::new();
+    parts.view.tables[1].id = "grid";
+    let written = parts.write("out").unwrap();
+    assert!(written["grid.csv"].starts_with(b"mark,"));
+    assert!(written["grid-table.csv"].starts_with(b"slice,"));
+    // And the older export knows all of its files.
+    assert_eq!(parts.write("out").unwrap(), written);
+}
+
+#[test]
 fn pictures_carry_where_they_came_from() {
     let written = Parts::new().write("out").unwrap();
     for name in ["grid.svg", "grid.png"] {

@@ -22,6 +22,8 @@ const NAME_ROOM: f64 = 14.0;
 const LONGEST_NAME: f64 = 130.0;
 const LONGEST_SLANTED: f64 = 80.0;
 const LONGEST_ENTRY: f64 = 260.0;
+/// Half of the largest marker.
+const RIM: f64 = 6.0;
 /// Farther from the picture no viewer needs to know where a point lies.
 const FARTHEST: f64 = 1e5;
 
@@ -46,6 +48,12 @@ impl Frame {
         let (from, to) = self.spans[1];
         let place = self.bottom - (value - from) / (to - from) * (self.bottom - self.top);
         place.clamp(-FARTHEST, FARTHEST)
+    }
+
+    /// The area and a rim for markers that lie on its edge.
+    pub(super) fn clip(&self) -> [f64; 4] {
+        let [left, top, width, height] = self.area();
+        [left - RIM, top - RIM, width + 2.0 * RIM, height + 2.0 * RIM]
     }
 
     /// Left, top, width, height.

@@ -143,7 +143,6 @@ fn draw_heat(pen: &mut Pen, heat: &Heat, frame: &Frame) {
         pen.rect(rect, color);
     }
     pen.close();
-    cell_words(pen, heat, frame);
     if let Some(column) = heat.selected_column.filter(|column| *column < heat.columns) {
         let [left, _, wide, _] = cells(heat, column, 0, 1, frame);
         let top = cells(heat, column, heat.rows - 1, 1, frame)[1];
@@ -162,8 +161,15 @@ fn cells(heat: &Heat, column: usize, row: usize, count: usize, frame: &Frame) ->
     [left, top, right - left, bottom - top]
 }
 
-fn cell_words(pen: &mut Pen, heat: &Heat, frame: &Frame) {
+/// The words in the cells of a heat map, above lines that cross it.
+pub(super) fn cell_words(pen: &mut Pen, mark: &Mark, frame: &Frame) {
+    let Mark::Heat(heat) = mark else {
+        return;
+    };
     let [_, _, wide, high] = cells(heat, 0, 0, 1, frame);
+    if heat.columns == 0 {
+        return;
+    }
     // Two letters and an ellipsis are the least that says anything.
     let size = (high * 0.6).min(wide / 2.4).min(CELL_SIZES.1);
     if size < CELL_SIZES.0 {
@@ -210,10 +216,11 @@ pub(super) fn labels(pen: &mut Pen, figure: &Figure, frame: &Frame) {
                 let text = shorten(text, (frame.right - frame.left) / 2.0, LABEL_SIZE);
                 let (x, y) = (frame.x(at[0]), frame.y(at[1]));
                 let y = if y - 20.0 < frame.top { y + 17.0 } else { y - 8.0 };
-                let (place, anchor) = beside([x, y], &text, frame);
+                let half = width(&text, LABEL_SIZE) / 2.0;
+                let place = [x.min(frame.right - half).max(frame.left + half), y];
                 let color = pen.palette.text;
                 let words = Words::new(&text, place, LABEL_SIZE, color);
-                pen.words(&words.anchored(anchor).with_halo());
+                pen.words(&words.anchored(Anchor::Middle).with_halo());
             }
             Mark::Rule { .. }
             | Mark::Text { .. }

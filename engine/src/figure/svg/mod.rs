@@ -54,9 +54,12 @@ pub fn to_svg(
     title(&mut pen, figure, size);
     legend(&mut pen, &layout.legend);
     grid(&mut pen, figure, &layout);
-    pen.open_clip(layout.frame.area());
+    pen.open_clip(layout.frame.clip());
     for mark in &figure.marks {
         marks::draw(&mut pen, mark, &layout.frame);
+    }
+    for mark in &figure.marks {
+        marks::cell_words(&mut pen, mark, &layout.frame);
     }
     pen.close();
     axes(&mut pen, figure, &layout);
@@ -81,7 +84,7 @@ fn title(pen: &mut Pen, figure: &Figure, size: Size) {
 }
 
 fn legend(pen: &mut Pen, entries: &[Entry]) {
-    for entry in entries {
+    for (place, entry) in entries.iter().enumerate() {
         let [x, y] = entry.at;
         let color = entry.ink.map_or(pen.palette.missing, |ink| pen.palette.ink(ink));
         match entry.swatch {
@@ -89,7 +92,12 @@ fn legend(pen: &mut Pen, entries: &[Entry]) {
             Swatch::Dot => pen.dot([x + layout::SWATCH / 2.0, y], 4.0, color),
             Swatch::Box => pen.rect([x + 3.0, y - 5.0, 10.0, 10.0], color),
             Swatch::Band => {
-                pen.band(&format!("M{x:.2} {:.2}h16v10h-16z", y - 5.0), color);
+                // A narrower band lies on a wider one before it, which makes it darker.
+                let is_under =
+                    |other: &&Entry| other.swatch == entry.swatch && other.ink == entry.ink;
+                for _ in entries.iter().take(place + 1).filter(is_under) {
+                    pen.band(&format!("M{x:.2} {:.2}h16v10h-16z", y - 5.0), color);
+                }
             }
         }
         let color = pen.palette.text;

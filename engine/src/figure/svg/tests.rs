@@ -73,6 +73,17 @@ fn wild_numbers_give_a_document_with_finite_places() {
 }
 
 #[test]
+fn a_heat_map_without_columns_is_no_data() {
+    let mut figure = sampler::heat();
+    for mark in &mut figure.marks {
+        if let Mark::Heat(heat) = mark {
+            heat.columns = 0;
+        }
+    }
+    assert!(svg(&figure).contains(">No data<"));
+}
+
+#[test]
 fn a_tiny_picture_and_a_thousand_names_are_drawn() {
     let names = (0..1000).map(|i| format!("A rather long name {i}")).collect();
     let mut figure = sampler::every_mark();

@@ -3,15 +3,20 @@
 //! Four readers turn one value into a picture or a file: the window's painter, SVG, PNG and CSV.
 //! Knows nothing of lenses, recordings or windows.
 
+mod colors;
 mod csv;
+mod extent;
 mod png;
 mod svg;
+mod thin;
 
 use std::sync::Arc;
 
+pub use colors::{Palette, Rgb, wants_dark_text};
 pub use csv::to_csv;
 pub use png::{PngError, to_png};
 pub use svg::{Size, Theme, to_svg};
+pub use thin::thin_line;
 
 /// One drawing. Everything a reader needs is inside.
 #[derive(Debug, Clone, PartialEq)]

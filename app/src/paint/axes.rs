@@ -1,0 +1,218 @@
+//! Axes of a figure on screen: captions, round numbers, names.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use egui::{FontId, Rangef, Vec2};
+use egui_plot::{AxisHints, GridInput, GridMark, Plot};
+use layerscope_engine::api::{Axis, Figure, Scale};
+
+use crate::theme;
+
+/// Grid lines that are closer than this are not drawn.
+const CLOSEST: f32 = 8.0;
+
+/// Pixels between two numbers: across, numbers are wide; upwards, they are low.
+const APART: [f64; 2] = [64.0, 34.0];
+
+/// Pixels of one letter of a name, at most.
+const LETTER: f64 = 7.0;
+
+/// Longest name that is written in full on an axis.
+const LONGEST: usize = 18;
+
+/// Gives `plot` the axes of `figure`, which show `spans` until somebody zooms.
+pub(super) fn dress<'a>(
+    plot: Plot<'a>,
+    ui: &egui::Ui,
+    figure: &'a Figure,
+    spans: [(f64, f64); 2],
+    size: Vec2,
+) -> Plot<'a> {
+    let colors = theme::palette(ui);
+    let hints = |hints: AxisHints<'a>, axis: &'a Axis, room: Rc<Cell<f64>>| {
+        let caption = egui::RichText::new(axis.caption())
+            .size(theme::FIGURE_TEXT)
+            .color(theme::color(colors.muted));
+        hints
+            .label(caption)
+            .formatter(move |mark, _| label(axis, mark, room.get()))
+            .label_spacing(Rangef::new(CLOSEST, CLOSEST + 1.0))
+            .tick_label_font(FontId::proportional(theme::FIGURE_TEXT))
+            .tick_label_color(theme::color(colors.muted))
+    };
+    // Pixels that a label may take: known when the grid is laid out, needed when it is written.
+    let rooms: [Rc<Cell<f64>>; 2] = std::array::from_fn(|_| Rc::new(Cell::new(APART[0])));
+    let [across, upwards] = rooms.clone();
+    let [x, y] = [&figure.x, &figure.y];
+    let [(left, right), (bottom, top)] = spans;
+    plot.custom_x_axes(vec![hints(AxisHints::new_x(), x, Rc::clone(&across))])
+        .custom_y_axes(vec![hints(AxisHints::new_y(), y, Rc::clone(&upwards))])
+        .x_grid_spacer(move |input| {
+            let (marks, room) = grid(x, &input, apart(x, 0, size.x));
+            across.set(room);
+            marks
+        })
+        .y_grid_spacer(move |input| {
+            upwards.set(f64::from(size.x) / 4.0);
+            grid(y, &input, apart(y, 1, size.y)).0
+        })
+        .grid_spacing(Rangef::new(CLOSEST, 60.0))
+        .grid_color(theme::color(colors.grid))
+        .grid_fade(0.0)
+        .include_x(left)
+        .include_x(right)
+        .include_y(bottom)
+        .include_y(top)
+}
+
+/// Pixels between two labels of an axis which is `length` pixels long.
+fn apart(axis: &Axis, direction: usize, length: f32) -> f64 {
+    let least = APART.get(direction).copied().unwrap_or(APART[0]);
+    let wanted = match (&axis.scale, direction) {
+        (Scale::Category(names), 0) => {
+            let longest = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+            longest.clamp(3, LONGEST) as f64 * LETTER * 0.7
+        }
+        (Scale::Category(_), _) => 15.0,
+        (Scale::Integer, _) => least * 0.5,
+        (Scale::Linear, _) => least,
+    };
+    wanted.min(f64::from(length) / 2.0).max(f64::from(CLOSEST) + 1.0)
+}
+
+/// Places of the grid lines and the pixels between two of them.
+fn grid(axis: &Axis, input: &GridInput, apart: f64) -> (Vec<GridMark>, f64) {
+    let per_pixel = input.base_step_size / f64::from(CLOSEST);
+    let mut step = round_step(per_pixel * apart);
+    if axis.scale != Scale::Linear {
+        step = step.max(1.0);
+    }
+    let (from, to) = match &axis.scale {
+        Scale::Category(names) => {
+            (input.bounds.0.max(0.0), input.bounds.1.min(names.len() as f64 - 1.0))
+        }
+        Scale::Linear | Scale::Integer => input.bounds,
+    };
+    let (first, last) = ((from / step).ceil(), (to / step).floor());
+    let mut marks = Vec::new();
+    let mut place = first;
+    // Bounds that are no numbers give no marks; so do steps too small to be told apart.
+    while place <= last && marks.len() < 1000 {
+        // Adding a zero turns -0 into 0.
+        marks.push(GridMark { value: place * step + 0.0, step_size: step });
+        place += 1.0;
+    }
+    (marks, step / per_pixel)
+}
+
+/// The smallest of 1, 2, 5 times a power of ten that is not below `least`.
+fn round_step(least: f64) -> f64 {
+    if !least.is_finite() || least <= 0.0 {
+        return 1.0;
+    }
+    let decade = 10f64.powf(least.log10().floor());
+    let steps = [1.0, 2.0, 5.0].map(|times| times * decade);
+    steps.into_iter().find(|step| *step >= least * 0.999_999).unwrap_or(10.0 * decade)
+}
+
+fn label(axis: &Axis, mark: GridMark, room: f64) -> String {
+    match &axis.scale {
+        Scale::Category(names) => {
+            let name = whole(mark.value).and_then(|place| names.get(place));
+            name.map(|name| shortened(name, room)).unwrap_or_default()
+        }
+        Scale::Integer => minus(&format!("{:.0}", mark.value)),
+        Scale::Linear => number(mark.value, mark.step_size),
+    }
+}
+
+/// As much of a name as `room` pixels hold.
+fn shortened(name: &str, room: f64) -> String {
+    let most = (room / LETTER).max(2.0);
+    if name.chars().count() as f64 <= most {
+        return name.to_owned();
+    }
+    let kept = name.chars().scan(1.0, |used, letter| {
+        *used += 1.0;
+        (*used <= most).then_some(letter)
+    });
+    kept.chain(['…']).collect()
+}
+
+/// A number with the digits that tell it from its neighbour `step` away.
+pub(super) fn number(value: f64, step: f64) -> String {
+    let digits = -step.abs().log10().floor();
+    if !digits.is_finite() || digits > 6.0 || value.abs() >= 1e7 {
+        return minus(&format!("{value:.2e}"));
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0..=6")]
+    let digits = digits.max(0.0) as usize;
+    minus(&format!("{value:.digits$}"))
+}
+
+/// A true minus sign, as wide as a plus.
+fn minus(text: &str) -> String {
+    text.replace('-', "−")
+}
+
+/// A position of a category or whole-number axis; `None` left of 0.
+pub(super) fn whole(value: f64) -> Option<usize> {
+    let value = value.round();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked above")]
+    (0.0..9e15).contains(&value).then_some(value as usize)
+}
+
+/// How a value on `axis` reads in full.
+pub(super) fn value(axis: &Axis, value: f64) -> String {
+    if let Scale::Category(names) = &axis.scale
+        && let Some(name) = whole(value).and_then(|place| names.get(place))
+    {
+        return name.clone();
+    }
+    if value.fract() == 0.0 && value.abs() < 1e15 {
+        return minus(&format!("{value}"));
+    }
+    if value.abs() < 1e-4 || value.abs() >= 1e7 {
+        return minus(&format!("{value:.3e}"));
+    }
+    minus(&format!("{value:.4}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(axis: &Axis, bounds: (f64, f64), pixels: f64, apart: f64) -> Vec<String> {
+        let base_step_size = (bounds.1 - bounds.0) / pixels * f64::from(CLOSEST);
+        let (marks, room) = grid(axis, &GridInput { bounds, base_step_size }, apart);
+        marks.into_iter().map(|mark| label(axis, mark, room)).collect()
+    }
+
+    #[test]
+    fn whole_number_axes_have_no_ticks_between_numbers() {
+        assert_eq!(labels(&Axis::integer("Depth"), (-0.5, 2.5), 800.0, 40.0), ["0", "1", "2"]);
+    }
+
+    #[test]
+    fn ticks_are_round_numbers() {
+        let axis = Axis::linear("Entropy", "nats");
+        assert_eq!(labels(&axis, (-0.3, 1.07), 200.0, 60.0), ["0.0", "0.5", "1.0"]);
+        assert_eq!(labels(&axis, (-20.0, 21.0), 200.0, 40.0), ["−20", "−10", "0", "10", "20"]);
+    }
+
+    #[test]
+    fn names_are_shortened_rather_than_left_out() {
+        let names = ["k = 1", "bracket closing with depth", "story"].map(str::to_owned).to_vec();
+        let axis = Axis::category("Task", names);
+        let shown = labels(&axis, (-0.5, 2.5), 270.0, apart(&axis, 0, 270.0));
+        assert_eq!(shown, ["k = 1", "bracket clo…", "story"]);
+    }
+
+    #[test]
+    fn bounds_that_are_no_numbers_give_no_ticks() {
+        let axis = Axis::linear("Entropy", "nats");
+        assert!(labels(&axis, (f64::NAN, f64::NAN), 200.0, 60.0).is_empty());
+        assert!(labels(&axis, (0.0, f64::INFINITY), 200.0, 60.0).len() <= 1000);
+    }
+}

@@ -1,0 +1,192 @@
+//! Marks of a figure as items of a plot.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+use egui::{Align2, Color32, FontId, Rect, Shape, Stroke, vec2};
+use egui_plot::{
+    Bar, BarChart, FilledArea, HLine, Line, LineStyle, PlotBounds, PlotGeometry, PlotItem,
+    PlotItemBase, PlotPoint, PlotTransform, PlotUi, Points, VLine,
+};
+use layerscope_engine::api::{Direction, Figure, Ink, Mark, Palette};
+
+use super::lines::{Kind, Thinned, runs};
+use super::{first_heat, heat};
+use crate::theme;
+
+/// Turns the marks of one figure into items.
+pub(super) struct Maker<'a, 'm> {
+    pub(super) figure: &'a Figure,
+    pub(super) colors: Palette,
+    pub(super) textures: &'m mut BTreeMap<usize, heat::Textures>,
+    pub(super) thinned: &'m mut Thinned,
+}
+
+impl<'a> Maker<'a, '_> {
+    /// Adds every mark to `plot`, in the order of the figure.
+    pub(super) fn add_all(&mut self, plot: &mut PlotUi<'a>) {
+        let figure = self.figure;
+        let bounds = plot.plot_bounds();
+        let size = <[f32; 2]>::from(plot.response().rect.size());
+        let is_over_heat = first_heat(figure).is_some();
+        self.textures.retain(|at, _| matches!(figure.marks.get(*at), Some(Mark::Heat(_))));
+        let mut words = Words::new(theme::color(self.colors.text));
+        for (at, mark) in figure.marks.iter().enumerate() {
+            match mark {
+                Mark::Line { label, points, ink } => {
+                    let points = self.thinned.points(at, Kind::Line, points, bounds, size);
+                    let color = self.ink(*ink);
+                    for run in runs(&points) {
+                        let line = Line::new(label, run.to_vec())
+                            .color(color)
+                            .width(if is_over_heat { 2.5 } else { 2.0 })
+                            .allow_hover(!is_over_heat);
+                        plot.line(if *ink == Ink::Muted {
+                            line.style(LineStyle::dashed_dense())
+                        } else {
+                            line
+                        });
+                        if run.len() == 1 {
+                            plot.points(Points::new(label, run.to_vec()).color(color).radius(2.0));
+                        }
+                    }
+                }
+                Mark::Bars { label, bars, width, ink } => {
+                    let bars = bars.iter().filter(|bar| bar.iter().all(|value| value.is_finite()));
+                    let bar = |[x, height]: &[f64; 2]| {
+                        Bar::new(*x, *height).width(*width).stroke(Stroke::NONE)
+                    };
+                    let chart = BarChart::new(label, bars.map(bar).collect());
+                    // The whole group around the pointer is read out instead of one bar.
+                    plot.bar_chart(chart.color(self.ink(*ink)).allow_hover(false));
+                }
+                Mark::Points { label, points, ink } => {
+                    let mut points = self.thinned.points(at, Kind::Points, points, bounds, size);
+                    points.retain(|point| point.iter().all(|value| value.is_finite()));
+                    let radius = match ink {
+                        Ink::Accent => 5.0,
+                        Ink::Series(_) | Ink::Muted => 3.5,
+                    };
+                    plot.points(
+                        Points::new(label, points)
+                            .color(self.ink(*ink))
+                            .radius(radius)
+                            .allow_hover(!is_over_heat),
+                    );
+                }
+                Mark::Heat(heat) => {
+                    let textures = self.textures.entry(at).or_default();
+                    plot.add(heat::Cells::new(heat, plot, textures, self.colors));
+                }
+                Mark::Band { label, points, ink } => self.band(plot, label, points, *ink),
+                Mark::Rule { direction, at, knob: None, .. } if at.is_finite() => {
+                    let color = self.ink(Ink::Muted);
+                    let style = LineStyle::dashed_dense();
+                    match direction {
+                        Direction::Horizontal => plot.hline(
+                            HLine::new("", *at).color(color).style(style).allow_hover(false),
+                        ),
+                        Direction::Vertical => plot.vline(
+                            VLine::new("", *at).color(color).style(style).allow_hover(false),
+                        ),
+                    }
+                }
+                // One that can be dragged is drawn by `rule`, over everything.
+                Mark::Rule { .. } => {}
+                Mark::Text { at, text } => words.push(*at, text),
+            }
+        }
+        plot.add(words);
+    }
+
+    fn ink(&self, ink: Ink) -> Color32 {
+        theme::color(self.colors.ink(ink))
+    }
+
+    fn band(&self, plot: &mut PlotUi<'a>, label: &str, points: &[[f64; 3]], ink: Ink) {
+        let fill = self.ink(ink).gamma_multiply(0.28);
+        let gap = |point: &[f64; 3]| !point.iter().all(|value| value.is_finite());
+        for run in points.split(gap) {
+            if let [[x, low, high]] = run {
+                let edge = vec![[*x, *low], [*x, *high]];
+                plot.line(Line::new(label, edge).color(fill).width(4.0).allow_hover(false));
+            } else if !run.is_empty() {
+                let side = |side: usize| run.iter().map(|point| point[side]).collect::<Vec<_>>();
+                let area = FilledArea::new(label, &side(0), &side(1), &side(2));
+                plot.add(area.fill_color(fill).allow_hover(false));
+            }
+        }
+    }
+}
+
+/// All words of a figure; those that would lie on others are left out until there is room.
+struct Words<'a> {
+    base: PlotItemBase,
+    color: Color32,
+    words: Vec<([f64; 2], &'a str)>,
+}
+
+impl<'a> Words<'a> {
+    fn new(color: Color32) -> Self {
+        Self { base: PlotItemBase::new(String::new()), color, words: Vec::new() }
+    }
+
+    fn push(&mut self, at: [f64; 2], text: &'a str) {
+        if at.iter().all(|value| value.is_finite()) && !text.is_empty() {
+            self.words.push((at, text));
+        }
+    }
+}
+
+impl PlotItem for Words<'_> {
+    fn shapes(&self, ui: &egui::Ui, transform: &PlotTransform, shapes: &mut Vec<Shape>) {
+        let mut taken: Vec<Rect> = Vec::new();
+        let frame = *transform.frame();
+        for ([x, y], text) in &self.words {
+            let at = transform.position_from_point(&PlotPoint::new(*x, *y));
+            if !frame.contains(at) {
+                continue;
+            }
+            let font = FontId::proportional(theme::FIGURE_TEXT);
+            let galley = ui.painter().layout_no_wrap((*text).to_owned(), font, self.color);
+            let place = Align2::CENTER_BOTTOM.anchor_size(at - vec2(0.0, 2.0), galley.size());
+            let place = inside(place, frame);
+            if taken.iter().any(|other| other.intersects(place)) {
+                continue;
+            }
+            taken.push(place.expand2(vec2(2.0, 0.0)));
+            shapes.push(Shape::galley(place.min, galley, self.color));
+        }
+    }
+
+    fn initialize(&mut self, _x_range: RangeInclusive<f64>) {}
+
+    fn color(&self) -> Color32 {
+        self.color
+    }
+
+    fn geometry(&self) -> PlotGeometry<'_> {
+        PlotGeometry::None
+    }
+
+    fn bounds(&self) -> PlotBounds {
+        // The figure's spans hold them already.
+        PlotBounds::NOTHING
+    }
+
+    fn base(&self) -> &PlotItemBase {
+        &self.base
+    }
+
+    fn base_mut(&mut self) -> &mut PlotItemBase {
+        &mut self.base
+    }
+}
+
+/// `place` moved so that it lies in `frame`, as far as it fits.
+fn inside(place: Rect, frame: Rect) -> Rect {
+    let left = (frame.left() - place.left()).max(0.0);
+    let right = (place.right() - frame.right()).max(0.0);
+    let top = (frame.top() - place.top()).max(0.0);
+    place.translate(vec2(left - right, top))
+}

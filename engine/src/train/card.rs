@@ -36,6 +36,7 @@ The loss is that of LayerSkip (arXiv 2404.16710): the final norm and the head re
 a depth rises with its square from 0.04 to 1, and a row skips a block with a chance that rises with depth.
 Words that nobody can know weigh 0.05, words of a task's frame 0.2, answers 1.
 Look-ups are taught as a course: one step first, one more as soon as nine of ten answers to the hardest are right.
+In the first part of the run look-ups answer with the letter, which teaches more in a step; in the rest with its colour, as in the data.
 The log beside this card (`training.log`) has loss and accuracy of every task as training went on; its accuracies are
 those at full depth with blocks still skipped at random.
 
@@ -62,17 +63,18 @@ impl Card<'_> {
     }
 
     fn write(&self, out: &mut String) -> Result {
-        let Recipe { shape, steps, hop_rows, other_rows, rate, most_skipped, .. } = self.recipe;
+        let Recipe { shape, steps, hop_rows, letter_steps, other_rows, rate, most_skipped, .. } =
+            self.recipe;
         writeln!(out, "{WHAT}")?;
         writeln!(
             out,
-            "## Made by\n\n```\nlayerscope train default --out DIR --seed {}\n```\n",
+            "## Made by\n\n```\nRAYON_NUM_THREADS=1 layerscope train default --out DIR --seed {}\n```\n",
             self.seed
         )?;
         writeln!(
             out,
             "{} blocks, width {}, MLP {}, {} attention head{}, {} words, {} parameters, stored as f16.\n\
-             {steps} steps of {hop_rows} lines of look-ups and {other_rows} of the other tasks; AdamW, largest rate {rate}, \
+             {steps} steps of {hop_rows} lines of look-ups (answers are letters until step {letter_steps}) and {other_rows} of the other tasks; AdamW, largest rate {rate}, \
              last block skipped with chance {most_skipped}.\n",
             shape.blocks,
             shape.width,

@@ -11,6 +11,15 @@ const MASTERED: f64 = 0.9;
 /// How much of the running accuracy is kept from one step to the next.
 const MEMORY: f64 = 0.95;
 
+/// What the answers of look-ups are while learning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lines {
+    /// Letters: more is learnt from each, but later ones can be read off earlier ones.
+    Letters,
+    /// As the task is measured.
+    Usual,
+}
+
 /// How far the course has come.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Course {
@@ -28,13 +37,16 @@ impl Default for Course {
 
 impl Course {
     /// Samples of look-ups; the hardest so far come three times as often as the others.
-    pub(crate) fn draw_hops(&self, rows: usize, rng: &mut ChaCha8Rng) -> Vec<Sample> {
+    pub(crate) fn draw_hops(&self, rows: usize, lines: Lines, rng: &mut ChaCha8Rng) -> Vec<Sample> {
         let mut choice: Vec<usize> = (1..=self.reached).collect();
         choice.extend([self.reached; 2]);
         (0..rows)
             .map(|_| {
                 let difficulty = choice.choose(rng).copied().unwrap_or(1);
-                Sample::draw(HOPS, difficulty, Set::Taught, rng)
+                match lines {
+                    Lines::Letters => Sample::draw_letter_hops(difficulty, Set::Taught, rng),
+                    Lines::Usual => Sample::draw(HOPS, difficulty, Set::Taught, rng),
+                }
             })
             .collect()
     }

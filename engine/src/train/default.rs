@@ -53,6 +53,7 @@ fn recipe() -> Recipe {
         warm_up: 100,
         rate: 2.5e-3,
         hop_rows: 48,
+        letter_steps: 3300,
         other_rows: 32,
         other_weight: 0.5,
         most_skipped: 0.1,

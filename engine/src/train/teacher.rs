@@ -8,7 +8,7 @@ use std::path::Path;
 use super::TrainError;
 use super::adam::Adam;
 use super::batch::Batch;
-use super::course::Course;
+use super::course::{Course, Lines};
 use super::grammar::{HOPS, Sample, numbers};
 use super::loss::{draw_keep, early_exit_loss};
 use super::network::{Network, Shape};
@@ -30,6 +30,8 @@ pub(crate) struct Recipe {
     pub(crate) rate: f64,
     /// Samples of look-ups in a step.
     pub(crate) hop_rows: usize,
+    /// Steps whose look-ups answer with letters.
+    pub(crate) letter_steps: usize,
     /// Samples of all other tasks in a step.
     pub(crate) other_rows: usize,
     /// How much the loss on the other tasks counts against that on look-ups.
@@ -108,7 +110,9 @@ impl Teacher {
     pub(crate) fn step(&mut self, tally: &mut Tally) -> Result<f64, TrainError> {
         let mut rng = numbers(self.seed, self.step as u64 + 1);
         let Recipe { hop_rows, other_rows, other_weight, most_skipped, .. } = self.recipe;
-        let hops = self.course.draw_hops(hop_rows, &mut rng);
+        let lines =
+            if self.step < self.recipe.letter_steps { Lines::Letters } else { Lines::Usual };
+        let hops = self.course.draw_hops(hop_rows, lines, &mut rng);
         let others = Course::draw_others(other_rows, &mut rng);
         let mut loss = None;
         let mut seen = Tally::default();

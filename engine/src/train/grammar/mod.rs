@@ -31,7 +31,7 @@ pub(crate) trait Task: Sync {
     /// Difficulties run from 1 to this.
     fn hardest(&self) -> usize;
 
-    /// Every word that `write` may use.
+    /// Every word that `write` may use, except those it borrows from another task.
     fn words(&self) -> Vec<String>;
 
     /// Writes one sample of `difficulty`.
@@ -96,6 +96,11 @@ impl Sample {
     /// Draws a sample of `task`.
     pub(crate) fn draw(task: &dyn Task, difficulty: usize, set: Set, rng: &mut ChaCha8Rng) -> Self {
         Self { task: task.id(), difficulty, words: task.write(difficulty, set, rng) }
+    }
+
+    /// Draws a line of look-ups whose answers name the letter, not its colour, and so teach more.
+    pub(crate) fn draw_letter_hops(difficulty: usize, set: Set, rng: &mut ChaCha8Rng) -> Self {
+        Self { task: HOPS.id(), difficulty, words: hops::letter_line(difficulty, set, rng) }
     }
 
     /// The line as a person reads it.

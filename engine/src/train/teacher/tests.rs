@@ -21,6 +21,7 @@ fn tiny(steps: usize) -> Recipe {
         warm_up: 1,
         rate: 1e-2,
         hop_rows: 3,
+        letter_steps: 3,
         other_rows: 2,
         other_weight: 0.5,
         most_skipped: 0.3,

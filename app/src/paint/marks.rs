@@ -10,7 +10,7 @@ use egui_plot::{
 };
 use layerscope_engine::api::{Direction, Figure, Ink, Mark, Palette};
 
-use super::lines::{Kind, Thinned, runs};
+use super::lines::{FEW, Kind, Thinned, runs};
 use super::{first_heat, heat};
 use crate::theme;
 
@@ -40,6 +40,8 @@ impl<'a> Maker<'a, '_> {
                         let line = Line::new(label, run.to_vec())
                             .color(color)
                             .width(if is_over_heat { 2.5 } else { 2.0 })
+                            // A band joins what lies in one column of pixels: steps of a short line would lean.
+                            .allow_band(run.len() > FEW)
                             .allow_hover(!is_over_heat);
                         plot.line(if *ink == Ink::Muted {
                             line.style(LineStyle::dashed_dense())
@@ -53,12 +55,13 @@ impl<'a> Maker<'a, '_> {
                 }
                 Mark::Bars { label, bars, width, ink } => {
                     let bars = bars.iter().filter(|bar| bar.iter().all(|value| value.is_finite()));
+                    let color = self.ink(*ink);
                     let bar = |[x, height]: &[f64; 2]| {
-                        Bar::new(*x, *height).width(*width).stroke(Stroke::NONE)
+                        Bar::new(*x, *height).width(*width).stroke(Stroke::NONE).fill(color)
                     };
                     let chart = BarChart::new(label, bars.map(bar).collect());
                     // The whole group around the pointer is read out instead of one bar.
-                    plot.bar_chart(chart.color(self.ink(*ink)).allow_hover(false));
+                    plot.bar_chart(chart.allow_hover(false));
                 }
                 Mark::Points { label, points, ink } => {
                     let mut points = self.thinned.points(at, Kind::Points, points, bounds, size);

@@ -5,6 +5,7 @@
 mod axes;
 mod heat;
 mod hover;
+mod legend;
 mod lines;
 mod marks;
 mod rule;
@@ -12,7 +13,7 @@ mod rule;
 use std::collections::BTreeMap;
 
 use egui::{Id, Vec2, vec2};
-use egui_plot::{Corner, Legend, Plot, PlotPoint, PlotUi};
+use egui_plot::{Plot, PlotPoint, PlotUi};
 use layerscope_engine::api::{Figure, Heat, Mark};
 
 use crate::theme;
@@ -57,6 +58,7 @@ impl Memory {
             return None;
         }
         let heat = first_heat(figure);
+        legend::show(ui, figure);
         let room = ui.available_size();
         let bar_width = if heat.is_some() { heat::bar_width(room) } else { 0.0 };
         let size = vec2(room.x - bar_width, room.y);
@@ -102,7 +104,6 @@ impl Memory {
         let id = plot_id(ui, figure);
         let cells = first_heat(figure).map(|heat| (heat.origin, heat.columns, heat.rows));
         let has_moved = std::mem::replace(&mut self.cells, cells) != cells;
-        let has_legend = figure.marks.iter().filter(|mark| has_entry(mark)).count() > 0;
         let is_wanted = ui.data_mut(|data| data.remove_temp::<bool>(id.with(WHOLE))).is_some();
         let plot = Plot::new(figure.id)
             .id(id)
@@ -116,13 +117,6 @@ impl Memory {
         if first_heat(figure).is_some() {
             // All depths stay in view: only tokens are many.
             plot = plot.allow_zoom([true, false]).allow_drag([true, false]).allow_boxed_zoom(false);
-        } else if has_legend {
-            let legend = Legend::default()
-                .text_style(egui::TextStyle::Small)
-                .background_alpha(0.85)
-                .position(Corner::RightTop)
-                .follow_insertion_order(true);
-            plot = plot.legend(legend);
         }
         if figure.x.label == "Depth" {
             let group = Id::unique("figures over depth");
@@ -141,16 +135,6 @@ fn plot_id(ui: &egui::Ui, figure: &Figure) -> Id {
 
 fn first_heat(figure: &Figure) -> Option<&Heat> {
     figure.marks.iter().find_map(|mark| if let Mark::Heat(heat) = mark { Some(heat) } else { None })
-}
-
-fn has_entry(mark: &Mark) -> bool {
-    match mark {
-        Mark::Line { label, .. }
-        | Mark::Bars { label, .. }
-        | Mark::Points { label, .. }
-        | Mark::Band { label, .. } => !label.is_empty(),
-        Mark::Heat(_) | Mark::Rule { .. } | Mark::Text { .. } => false,
-    }
 }
 
 /// The wheel zooms around the pointer: sideways only where rows must stay in view.

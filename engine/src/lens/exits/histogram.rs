@@ -66,7 +66,8 @@ pub(super) fn slices(scene: &Scene<'_>) -> Figure {
     let label = if scene.parts.is_empty() { "slice" } else { scene.column() };
     let whole = [("All".to_owned(), scene.tally.clone())];
     let parts = if scene.parts.is_empty() { &whole[..] } else { &scene.parts };
-    let names = parts.iter().map(|(value, tally)| format!("{value} (n = {})", tally.num_tokens()));
+    // How many tokens each has stands in the legend of the figure beside it; here it would not fit.
+    let names = parts.iter().map(|(value, _)| value.clone());
     let mean = |tally: &Tally| tally.mean_depth().unwrap_or(f64::NAN);
     let bars: Vec<[f64; 2]> =
         parts.iter().enumerate().map(|(idx, (_, tally))| [idx as f64, mean(tally)]).collect();

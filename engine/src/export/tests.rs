@@ -161,8 +161,8 @@ fn a_view_is_every_figure_thrice_its_tables_its_tokens_and_its_readings() {
             "grid.png",
             "grid.svg",
             "per_depth.csv",
-            "readings.json",
             "per_slice.csv",
+            "readings.json",
             "tokens.csv"
         ]
     );

@@ -16,7 +16,7 @@ mod tests;
 
 #[cfg(test)]
 pub(crate) use rough::rough;
-pub(crate) use table::{CubeTable, cube_tables};
+pub(crate) use table::cube_tables;
 pub(crate) use tally::Tally;
 use tally::ticks;
 

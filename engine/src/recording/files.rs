@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
+use crate::recording::schema::CUBES;
 use crate::recording::{MANIFEST, RecordingError, TABLES, TOP5};
 
 /// Where the bytes of `path` are written until they are whole.
@@ -72,7 +73,7 @@ pub(super) fn claim(folder: &Path) -> Result<Before, RecordingError> {
         let name = entry.file_name().to_string_lossy().into_owned();
         let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
         let own = name.strip_suffix(".tmp").unwrap_or(&name);
-        if !is_file || (own != MANIFEST && own != TOP5 && !TABLES.contains(&own)) {
+        if !is_file || (own != MANIFEST && own != TOP5 && own != CUBES && !TABLES.contains(&own)) {
             return Err(RecordingError::NotEmpty { found: name, path: folder.to_owned() });
         }
         is_empty = false;

@@ -19,7 +19,7 @@ mod tests;
 
 #[cfg(test)]
 pub(crate) use cube::rough;
-pub(crate) use cube::{Cubes, Ladder, RUNGS, Sense, Tally, depth_of};
+pub(crate) use cube::{Cubes, Ladder, RUNGS, Sense, Tally, cube_tables, depth_of};
 pub(crate) use error::RecordingError;
 pub use manifest::{Manifest, Provenance};
 pub(crate) use slice::{Column, Slice};

@@ -11,7 +11,7 @@ use crate::model::NO_TOKEN;
 use crate::recording::files::{self, Before};
 use crate::recording::schema;
 use crate::recording::table::{GROUP_ROWS, Values, Writer};
-use crate::recording::{MANIFEST, Manifest, Recording, RecordingError, TABLES, TOP5};
+use crate::recording::{MANIFEST, Manifest, Recording, RecordingError, TABLES, TOP5, cube_tables};
 
 /// Writes `recording` to `folder`.
 pub(super) fn save(recording: &Recording, folder: &Path, job: &Job) -> Result<(), RecordingError> {
@@ -40,6 +40,7 @@ fn write(
         samples(recording, folder)?,
         pieces(recording, folder)?,
         signals(recording, folder, job)?,
+        cubes(recording, folder)?,
     ];
     if !recording.top5.is_empty() {
         tables.push(top5(recording, folder, job)?);
@@ -61,11 +62,11 @@ fn write(
 /// After an error: temporary files go, and so does a folder that held nothing before. What cannot be removed
 /// stays; the error that led here is the one to show.
 fn tidy_up(folder: &Path, before: Before) {
-    for name in TABLES.iter().chain([&TOP5, &MANIFEST]) {
+    for name in TABLES.iter().chain([&schema::CUBES, &TOP5, &MANIFEST]) {
         drop(files::remove(&files::temporary(&folder.join(name))));
     }
     if before != Before::Recording {
-        for name in TABLES.iter().chain([&TOP5, &MANIFEST]) {
+        for name in TABLES.iter().chain([&schema::CUBES, &TOP5, &MANIFEST]) {
             drop(files::remove(&folder.join(name)));
         }
     }
@@ -199,6 +200,22 @@ fn top5(recording: &Recording, folder: &Path, job: &Job) -> Result<PathBuf, Reco
             values.push(Values::F32(probs.collect()));
         }
         table.write(values)?;
+    }
+    table.finish()
+}
+
+fn cubes(recording: &Recording, folder: &Path) -> Result<PathBuf, RecordingError> {
+    let mut table = Writer::create(folder.join(schema::CUBES), schema::cubes())?;
+    for cube in cube_tables(recording) {
+        table.write(vec![
+            Values::Text(cube.signal.into_iter().map(Some).collect()),
+            Values::U32(cube.bin),
+            Values::U32(cube.depth),
+            Values::U32(cube.exits),
+            Values::U32(cube.agreeing),
+            Values::U32(cube.with_nll),
+            Values::F64(cube.nll),
+        ])?;
     }
     table.finish()
 }

@@ -7,6 +7,11 @@
 //! | signals.parquet | a token at a depth, ordered by both | token, depth, top1, then one column per signal (absent: NaN) |
 //! | top5.parquet | the same; may be missing | token, depth, id1 ... id5, p1 ... p5 |
 //! | pieces.parquet | a token id, rising | id, text |
+//! | cubes.parquet | a rule signal at a threshold and a depth | signal, bin, depth, exits, agreeing, with_nll, nll |
+//!
+//! cubes.parquet holds the exit cubes of the whole recording with least depth 0: threshold = bin / 1000 of the
+//! signal's top (1, or ln V nats for entropy), nll the sum over the `with_nll` exits that have a next token.
+//! It is for other programs; here every count is made anew from signals.parquet, so no file can contradict it.
 
 use crate::recording::table::{Column, Kind};
 use crate::signal::Signal;
@@ -14,6 +19,7 @@ use crate::signal::Signal;
 pub(super) const TOKENS: &str = "tokens.parquet";
 pub(super) const SAMPLES: &str = "samples.parquet";
 pub(super) const SIGNALS: &str = "signals.parquet";
+pub(super) const CUBES: &str = "cubes.parquet";
 pub(super) const PIECES: &str = "pieces.parquet";
 
 pub(super) fn tokens() -> Vec<Column> {
@@ -53,6 +59,18 @@ pub(super) fn top5() -> Vec<Column> {
 
 pub(super) fn pieces() -> Vec<Column> {
     vec![Column::always("id", Kind::U32), Column::always("text", Kind::Text)]
+}
+
+pub(super) fn cubes() -> Vec<Column> {
+    vec![
+        Column::always("signal", Kind::Text),
+        Column::always("bin", Kind::U32),
+        Column::always("depth", Kind::U32),
+        Column::always("exits", Kind::U32),
+        Column::always("agreeing", Kind::U32),
+        Column::always("with_nll", Kind::U32),
+        Column::always("nll", Kind::F64),
+    ]
 }
 
 fn places() -> Vec<Column> {

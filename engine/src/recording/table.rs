@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{Array as _, ArrayRef, AsArray as _, RecordBatch};
-use arrow::array::{Float32Array, StringArray, UInt16Array, UInt32Array};
+use arrow::array::{Float32Array, Float64Array, StringArray, UInt16Array, UInt32Array};
 use arrow::datatypes::{DataType, Field, Float32Type, Schema, SchemaRef, UInt16Type, UInt32Type};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::{
@@ -37,6 +37,7 @@ pub(super) enum Kind {
     U16,
     U32,
     F32,
+    F64,
     Text,
 }
 
@@ -57,6 +58,7 @@ fn schema(columns: &[Column]) -> SchemaRef {
         Kind::U16 => DataType::UInt16,
         Kind::U32 => DataType::UInt32,
         Kind::F32 => DataType::Float32,
+        Kind::F64 => DataType::Float64,
         Kind::Text => DataType::Utf8,
     };
     let field = |c: &Column| Field::new(&c.name, kind(c.kind), c.has_absent);
@@ -70,6 +72,7 @@ pub(super) enum Values {
     MaybeU32(Vec<Option<u32>>),
     /// NaN is written as an absent value.
     F32(Vec<f32>),
+    F64(Vec<f64>),
     Text(Vec<Option<String>>),
 }
 
@@ -83,6 +86,7 @@ impl Values {
                 let present = |value: f32| (!value.is_nan()).then_some(value);
                 Arc::new(values.into_iter().map(present).collect::<Float32Array>())
             }
+            Self::F64(values) => Arc::new(Float64Array::from(values)),
             Self::Text(values) => Arc::new(StringArray::from(values)),
         }
     }

@@ -88,6 +88,7 @@ fn a_folder_holds_these_files_and_a_manifest_for_people() {
     assert_eq!(
         names(&folder),
         [
+            "cubes.parquet",
             "manifest.json",
             "pieces.parquet",
             "samples.parquet",

@@ -2,7 +2,7 @@
 //! a panic is dropped, never used again.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::checkpoint::{self, Checkpoint, OpenError, Tokenizer};

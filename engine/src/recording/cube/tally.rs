@@ -36,13 +36,6 @@ pub(super) fn nats(ticks: i128) -> f64 {
     ticks as f64 / TICKS_PER_NAT
 }
 
-/// Nats that were written from ticks, back; `None` if they were not.
-#[expect(clippy::cast_possible_truncation, reason = "checked to be whole and below 2^53")]
-pub(super) fn whole_ticks(nats: f64) -> Option<i128> {
-    let value = nats * TICKS_PER_NAT;
-    (value.fract() == 0.0 && value.abs() < 9_007_199_254_740_992.0).then_some(value as i128)
-}
-
 impl Tally {
     pub(crate) fn empty(num_depths: usize) -> Self {
         let zeros = vec![0; num_depths];

@@ -84,6 +84,7 @@ impl Job {
         Self { switch, begun: Instant::now(), report: Box::new(report) }
     }
 
+    #[cfg(test)]
     /// A job that nobody watches and nobody cancels.
     pub(crate) fn unattended() -> Self {
         Self::new(CancelSwitch::default(), |_| {})

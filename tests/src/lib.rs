@@ -1,1 +1,1 @@
-
+//! Checks of the house; they stand in `tests/`.

@@ -74,8 +74,12 @@ impl State {
     fn value_on_card(&self, knob: &str, at: f64) -> Option<Value> {
         let card = self.knob_cards.iter().find(|card| card.id == knob)?;
         match card.kind {
-            KnobKind::Real { min, max, .. } => {
-                at.is_finite().then(|| Value::Real(at.clamp(min, max)))
+            KnobKind::Real { min, max, step, .. } => {
+                // Slider positions are what exit cubes answer at once; a hand cannot tell the difference.
+                let positions = ((max - min) / step).round().max(1.0);
+                let part =
+                    ((at.clamp(min, max) - min) / (max - min) * positions).round() / positions;
+                at.is_finite().then_some(Value::Real(min + part * (max - min)))
             }
             KnobKind::Integer { min, max, .. } => {
                 #[expect(clippy::cast_possible_truncation, reason = "clamped to the knob's range")]

@@ -22,7 +22,8 @@ pub(super) fn show(ui: &mut egui::Ui, figure: &Figure) {
             let color = theme::color(palette.ink(ink));
             let color = if is_faint { color.gamma_multiply(0.45) } else { color };
             ui.painter().rect_filled(place, 1.0, color);
-            ui.label(egui::RichText::new(label).small());
+            // A name broken over two lines would stand beside another's colour.
+            ui.add(egui::Label::new(egui::RichText::new(label).small()).extend());
             ui.add_space(6.0);
         }
     });

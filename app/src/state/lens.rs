@@ -63,11 +63,16 @@ impl State {
             return Vec::new();
         }
         self.undo.turn(&self.session, knob, is_held);
-        if self.session.knobs.get(knob) == Some(&value) {
-            return Vec::new();
+        if self.session.knobs.get(knob) != Some(&value) {
+            self.session.knobs.set(knob, value);
+            // Rows of a million tokens take longer than a frame: while the finger is down only figures follow.
+            if is_held {
+                self.refresh_knobs();
+                return self.look().map(Effect::Look).into_iter().collect();
+            }
+            return self.refresh();
         }
-        self.session.knobs.set(knob, value);
-        self.refresh()
+        if is_held { Vec::new() } else { self.ask_rows().into_iter().collect() }
     }
 
     /// A place on an axis as a value that the knob allows.

@@ -72,6 +72,8 @@ fn window() -> Harness<'static, Window> {
     let start = Start { path: Some("/nowhere".into()), ..Start::default() };
     let mut harness = Harness::builder()
         .with_size([1280.0, 800.0])
+        // The engine's threads wake the window whenever they like.
+        .with_max_steps(64)
         .build_eframe(|creation| Window::new(&creation.egui_ctx, start).unwrap());
     while !harness.state().is_quiet() {
         harness.step();

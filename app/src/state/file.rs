@@ -1,6 +1,6 @@
 //! Opening, saving, leaving.
 
-use layerscope_engine::api::Command;
+use layerscope_engine::api::{Command, Knobs, Value};
 
 use super::{AfterOpen, Ask, Effect, File, InputKind, Session, Source, State, Task};
 
@@ -25,6 +25,10 @@ impl State {
             File::OpenSession(session) => self.take_up(*session),
             File::OpenEmbedded => {
                 self.session.input.kind = InputKind::Embedded;
+                if self.session.knobs == Knobs::default() {
+                    // What the embedded checkpoint was made to show: more hops, more depth.
+                    self.session.knobs.set("slice", Value::Choice("task:hops".to_owned()));
+                }
                 self.after_open = AfterOpen::Record;
                 vec![Effect::Start(Task::OpenEmbedded, Command::OpenEmbedded)]
             }

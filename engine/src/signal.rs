@@ -26,29 +26,29 @@ pub(crate) const NO_TOKEN: u32 = u32::MAX;
 
 /// How many blocks have run: 0..=L.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Depth(pub u16);
+pub(crate) struct Depth(pub(crate) u16);
 
 /// A block, counted from 0: the one between depth l and depth l + 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Layer(pub u16);
+pub(crate) struct Layer(pub(crate) u16);
 
 impl Depth {
     /// As an index into per-depth storage.
-    pub fn index(self) -> usize {
+    pub(crate) fn index(self) -> usize {
         usize::from(self.0)
     }
 }
 
 impl Layer {
     /// As an index into per-layer storage.
-    pub fn index(self) -> usize {
+    pub(crate) fn index(self) -> usize {
         usize::from(self.0)
     }
 }
 
 /// One number per token and depth. Definitions: this module's head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Signal {
+pub(crate) enum Signal {
     /// Largest probability of the readout.
     MaxProb,
     /// Largest minus second largest probability.
@@ -71,7 +71,7 @@ pub enum Signal {
 
 impl Signal {
     /// Every signal, in the order of menus and tables.
-    pub const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::MaxProb,
         Self::Margin,
         Self::Entropy,
@@ -84,7 +84,7 @@ impl Signal {
     ];
 
     /// Kebab-case name in knobs and sessions; column names use it with underscores.
-    pub fn id(self) -> &'static str {
+    pub(crate) fn id(self) -> &'static str {
         match self {
             Self::MaxProb => "max-prob",
             Self::Margin => "margin",
@@ -99,7 +99,7 @@ impl Signal {
     }
 
     /// Column name in Parquet and CSV.
-    pub fn column_name(self) -> &'static str {
+    pub(crate) fn column_name(self) -> &'static str {
         match self {
             Self::MaxProb => "max_prob",
             Self::CosNext => "cos_next",
@@ -108,7 +108,7 @@ impl Signal {
     }
 
     /// Sentence case, for axes and menus.
-    pub fn label(self) -> &'static str {
+    pub(crate) fn label(self) -> &'static str {
         match self {
             Self::MaxProb => "Max probability",
             Self::Margin => "Margin p1 − p2",
@@ -123,7 +123,7 @@ impl Signal {
     }
 
     /// Unit on axes; empty for none.
-    pub fn unit(self) -> &'static str {
+    pub(crate) fn unit(self) -> &'static str {
         match self {
             Self::Entropy | Self::Kl | Self::Nll => "nats",
             _ => "",

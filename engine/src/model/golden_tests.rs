@@ -2,19 +2,20 @@
 
 #![expect(clippy::cast_possible_truncation, reason = "reference values are small numbers")]
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::io::Cursor;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use candle_core::quantized::{GgmlDType, gguf_file};
 use safetensors::SafeTensors;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
-use crate::checkpoint::DType;
+use crate::checkpoint::{self, Checkpoint};
+use crate::job::Job;
 use crate::kernel::geometry;
-use crate::model::fixtures::{Fixture, batch, readouts, streams};
-use crate::model::{Batch, Layer, LayeredModel, NO_TOKEN, NoProbe, Readouts, Run, Stream, card};
+use crate::model::fixtures::{batch, readouts, streams};
+use crate::model::{
+    Batch, Layer, LayeredModel, NO_TOKEN, NoProbe, Readouts, Run, Stream, card, load,
+};
 
 fn shared(inside: &str) -> PathBuf {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared")).join(inside)
@@ -24,50 +25,12 @@ fn json_of(path: &Path) -> Value {
     serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
 
-fn folder(inside: &str) -> Fixture {
-    let path = shared(inside);
-    let mut fixture =
-        Fixture::new("Hugging Face folder", &path, json_of(&path.join("config.json")));
-    let bytes = fs::read(path.join("model.safetensors")).unwrap();
-    let tensors = SafeTensors::deserialize(&bytes).unwrap();
-    for (name, view) in tensors.iter() {
-        assert_eq!(view.dtype(), safetensors::Dtype::F32);
-        fixture.push(name, view.shape(), DType::F32, view.data());
-    }
-    fixture
+fn opened(inside: &str) -> Arc<dyn Checkpoint> {
+    checkpoint::open(&shared(inside)).unwrap()
 }
 
-/// Scalars and tensors of a GGUF file, read by another implementation.
-fn gguf(inside: &str) -> Fixture {
-    let path = shared(inside);
-    let bytes = fs::read(&path).unwrap();
-    let content = gguf_file::Content::read(&mut Cursor::new(&bytes)).unwrap();
-    let mut config = Map::new();
-    let metadata: BTreeMap<_, _> = content.metadata.iter().collect();
-    for (key, value) in metadata {
-        let scalar = match value {
-            gguf_file::Value::String(text) => json!(text),
-            gguf_file::Value::Bool(flag) => json!(flag),
-            gguf_file::Value::F32(number) => json!(number),
-            gguf_file::Value::Array(_) => continue,
-            other => json!(other.to_u32().unwrap()),
-        };
-        config.insert(key.clone(), scalar);
-    }
-    let mut fixture = Fixture::new("GGUF", &path, Value::Object(config));
-    let tensors: BTreeMap<_, _> = content.tensor_infos.iter().collect();
-    for (name, info) in tensors {
-        let dtype = match info.ggml_dtype {
-            GgmlDType::F32 => DType::F32,
-            GgmlDType::F16 => DType::F16,
-            GgmlDType::Q8_0 => DType::Q8_0,
-            other => panic!("{name}: {other:?}"),
-        };
-        let start = content.tensor_data_offset as usize + info.offset as usize;
-        let count = info.shape.elem_count() / dtype.block_len() * dtype.block_bytes();
-        fixture.push(name, info.shape.dims(), dtype, &bytes[start..start + count]);
-    }
-    fixture
+fn model(checkpoint: &Arc<dyn Checkpoint>) -> Box<dyn LayeredModel> {
+    load(checkpoint, None, &Job::unattended()).unwrap().0
 }
 
 /// Reference tensors, and which rows of [rows, tokens] are real.
@@ -144,12 +107,11 @@ fn near(what: &str, got: &[f32], want: &[f32], by: f32) {
 }
 
 /// Everything that a reference file holds about hidden states, geometry and readouts.
-fn check(fixture: Fixture, values: &Path) {
+fn check(model: &dyn LayeredModel, values: &Path) {
     let expected_json = json_of(&values.with_extension("json"));
     let (expected, batch) = Expected::open(values);
-    let model = fixture.model();
     let width = model.card().width;
-    let all = streams(model.as_ref(), &batch, Run::Full);
+    let all = streams(model, &batch, Run::Full);
     for (depth, stream) in all.iter().enumerate() {
         let name = format!("hidden.{depth}");
         let whole = expected.floats(&name);
@@ -157,7 +119,7 @@ fn check(fixture: Fixture, values: &Path) {
         let want = expected.packed(&rows, 0, &[][..]).concat();
         near(&name, &stream.hidden, &want, 1e-4);
     }
-    let got = readouts(model.as_ref(), &batch, &all);
+    let got = readouts(model, &batch, &all);
     near("max_prob", &got.max_prob, &expected.signal("lens.max_prob"), 1e-4);
     near("margin", &got.margin, &expected.signal("lens.margin"), 1e-4);
     near("entropy", &got.entropy, &expected.signal("lens.entropy"), 1e-4);
@@ -191,7 +153,7 @@ fn check(fixture: Fixture, values: &Path) {
     near("update_norm", &updates, &expected.signal("update_norm"), 1e-4);
 
     for skipped in 0..model.card().layers {
-        let loss = loss_without(model.as_ref(), &batch, skipped);
+        let loss = loss_without(model, &batch, skipped);
         let want = number(&expected_json["loss_without_block"][skipped]);
         near("loss_without_block", &[loss], &[want], 1e-4);
     }
@@ -224,7 +186,7 @@ fn shared_tiny_llamas_agree_with_pytorch() {
     for name in ["llama", "llama_tied", "llama3_rope"] {
         println!("{name}");
         let inside = format!("golden/tiny/{name}");
-        check(folder(&inside), &shared(&inside).join("expected.safetensors"));
+        check(model(&opened(&inside)).as_ref(), &shared(&inside).join("expected.safetensors"));
     }
 }
 
@@ -232,20 +194,24 @@ fn shared_tiny_llamas_agree_with_pytorch() {
 fn shared_stories_agree_with_pytorch_alone_and_in_a_ragged_batch() {
     for values in ["text.safetensors", "batch.safetensors"] {
         println!("{values}");
-        check(folder("data/stories260K_hf"), &shared("golden/stories260K").join(values));
+        check(
+            model(&opened("data/stories260K_hf")).as_ref(),
+            &shared("golden/stories260K").join(values),
+        );
     }
 }
 
 #[test]
 fn shared_a_sliding_window_is_refused_by_name() {
-    let text = card(&folder("golden/tiny/mistral"), None).unwrap_err().to_string();
+    let text = card(opened("golden/tiny/mistral").as_ref(), None).unwrap_err().to_string();
     assert!(text.contains("sliding window 8"), "{text}");
 }
 
 #[test]
 fn shared_every_other_family_is_refused_with_a_list() {
     for name in ["albert_cls", "bert_mlm", "gemma2", "gpt2", "gpt_neox", "mixtral", "phi3", "vit"] {
-        let text = card(&folder(&format!("golden/tiny/{name}")), None).unwrap_err().to_string();
+        let text = card(opened(&format!("golden/tiny/{name}")).as_ref(), None);
+        let text = text.unwrap_err().to_string();
         assert!(text.contains("not supported; supported are Llama"), "{name}: {text}");
     }
 }
@@ -258,13 +224,13 @@ fn shared_gguf_agrees_with_its_dequantised_weights_in_pytorch() {
         ("q8_0", "F32 x 11, F16 x 5, Q8_0 x 32"),
     ] {
         println!("{kind}");
-        let fixture = gguf(&format!("data/stories260K_gguf/stories260K-{kind}.gguf"));
-        assert_eq!(card(&fixture, None).unwrap().types, types);
+        let checkpoint = opened(&format!("data/stories260K_gguf/stories260K-{kind}.gguf"));
+        assert_eq!(card(checkpoint.as_ref(), None).unwrap().types, types);
         let want = json_of(&shared(&format!("golden/gguf/stories260K-{kind}.json")));
         let list =
             |value: &Value| -> Vec<f32> { value.as_array().unwrap().iter().map(number).collect() };
         let ids: Vec<u32> = serde_json::from_value(want["ids"].clone()).unwrap();
-        let model = fixture.model();
+        let model = model(&checkpoint);
         let batch = batch(&[&ids]);
         let all = streams(model.as_ref(), &batch, Run::Full);
         let got = readouts(model.as_ref(), &batch, &all);
@@ -291,4 +257,43 @@ fn signals(got: &Readouts) -> [(&'static str, &[f32]); 5] {
         ("entropy_mean", &got.entropy),
         ("kl_final_mean", &got.kl),
     ]
+}
+
+#[test]
+fn shared_stories_give_the_known_loss_and_agreement_at_every_depth() {
+    let story = "Once upon a time, there was a little boy named Tim. Tim had a big red ball. He loved \
+                 to play with his ball in the park. One day, Tim saw a cat in a tree. The cat was sad.";
+    let checkpoint = opened("data/stories260K_hf");
+    let ids = checkpoint.tokenizer().unwrap().unwrap().encode(story).unwrap();
+    assert_eq!(ids.len(), 61);
+    let (model, batch) = (model(&checkpoint), batch(&[&ids]));
+    let all = streams(model.as_ref(), &batch, Run::Full);
+    let got = readouts(model.as_ref(), &batch, &all);
+    let nll: Vec<f32> = got.nll.chunks(ids.len()).map(mean).collect();
+    near("nll", &nll, &[21.873, 11.155, 5.306, 2.983, 1.746, 0.6689], 5.1e-4);
+    let last = &got.top_ids[got.top_ids.len() - ids.len()..];
+    let agrees = |here: &[[u32; 5]]| {
+        here.iter().zip(last).filter(|(a, b)| a[0] == b[0]).count() as f32 / ids.len() as f32
+    };
+    let agreement: Vec<f32> = got.top_ids.chunks(ids.len()).map(agrees).collect();
+    near("agreement", &agreement, &[0.0, 0.016, 0.066, 0.262, 0.492, 1.0], 5.1e-4);
+}
+
+#[test]
+fn shared_stories_go_on_as_known_when_the_likeliest_token_is_taken() {
+    let checkpoint = opened("data/stories260K_hf");
+    let tokenizer = checkpoint.tokenizer().unwrap().unwrap();
+    let model = model(&checkpoint);
+    let mut ids = tokenizer.encode("Once upon a time").unwrap();
+    assert_eq!(ids, [1, 403, 407, 261, 378]);
+    let known = "Once upon a time, there was a little girl named Lily. She loved to play outside in \
+                 the park. One day, she saw a big, red ball.";
+    let told = |ids: &[u32]| ids[1..].iter().map(|id| tokenizer.piece(*id)).collect::<String>();
+    while told(&ids).trim_start().len() < known.len() {
+        let batch = batch(&[&ids]);
+        let last = streams(model.as_ref(), &batch, Run::Full).pop().unwrap();
+        let got = readouts(model.as_ref(), &batch, &[last]);
+        ids.push(got.top_ids[ids.len() - 1][0]);
+    }
+    assert_eq!(told(&ids).trim_start(), known);
 }

@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use crate::dataset::Sequence;
 use crate::job::{Cancelled, Job};
+use crate::kernel::geometry;
 use crate::model::{Batch, LayeredModel, NO_TOKEN, NoProbe, Readouts, Run, Stream};
 use crate::record::RecordError;
-use crate::record::geometry::{Geometry, geometry};
 use crate::signal::{Depth, Layer, Signal};
 
 /// What one batch left. Every iterator gives one slice per depth, a value per token.
@@ -43,6 +43,13 @@ impl Part {
     pub(super) fn top_probs(&self) -> impl Iterator<Item = &[[f32; 5]]> {
         self.readouts.top_probs.chunks(self.tokens())
     }
+}
+
+/// RMS of every token, cosine and update towards the next depth; absent at depth L.
+struct Geometry {
+    cos_next: Vec<f32>,
+    update: Vec<f32>,
+    rms: Vec<f32>,
 }
 
 /// Runs `sequences` together; adds the wall time of each block to `block_secs`. `tick` is called between blocks.
@@ -98,9 +105,12 @@ fn next_ids(sequences: &[Sequence]) -> Vec<u32> {
 fn geometry_of(streams: &[Stream]) -> Geometry {
     let mut all = Geometry { cos_next: Vec::new(), update: Vec::new(), rms: Vec::new() };
     for (depth, here) in streams.iter().enumerate() {
-        let Geometry { cos_next, update, rms } = geometry(here, streams.get(depth + 1));
-        all.cos_next.extend(cos_next);
-        all.update.extend(update);
+        let (h, width) = (&here.hidden, here.width);
+        let rms = geometry::rms(h, width);
+        let absent = || vec![f32::NAN; rms.len()];
+        let next = streams.get(depth + 1).map(|next| &next.hidden);
+        all.cos_next.extend(next.map_or_else(absent, |n| geometry::cosine(h, n, width)));
+        all.update.extend(next.map_or_else(absent, |n| geometry::update(h, n, width)));
         all.rms.extend(rms);
     }
     all

@@ -4,7 +4,6 @@
 
 mod batch;
 mod error;
-mod geometry;
 #[cfg(test)]
 mod tests;
 

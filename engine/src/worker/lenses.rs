@@ -89,3 +89,17 @@ pub(crate) fn unknown_lens(found: &str) -> Problem {
         blame: Blame::Input,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_inside_a_view_becomes_its_one_event() {
+        let outbox = Outbox::new(|| {});
+        answer(&outbox, 7, || panic!("a figure broke"));
+        let [Event::ViewFailed(7, problem)] = &outbox.drain()[..] else { panic!("one event") };
+        assert!(problem.what.ends_with("a figure broke"), "{}", problem.what);
+        assert_eq!(problem.blame, Blame::Engine);
+    }
+}

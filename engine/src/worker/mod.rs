@@ -8,6 +8,8 @@ mod memory;
 mod models;
 mod outbox;
 mod protocol;
+#[cfg(test)]
+mod tests;
 
 pub use protocol::{Blame, Command, Event, Input, Inspected, Look, Problem, RecordRequest, Shared};
 
@@ -24,6 +26,7 @@ use crate::job::{CancelSwitch, JobId};
 use crate::lens::RowsRequest;
 use crate::recording::Recording;
 use lenses::Desk;
+use models::Models;
 use outbox::Outbox;
 
 /// Commands that may wait; one more is refused, and the window says "busy".
@@ -55,12 +58,19 @@ impl std::fmt::Debug for Engine {
 impl Engine {
     /// Starts both threads. `wake` is called, from any thread, whenever there is something to drain.
     pub fn start(wake: impl Fn() + Send + Sync + 'static) -> io::Result<Self> {
+        Self::start_with(wake, Models::new)
+    }
+
+    fn start_with(
+        wake: impl Fn() + Send + Sync + 'static,
+        models: impl FnOnce(Outbox) -> Models + Send + 'static,
+    ) -> io::Result<Self> {
         let outbox = Outbox::new(wake);
         let desk = Desk::default();
         let (commands, inbox) = sync_channel::<Envelope>(WAITING_COMMANDS);
         let model_outbox = outbox.clone();
         let model_thread = Builder::new().name("engine-model".to_owned()).spawn(move || {
-            let mut models = models::Models::new(model_outbox);
+            let mut models = models(model_outbox);
             for envelope in inbox {
                 models.handle(envelope.id, envelope.switch, envelope.command);
             }

@@ -1,5 +1,5 @@
 //! What the model thread does: opens, records, reads, writes. Owns the open model; a model that was inside
-//! a panic is dropped, never used again.
+//! a panic is dropped, never used again, and the next run puts the weights in place anew.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -22,17 +22,21 @@ use crate::worker::protocol::{
 };
 use crate::worker::{embedded, memory, words_of_a_panic};
 
-/// A checkpoint whose weights are in place.
+/// A checkpoint that is open.
 struct OpenModel {
-    model: Box<dyn LayeredModel>,
+    checkpoint: Arc<dyn Checkpoint>,
     tokenizer: Tokenizer,
     notes: Vec<Note>,
+    /// `None` after a panic inside it.
+    model: Option<Box<dyn LayeredModel>>,
 }
 
 /// The state of the model thread.
 pub(crate) struct Models {
     open: Option<OpenModel>,
     outbox: Outbox,
+    /// How many bytes a recording may take.
+    budget_bytes: fn() -> u64,
 }
 
 /// How a job ends without a result.
@@ -126,7 +130,20 @@ fn input_problem(error: &dyn std::error::Error, hint: String) -> Problem {
 
 impl Models {
     pub(crate) fn new(outbox: Outbox) -> Self {
-        Self { open: None, outbox }
+        Self { open: None, outbox, budget_bytes: memory::budget_bytes }
+    }
+
+    /// With `model` in the place of the weights of `checkpoint`, which has a tokenizer.
+    #[cfg(test)]
+    pub(super) fn with_model(
+        outbox: Outbox,
+        checkpoint: Arc<dyn Checkpoint>,
+        model: Box<dyn LayeredModel>,
+        budget_bytes: fn() -> u64,
+    ) -> Self {
+        let tokenizer = checkpoint.tokenizer().unwrap().unwrap();
+        let open = OpenModel { checkpoint, tokenizer, notes: Vec::new(), model: Some(model) };
+        Self { open: Some(open), outbox, budget_bytes }
     }
 
     /// Does what `command` asks; ends in exactly one event that ends the job.
@@ -138,10 +155,7 @@ impl Models {
             Ok(Ok(event)) => event,
             Ok(Err(Ending::Cancelled)) => Event::Cancelled(id),
             Ok(Err(Ending::Problem(problem))) => Event::Failed(id, problem),
-            Err(panic) => {
-                self.open = None;
-                Event::Failed(id, words_of_a_panic(panic.as_ref()))
-            }
+            Err(panic) => Event::Failed(id, words_of_a_panic(panic.as_ref())),
         };
         self.outbox.put(event);
     }
@@ -158,7 +172,7 @@ impl Models {
                 Ok(Event::Opened(id, card))
             }
             Command::Load(folder) => {
-                let recording = Recording::load(&folder, memory::budget_bytes(), job)?;
+                let recording = Recording::load(&folder, (self.budget_bytes)(), job)?;
                 Ok(Event::Recorded(id, Shared(Arc::new(recording))))
             }
             Command::Record(request) => {
@@ -206,24 +220,40 @@ impl Models {
         self.outbox.put(Event::Header(id, header));
         let (model, notes) = model::load(&checkpoint, Some(&tokenizer), job)?;
         let card = Arc::new(model.card().clone());
-        self.open = Some(OpenModel { model, tokenizer, notes });
+        self.open = Some(OpenModel { checkpoint, tokenizer, notes, model: Some(model) });
         Ok(card)
     }
 
-    fn record(&self, job: &Job, request: &RecordRequest) -> Result<Recording, Ending> {
-        let Some(OpenModel { model, tokenizer, notes }) = &self.open else {
+    fn record(&mut self, job: &Job, request: &RecordRequest) -> Result<Recording, Ending> {
+        let Some(OpenModel { checkpoint, tokenizer, notes, model: place }) = &mut self.open else {
             let what = "No checkpoint is open".to_owned();
             return Err(problem(what, "Open one, then run again."));
         };
-        let data = data_of(&request.input)?;
-        let limit = request.limit_tokens;
-        let context = model.card().context;
-        let packed = dataset::pack(&data.samples, tokenizer, context, limit, job)?;
-        let notes = notes.iter().cloned().chain(packed.notes).collect();
-        let budget = memory::budget_bytes();
-        let sequences = &packed.sequences;
-        Ok(record::record(model.as_ref(), tokenizer, &data, sequences, budget, notes, job)?)
+        // Out of its place while it runs: a panic drops it, anything else puts it back.
+        let model = match place.take() {
+            Some(model) => model,
+            None => model::load(checkpoint, Some(tokenizer), job)?.0,
+        };
+        let done =
+            run_through(model.as_ref(), tokenizer, notes, (self.budget_bytes)(), request, job);
+        *place = Some(model);
+        done
     }
+}
+
+fn run_through(
+    model: &dyn LayeredModel,
+    tokenizer: &Tokenizer,
+    notes: &[Note],
+    budget_bytes: u64,
+    request: &RecordRequest,
+    job: &Job,
+) -> Result<Recording, Ending> {
+    let data = data_of(&request.input)?;
+    let limit = request.limit_tokens;
+    let packed = dataset::pack(&data.samples, tokenizer, model.card().context, limit, job)?;
+    let notes = notes.iter().cloned().chain(packed.notes).collect();
+    Ok(record::record(model, tokenizer, &data, &packed.sequences, budget_bytes, notes, job)?)
 }
 
 fn problem(what: String, hint: &str) -> Ending {

@@ -42,8 +42,7 @@ pub(super) fn dress<'a>(
             .tick_label_color(theme::color(colors.muted))
     };
     // Pixels that a label may take: known when the grid is laid out, needed when it is written.
-    let rooms: [Rc<Cell<f64>>; 2] = std::array::from_fn(|_| Rc::new(Cell::new(APART[0])));
-    let [across, upwards] = rooms.clone();
+    let [across, upwards] = [(); 2].map(|()| Rc::new(Cell::new(APART[0])));
     let [x, y] = [&figure.x, &figure.y];
     let [(left, right), (bottom, top)] = spans;
     plot.custom_x_axes(vec![hints(AxisHints::new_x(), x, Rc::clone(&across))])
@@ -107,7 +106,7 @@ fn grid(axis: &Axis, input: &GridInput, apart: f64) -> (Vec<GridMark>, f64) {
 }
 
 /// The smallest of 1, 2, 5 times a power of ten that is not below `least`.
-fn round_step(least: f64) -> f64 {
+pub(super) fn round_step(least: f64) -> f64 {
     if !least.is_finite() || least <= 0.0 {
         return 1.0;
     }

@@ -112,6 +112,8 @@ pub(super) struct Cells<'a> {
     heat: &'a Heat,
     colors: Palette,
     tiles: Vec<Tile>,
+    /// Words are an item of their own, over the lines that cross the cells.
+    is_words: bool,
 }
 
 impl<'a> Cells<'a> {
@@ -139,7 +141,13 @@ impl<'a> Cells<'a> {
             .flat_map(|row| across.clone().map(move |column| [column, row]))
             .map(|at| textures.tile(plot.ctx(), heat, colors, at))
             .collect();
-        Self { base: PlotItemBase::new(String::new()), heat, colors, tiles: made }
+        Self { base: PlotItemBase::new(String::new()), heat, colors, tiles: made, is_words: false }
+    }
+
+    /// What is written in the cells.
+    pub(super) fn words(heat: &'a Heat, colors: Palette) -> Self {
+        let base = PlotItemBase::new(String::new());
+        Self { base, heat, colors, tiles: Vec::new(), is_words: true }
     }
 
     /// Where cells are on the screen.
@@ -187,12 +195,15 @@ fn cells_between(heat: &Heat, side: usize, cells: usize, bounds: PlotBounds) -> 
 
 impl PlotItem for Cells<'_> {
     fn shapes(&self, ui: &egui::Ui, transform: &PlotTransform, shapes: &mut Vec<Shape>) {
+        if self.is_words {
+            self.write_words(ui, transform, shapes);
+            return;
+        }
         let whole = Rect::from_min_max(Pos2::ZERO, pos2(1.0, 1.0));
         for tile in &self.tiles {
             let place = self.rect(transform, &tile.columns, &tile.rows);
             shapes.push(Shape::image(tile.texture, place, whole, Color32::WHITE));
         }
-        self.write_words(ui, transform, shapes);
         if let Some(column) = self.heat.selected_column.filter(|at| *at < self.heat.columns) {
             let place = self.rect(transform, &(column..column + 1), &(0..self.heat.rows));
             let place = place.intersect(transform.frame().expand(4.0));

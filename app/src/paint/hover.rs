@@ -10,7 +10,7 @@ use super::{axes, first_heat};
 /// The read-out of `figure` at `position`; `None` where there is nothing to say.
 pub(super) fn text(figure: &Figure, position: &HoverPosition<'_>) -> Option<String> {
     match position {
-        HoverPosition::NearDataPoint { plot_name, position, index: _ } => {
+        HoverPosition::NearDataPoint { plot_name, position, .. } => {
             let mut text = String::new();
             if !plot_name.is_empty() {
                 line(&mut text, plot_name);

@@ -10,9 +10,12 @@ use egui_plot::{
 };
 use layerscope_engine::api::{Direction, Figure, Ink, Mark, Palette};
 
-use super::lines::{FEW, Kind, Thinned, runs};
+use super::lines::{Kind, Thinned, runs};
 use super::{first_heat, heat};
 use crate::theme;
+
+/// More points than a thinned line has on any screen.
+const MANY: usize = 16_384;
 
 /// Turns the marks of one figure into items.
 pub(super) struct Maker<'a, 'm> {
@@ -37,11 +40,17 @@ impl<'a> Maker<'a, '_> {
                     let points = self.thinned.points(at, Kind::Line, points, bounds, size);
                     let color = self.ink(*ink);
                     for run in runs(&points) {
+                        if is_over_heat {
+                            // An edge in the colour of the ground: the line shows on every cell.
+                            let edge = theme::color(self.colors.ground);
+                            let line = Line::new("", run.to_vec()).color(edge).width(4.0);
+                            plot.line(line.allow_hover(false).allow_band(run.len() > MANY));
+                        }
                         let line = Line::new(label, run.to_vec())
                             .color(color)
-                            .width(if is_over_heat { 2.5 } else { 2.0 })
-                            // A band joins what lies in one column of pixels: steps of a short line would lean.
-                            .allow_band(run.len() > FEW)
+                            .width(2.0)
+                            // Bands slant steps; lines are thinned already, so only what could not be is left to them.
+                            .allow_band(run.len() > MANY)
                             .allow_hover(!is_over_heat);
                         plot.line(if *ink == Ink::Muted {
                             line.style(LineStyle::dashed_dense())
@@ -61,7 +70,7 @@ impl<'a> Maker<'a, '_> {
                     };
                     let chart = BarChart::new(label, bars.map(bar).collect());
                     // The whole group around the pointer is read out instead of one bar.
-                    plot.bar_chart(chart.allow_hover(false));
+                    plot.bar_chart(chart.color(color).allow_hover(false));
                 }
                 Mark::Points { label, points, ink } => {
                     let mut points = self.thinned.points(at, Kind::Points, points, bounds, size);
@@ -99,6 +108,11 @@ impl<'a> Maker<'a, '_> {
                 Mark::Text { at, text } => words.push(*at, text),
             }
         }
+        for mark in &figure.marks {
+            if let Mark::Heat(heat) = mark {
+                plot.add(heat::Cells::words(heat, self.colors));
+            }
+        }
         plot.add(words);
     }
 
@@ -126,17 +140,17 @@ impl<'a> Maker<'a, '_> {
 struct Words<'a> {
     base: PlotItemBase,
     color: Color32,
-    words: Vec<([f64; 2], &'a str)>,
+    placed: Vec<([f64; 2], &'a str)>,
 }
 
 impl<'a> Words<'a> {
     fn new(color: Color32) -> Self {
-        Self { base: PlotItemBase::new(String::new()), color, words: Vec::new() }
+        Self { base: PlotItemBase::new(String::new()), color, placed: Vec::new() }
     }
 
     fn push(&mut self, at: [f64; 2], text: &'a str) {
         if at.iter().all(|value| value.is_finite()) && !text.is_empty() {
-            self.words.push((at, text));
+            self.placed.push((at, text));
         }
     }
 }
@@ -145,7 +159,7 @@ impl PlotItem for Words<'_> {
     fn shapes(&self, ui: &egui::Ui, transform: &PlotTransform, shapes: &mut Vec<Shape>) {
         let mut taken: Vec<Rect> = Vec::new();
         let frame = *transform.frame();
-        for ([x, y], text) in &self.words {
+        for ([x, y], text) in &self.placed {
             let at = transform.position_from_point(&PlotPoint::new(*x, *y));
             if !frame.contains(at) {
                 continue;

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 use egui::{Id, Vec2, vec2};
 use egui_plot::{Plot, PlotPoint, PlotUi};
-use layerscope_engine::api::{Figure, Heat, Mark};
+use layerscope_engine::api::{Figure, Heat, Ink, Mark};
 
 use crate::theme;
 use hover::Cells as _;
@@ -43,12 +43,11 @@ pub(crate) struct Memory {
     held: Option<rule::Held>,
     /// The cells that were shown last: others are shown whole, however far the last ones were zoomed.
     cells: Option<([f64; 2], usize, usize)>,
+    is_whole_wanted: bool,
 }
 
-/// What comes out of the frame of a plot beside its picture.
-struct Seen {
-    is_whole: bool,
-}
+/// Room at the left and top of a plot: captions and numbers at the end of an axis stick out.
+const INSET: Vec2 = vec2(5.0, 7.0);
 
 impl Memory {
     /// Draws `figure` into all of the room that `ui` has.
@@ -57,34 +56,41 @@ impl Memory {
             ui.centered_and_justified(|ui| ui.weak("No data"));
             return None;
         }
+        let room = ui.available_rect_before_wrap();
+        let inner = egui::Rect::from_min_max(room.min + INSET, room.max);
+        let inside = egui::UiBuilder::new().max_rect(inner).id_salt(("figure", figure.id));
+        let touch = self.show_inside(&mut ui.new_child(inside), figure);
+        ui.advance_cursor_after_rect(room);
+        touch
+    }
+
+    fn show_inside(&mut self, ui: &mut egui::Ui, figure: &Figure) -> Option<Touch> {
+        let id = ui.make_persistent_id("plot");
         let heat = first_heat(figure);
         legend::show(ui, figure);
         let room = ui.available_size();
         let bar_width = if heat.is_some() { heat::bar_width(room) } else { 0.0 };
         let size = vec2(room.x - bar_width, room.y);
-        let spans = self.held.as_ref().map_or_else(|| figure.spans(), |held| held.spans);
-
-        let plot = self.plot(ui, figure, spans, size);
+        let plot = self.plot(ui, id, figure, size);
         let colors = theme::palette(ui);
         let (textures, thinned) = (&mut self.textures, &mut self.thinned);
         let shown = plot.show(ui, |plot| {
             zoom_by_wheel(plot, heat.is_some());
-            let mut maker = marks::Maker { figure, colors, textures, thinned };
-            maker.add_all(plot);
-            Seen { is_whole: plot.auto_bounds().all() }
+            marks::Maker { figure, colors, textures, thinned }.add_all(plot);
+            plot.auto_bounds().all()
         });
 
-        let response = shown.response;
+        let (is_whole, response, transform) = (shown.inner, shown.response, shown.transform);
         response.widget_info(|| {
             egui::WidgetInfo::labeled(egui::Role::Image, ui.is_enabled(), &figure.title)
         });
-        let transform = shown.transform;
         if let Some(heat) = heat {
             heat::bar(ui, heat, *transform.frame(), bar_width);
         }
-        let turned = rule::show_all(ui, figure, &response, &transform, &mut self.held);
-        if !shown.inner.is_whole {
-            whole_button(ui, *transform.frame(), response.id);
+        let turned = rule::show_all(ui, figure, id, &transform, &mut self.held);
+        if !is_whole && whole_button(ui, *transform.frame()) {
+            self.is_whole_wanted = true;
+            ui.request_repaint();
         }
         turned.or_else(|| {
             let at = response.clicked().then(|| response.interact_pointer_pos()).flatten()?;
@@ -94,27 +100,20 @@ impl Memory {
     }
 
     /// An empty plot with axes, ready to be filled.
-    fn plot<'a>(
-        &mut self,
-        ui: &egui::Ui,
-        figure: &'a Figure,
-        spans: [(f64, f64); 2],
-        size: Vec2,
-    ) -> Plot<'a> {
-        let id = plot_id(ui, figure);
-        let cells = first_heat(figure).map(|heat| (heat.origin, heat.columns, heat.rows));
-        let has_moved = std::mem::replace(&mut self.cells, cells) != cells;
-        let is_wanted = ui.data_mut(|data| data.remove_temp::<bool>(id.with(WHOLE))).is_some();
+    fn plot<'a>(&mut self, ui: &egui::Ui, id: Id, figure: &'a Figure, size: Vec2) -> Plot<'a> {
+        let spans = self.held.as_ref().map_or_else(|| figure.spans(), |held| held.spans);
         let plot = Plot::new(figure.id)
             .id(id)
             .width(size.x)
             .height(size.y)
             .allow_scroll(false)
             .set_margin_fraction(Vec2::ZERO)
-            .cursor_color(theme::color(theme::palette(ui).muted))
+            .show_y(false)
+            .cursor_color(theme::ink(ui, Ink::Muted).gamma_multiply(0.5))
             .label_formatter(move |position| hover::text(figure, position));
         let mut plot = axes::dress(plot, ui, figure, spans, size);
-        if first_heat(figure).is_some() {
+        let cells = first_heat(figure).map(|heat| (heat.origin, heat.columns, heat.rows));
+        if cells.is_some() {
             // All depths stay in view: only tokens are many.
             plot = plot.allow_zoom([true, false]).allow_drag([true, false]).allow_boxed_zoom(false);
         }
@@ -122,15 +121,10 @@ impl Memory {
             let group = Id::unique("figures over depth");
             plot = plot.link_axis(group, [true, false]).link_cursor(group, [true, false]);
         }
+        let has_moved = std::mem::replace(&mut self.cells, cells) != cells;
+        let is_wanted = std::mem::take(&mut self.is_whole_wanted);
         if has_moved || is_wanted { plot.reset() } else { plot }
     }
-}
-
-/// Key of the wish to see the whole figure again.
-const WHOLE: &str = "whole";
-
-fn plot_id(ui: &egui::Ui, figure: &Figure) -> Id {
-    ui.make_persistent_id(("figure", figure.id))
 }
 
 fn first_heat(figure: &Figure) -> Option<&Heat> {
@@ -152,19 +146,13 @@ fn zoom_by_wheel(plot: &mut PlotUi<'_>, is_sideways: bool) {
     plot.zoom_bounds(factor, PlotPoint::new(center.x, center.y));
 }
 
-/// A small button over a figure that is zoomed or moved.
-fn whole_button(ui: &mut egui::Ui, frame: egui::Rect, plot: Id) {
-    let corner = frame.left_top() + vec2(6.0, 6.0);
-    let place = egui::Rect::from_min_size(corner, vec2(90.0, 20.0));
-    let button = ui.put(place, egui::Button::new("Whole figure").small());
-    let button = button.on_hover_text(
-        "A double-click does the same. The wheel zooms, dragging moves, dragging with the right \
-         button zooms to a box.",
-    );
-    if button.clicked() {
-        ui.data_mut(|data| data.insert_temp(plot.with(WHOLE), true));
-        ui.ctx().request_repaint();
-    }
+/// A small button over a figure that is zoomed or moved; whether it was clicked.
+fn whole_button(ui: &mut egui::Ui, frame: egui::Rect) -> bool {
+    let place = egui::Rect::from_min_size(frame.min + vec2(6.0, 6.0), vec2(96.0, 22.0));
+    let button = ui.put(place, egui::Button::new("Whole figure"));
+    let hint = "A double-click does the same. The wheel zooms, dragging moves, dragging with the \
+                right button zooms to a box.";
+    button.on_hover_text(hint).clicked()
 }
 
 #[cfg(test)]

@@ -2,11 +2,11 @@
 
 use egui::accesskit::{Action, ActionData};
 use egui::{
-    Align2, CursorIcon, EventFilter, FontId, Key, Rect, Response, Sense, Stroke, WidgetInfo, pos2,
-    vec2,
+    Align2, CursorIcon, EventFilter, FontId, Id, Key, Rect, Response, Sense, Stroke, WidgetInfo,
+    pos2, vec2,
 };
 use egui_plot::{PlotPoint, PlotTransform};
-use layerscope_engine::api::{Axis, Direction, Figure, Ink, Mark};
+use layerscope_engine::api::{Direction, Figure, Ink, Mark};
 
 use super::{Touch, axes};
 use crate::theme;
@@ -14,8 +14,8 @@ use crate::theme;
 /// Pixels across a rule that answer to the pointer.
 const GRIP: f32 = 12.0;
 
-/// Parts of the visible axis in which one press of an arrow key moves a rule.
-const KEY_STEPS: f64 = 100.0;
+/// One press of an arrow key moves a rule by at least this part of the visible axis.
+const KEY_STEP: f64 = 1.0 / 200.0;
 
 /// A rule under somebody's finger: it follows at once, the figure may come later.
 pub(super) struct Held {
@@ -32,14 +32,13 @@ struct Rule<'a> {
     direction: Direction,
     at: f64,
     knob: &'static str,
-    axis: &'a Axis,
 }
 
 /// Draws the movable rules of `figure` over its plot and says which was moved.
 pub(super) fn show_all(
     ui: &egui::Ui,
     figure: &Figure,
-    plot: &Response,
+    plot: Id,
     transform: &PlotTransform,
     held: &mut Option<Held>,
 ) -> Option<Touch> {
@@ -49,11 +48,7 @@ pub(super) fn show_all(
         let Mark::Rule { label, direction, at, knob: Some(knob) } = mark else {
             continue;
         };
-        let axis = match direction {
-            Direction::Vertical => &figure.x,
-            Direction::Horizontal => &figure.y,
-        };
-        let mut rule = Rule { label, direction: *direction, at: *at, knob, axis };
+        let mut rule = Rule { label, direction: *direction, at: *at, knob };
         if let Some(held) = held.as_ref().filter(|held| held.knob == *knob) {
             rule.at = held.value;
         }
@@ -110,12 +105,7 @@ impl Rule<'_> {
     }
 
     /// `None` where the rule is out of sight.
-    fn respond(
-        &self,
-        ui: &egui::Ui,
-        plot: &Response,
-        transform: &PlotTransform,
-    ) -> Option<Response> {
+    fn respond(&self, ui: &egui::Ui, plot: Id, transform: &PlotTransform) -> Option<Response> {
         let (low, high) = self.ends(transform);
         if !(low..=high).contains(&self.at) {
             return None;
@@ -126,13 +116,13 @@ impl Rule<'_> {
         };
         let [from, to] = self.line(transform);
         let grip = Rect::from_two_pos(from, to).expand2(across);
-        let id = plot.id.with(("rule", self.knob));
+        let id = plot.with(("rule", self.knob));
         let response = ui.interact(grip, id, Sense::drag()).on_hover_and_drag_cursor(cursor);
         response.widget_info(|| WidgetInfo::slider(ui.is_enabled(), self.at, self.label));
         ui.ctx().accesskit_node_builder(id, |node| {
             node.set_min_numeric_value(low);
             node.set_max_numeric_value(high);
-            node.set_numeric_value_step((high - low) / KEY_STEPS);
+            node.set_numeric_value_step(axes::round_step((high - low) * KEY_STEP));
             node.add_action(Action::SetValue);
             node.add_action(Action::Increment);
             node.add_action(Action::Decrement);
@@ -143,7 +133,7 @@ impl Rule<'_> {
     /// Where the rule has been moved to in this frame, if it has.
     fn moved(&self, ui: &egui::Ui, response: &Response, transform: &PlotTransform) -> Option<f64> {
         let (low, high) = self.ends(transform);
-        let step = (high - low) / KEY_STEPS;
+        let step = axes::round_step((high - low) * KEY_STEP);
         if response.has_focus() {
             let arrows = EventFilter {
                 horizontal_arrows: true,
@@ -171,15 +161,15 @@ impl Rule<'_> {
             // A screen reader may name any number; the knob knows what it allows.
             return told.filter(|value| value.is_finite());
         }
-        let value = if up != down {
-            self.at + step * (up as f64 - down as f64)
-        } else {
+        let value = if up == down {
             let pointer = response.interact_pointer_pos().filter(|_| response.dragged())?;
             let PlotPoint { x, y } = transform.value_from_position(pointer);
             match self.direction {
                 Direction::Vertical => x,
                 Direction::Horizontal => y,
             }
+        } else {
+            self.at + step * (up as f64 - down as f64)
         };
         let per_pixel = match self.direction {
             Direction::Vertical => transform.dvalue_dpos()[0],
@@ -196,7 +186,11 @@ impl Rule<'_> {
         let width = if is_touched { 3.0 } else { 2.0 };
         let line = self.line(transform);
         painter.line_segment(line, Stroke::new(width, accent));
-        painter.circle_filled(line[1], if is_touched { 6.0 } else { 4.5 }, accent);
+        let knob = match self.direction {
+            Direction::Horizontal => line[1] - vec2(8.0, 0.0),
+            Direction::Vertical => line[1] + vec2(0.0, 8.0),
+        };
+        painter.circle_filled(knob, if is_touched { 6.0 } else { 4.5 }, accent);
 
         let (low, high) = self.ends(transform);
         let text = format!("{} {}", self.label, axes::number(self.at, (high - low) / 100.0));
@@ -208,9 +202,9 @@ impl Rule<'_> {
             }
             Direction::Horizontal => (Align2::LEFT_TOP, line[0] + vec2(8.0, 3.0)),
             Direction::Vertical if line[1].x < frame.center().x => {
-                (Align2::LEFT_TOP, line[1] + vec2(8.0, 6.0))
+                (Align2::LEFT_TOP, line[1] + vec2(10.0, 2.0))
             }
-            Direction::Vertical => (Align2::RIGHT_TOP, line[1] + vec2(-8.0, 6.0)),
+            Direction::Vertical => (Align2::RIGHT_TOP, line[1] + vec2(-10.0, 2.0)),
         };
         let place = align.anchor_size(corner, galley.size());
         let ground = ui.visuals().extreme_bg_color.gamma_multiply(0.8);

@@ -106,7 +106,7 @@ pub(super) fn agreement(scene: &Scene<'_>) -> Figure {
     }
     Figure {
         id: "agreement",
-        title: "Agreement with the full model at every depth".to_owned(),
+        title: "Agreement at every depth".to_owned(),
         x: Axis::integer("Depth"),
         y: Axis::linear("Agreement", "fraction").with_range(0.0, 1.0),
         marks,

@@ -56,7 +56,7 @@ pub(super) fn figure(scene: &Scene<'_>, curve: &Curve) -> Figure {
     ];
     Figure {
         id: "trade-off",
-        title: "Agreement with the full model against depth".to_owned(),
+        title: "Agreement against depth".to_owned(),
         x: Axis::linear("Mean exit depth", "layers").with_range(0.0, scene.num_layers() as f64),
         y: Axis::linear("Agreement", "fraction"),
         marks,

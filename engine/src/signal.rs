@@ -14,9 +14,9 @@
 //! | KL | sum `p_L` (ln `p_L` - ln `p_l`), final first, in nats; exactly 0 at depth L | >= 0 | |
 //! | NLL | -ln p(x) = lse(z) - z(x), in nats | >= 0 | last token of a sequence |
 //! | rank | 1 + number of tokens with a logit larger than z(x); 1 = the model's first choice | 1 ..= V | last token of a sequence |
-//! | cosine to next | `<h_l, h_(l+1)> / (|h_l| |h_(l+1)|)` | -1 ..= 1 | depth L |
-//! | update | `|h_(l+1) - h_l| / |h_l|`, Euclidean norms | >= 0 | depth L |
-//! | RMS | sqrt(mean of squares of `h_l`) = `|h_l|` / sqrt(d) | >= 0 | |
+//! | cosine to next | `<h_l, h_(l+1)> / (norm(h_l) norm(h_(l+1)))` | -1 ..= 1 | depth L |
+//! | update | `norm(h_(l+1) - h_l) / norm(h_l)`, Euclidean norms | >= 0 | depth L |
+//! | RMS | sqrt(mean of squares of `h_l`) = `norm(h_l)` / sqrt(d) | >= 0 | |
 //!
 //! Where two logits are equal the smaller token id comes first. A NaN in the stream makes every signal
 //! of that token and depth NaN; a rule never stops on it.

@@ -6,7 +6,7 @@ use egui_plot::PlotBounds;
 use layerscope_engine::api::thin_line;
 
 /// Below this, thinning costs more than drawing.
-pub(super) const FEW: usize = 4096;
+const FEW: usize = 4096;
 
 /// What long lines came down to for the present view.
 #[derive(Default)]

@@ -24,7 +24,7 @@ const ROWS: usize = 512;
 /// Normed rows that are kept at a time, in numbers: 32 MB.
 const NORMED: usize = 8 << 20;
 
-/// Statistics of readouts at several depths: every vector is [depth][token], depth-major.
+/// Statistics of readouts at several depths: every vector is `[depth][token]`, depth-major.
 /// Definitions: `signal`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Readouts {
@@ -93,7 +93,7 @@ pub(crate) fn readout(
     Ok(out)
 }
 
-/// Tallies [token][depth] of the tokens of `range`.
+/// Tallies `[token][depth]` of the tokens of `range`.
 fn tally_block(
     head: Head<'_>,
     request: Request<'_>,

@@ -47,7 +47,7 @@ pub(crate) struct Rotary {
     pairs: Pairs,
 }
 
-/// Cosines and sines, [position][pair].
+/// Cosines and sines, `[position][pair]`.
 #[derive(Debug)]
 pub(crate) struct Angles {
     turns: Vec<(f32, f32)>,

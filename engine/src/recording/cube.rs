@@ -218,7 +218,7 @@ struct Source<'a> {
     least: usize,
     /// The signal at the depths at which a token may stop, 0..L.
     signal: Vec<Option<&'a [f32]>>,
-    /// [depth], 0..=L.
+    /// `[depth]`, 0..=L.
     nll: Vec<Option<&'a [f32]>>,
     top1: Vec<Option<&'a [u32]>>,
 }

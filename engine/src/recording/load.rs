@@ -215,7 +215,7 @@ fn check_places(
     Ok(())
 }
 
-/// Hands the rows of a long table to their depths, [depth][token].
+/// Hands the rows of a long table to their depths, `[depth][token]`.
 fn deal<T>(values: impl IntoIterator<Item = T>, begun: u64, columns: &mut [Vec<T>]) {
     let depths = columns.len().max(1);
     let mut depth = usize::try_from(begun % depths as u64).unwrap_or(0);

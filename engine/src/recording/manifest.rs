@@ -42,11 +42,11 @@ pub struct Manifest {
     pub columns: Vec<String>,
     /// Where it came from.
     pub provenance: Provenance,
-    /// FLOPs of one block for one token (modelled from shapes), [layer]; attention over past keys at the mean length.
+    /// FLOPs of one block for one token (modelled from shapes), `[layer]`; attention over past keys at the mean length.
     pub flops_per_block: Vec<f64>,
     /// FLOPs of one readout (final norm + head) for one token; modelled from shapes.
     pub flops_per_readout: f64,
-    /// Wall seconds in each block over the whole run, [layer]; measured.
+    /// Wall seconds in each block over the whole run, `[layer]`; measured.
     pub block_secs: Vec<f64>,
     /// What was done differently than asked.
     pub notes: Vec<Note>,

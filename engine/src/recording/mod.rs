@@ -49,9 +49,9 @@ pub struct Recording {
     pub(crate) samples: Vec<Sample>,
     /// Present signals only; each holds L + 1 columns of one value per token.
     pub(crate) signals: BTreeMap<Signal, Vec<Vec<f32>>>,
-    /// Most probable id, [depth][token].
+    /// Most probable id, `[depth][token]`.
     pub(crate) top1: Vec<Vec<u32>>,
-    /// Five best, [depth][token]; empty when it was not recorded.
+    /// Five best, `[depth][token]`; empty when it was not recorded.
     pub(crate) top5: Vec<Vec<Top5>>,
     /// Text of every id that occurs above, as a person reads it (a leading space is kept).
     pub(crate) pieces: BTreeMap<u32, String>,

@@ -20,7 +20,7 @@ pub(super) struct Means {
     kl: f64,
 }
 
-/// [depth], 0..=L.
+/// `[depth]`, 0..=L.
 pub(super) struct PerDepth(pub(super) Vec<Means>);
 
 /// Means at every depth, 0..=L. The NLL is summed as the tally sums it, so at depth L both are equal to the bit.

@@ -14,7 +14,7 @@ const SHARES: [f64; 5] = [0.05, 0.25, 0.5, 0.75, 0.95];
 
 /// Quantiles of a signal over a slice.
 pub(super) struct Quantiles {
-    /// [depth][share]; NaN where no value is a number.
+    /// `[depth][share]`; NaN where no value is a number.
     depths: Vec<[f32; 5]>,
     /// Values that are not a number at the depths before the last.
     pub(super) num_unknown: usize,

@@ -13,9 +13,9 @@ const MAX_TICKS: f64 = 1e24;
 /// Counts of tokens by the depth at which they exit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Tally {
-    /// [depth] 0..=L.
+    /// `[depth]` 0..=L.
     pub(crate) exits: Vec<u64>,
-    /// Those whose first choice equals the full model's, [depth].
+    /// Those whose first choice equals the full model's, `[depth]`.
     pub(crate) agreeing: Vec<u64>,
     /// Tokens whose NLL is known.
     pub(crate) with_nll: u64,

@@ -85,6 +85,7 @@ impl Job {
     }
 
     /// A job that nobody watches and nobody cancels.
+    #[cfg(test)]
     pub(crate) fn unattended() -> Self {
         Self::new(CancelSwitch::default(), |_| {})
     }

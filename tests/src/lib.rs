@@ -1,1 +1,1 @@
-
+//! Holds nothing: the checks of the house stand in `tests/`.

@@ -8,6 +8,7 @@ use crate::checkpoint::{self, Checkpoint, OpenError};
 pub(crate) const NAME: &str = "Embedded default";
 
 static CONFIG: &[u8] = include_bytes!("../../../assets/default/config.json");
+#[expect(clippy::large_include_file, reason = "the program works with no other file")]
 static WEIGHTS: &[u8] = include_bytes!("../../../assets/default/model.safetensors");
 static TOKENIZER: &[u8] = include_bytes!("../../../assets/default/tokenizer.json");
 static DATA: &[u8] = include_bytes!("../../../assets/default/data.jsonl");

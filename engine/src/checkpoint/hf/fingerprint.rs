@@ -2,6 +2,8 @@
 
 use sha2::{Digest as _, Sha256};
 
+use crate::checkpoint::tokenizer::hex;
+
 /// Pieces of the weights of one file that are read.
 const SAMPLES: usize = 64;
 
@@ -36,6 +38,6 @@ impl Fingerprint {
 
     /// Two letters a byte.
     pub(super) fn finish(self) -> String {
-        self.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&self.0.finalize())
     }
 }

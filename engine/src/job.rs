@@ -86,6 +86,7 @@ impl Job {
 
     #[cfg(test)]
     /// A job that nobody watches and nobody cancels.
+    #[cfg(test)]
     pub(crate) fn unattended() -> Self {
         Self::new(CancelSwitch::default(), |_| {})
     }

@@ -61,6 +61,27 @@ fn all_sources() -> Vec<PathBuf> {
     found
 }
 
+/// The rooms that stand behind a `crate::`: one word, or the first words of a list in braces.
+fn named(rest: &str) -> Vec<&str> {
+    let word = |text: &str| text.find(|c: char| !c.is_alphanumeric() && c != '_');
+    let head = |text| -> &str { &text[..word(text).unwrap_or(text.len())] };
+    match rest.strip_prefix('{') {
+        Some(list) => {
+            list.split(';').next().unwrap().split([',', '{']).map(str::trim).map(head).collect()
+        }
+        None => vec![head(rest)],
+    }
+}
+
+#[test]
+fn every_room_of_an_import_is_seen() {
+    assert_eq!(named("worker::Engine;"), ["worker"]);
+    assert_eq!(
+        named("{job::Job, worker::{self, Engine}};\nuse x"),
+        ["job", "worker", "self", "Engine"]
+    );
+}
+
 #[test]
 fn imports_between_rooms_point_down() {
     let source = root().join("engine/src");
@@ -78,9 +99,7 @@ fn imports_between_rooms_point_down() {
             continue;
         };
         let text = fs::read_to_string(&file).unwrap();
-        for rest in text.split("crate::").skip(1) {
-            let used: String =
-                rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+        for used in text.split("crate::").skip(1).flat_map(named) {
             if let Some(used_level) = ROOMS.iter().position(|r| *r == used)
                 && used_level > level
             {
@@ -138,6 +157,14 @@ fn the_app_names_no_tensor_library() {
             !manifest.contains(library),
             "app/Cargo.toml names {library}; that is the engine's"
         );
+    }
+}
+
+#[test]
+fn the_engine_names_no_window_library() {
+    let manifest = fs::read_to_string(root().join("engine/Cargo.toml")).unwrap();
+    for library in ["eframe", "egui", "rfd", "winit", "layerscope ="] {
+        assert!(!manifest.contains(library), "engine/Cargo.toml names {library}");
     }
 }
 

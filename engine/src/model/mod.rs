@@ -114,10 +114,6 @@ pub(crate) struct Stream {
     expect(dead_code, reason = "the seam of skip rules; tests hold it against PyTorch")
 )]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "rules that skip bring their own callers; tests hold it")
-)]
 pub(crate) enum Run {
     Full,
     SkipAttn,

@@ -22,6 +22,7 @@ fn card(name: &str) -> Arc<ModelCard> {
         vocab: 16,
         heads: 2,
         kv_heads: 1,
+        head_dim: 4,
         ffn_width: 32,
         context: 64,
         parameters: 1000,

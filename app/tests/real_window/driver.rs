@@ -158,6 +158,20 @@ impl Window {
         }
     }
 
+    /// Everything that the window has told so far.
+    pub(crate) fn told(&self) -> String {
+        fs::read_to_string(&self.events).unwrap()
+    }
+
+    /// The newest line of this name that follows what was waited for last.
+    pub(crate) fn last_event(&mut self, name: &str) -> serde_json::Value {
+        let mut last = self.event(name);
+        while self.has_told(name) {
+            last = self.event(name);
+        }
+        last
+    }
+
     /// Waits for the next line of this name in the window's own log, and returns it.
     pub(crate) fn event(&mut self, name: &str) -> serde_json::Value {
         let path = self.events.clone();
@@ -186,11 +200,11 @@ impl Window {
             // A slash opens the chooser's field for a path; what follows too fast is lost while it opens, and a
             // Return that comes before the path was looked up as well. So everything is done until it has worked.
             xdotool(&["key", "slash"])?;
-            self.tells_within(event, 12)?;
+            self.tells_within(event, 12);
             xdotool(&["key", "ctrl+a"])?;
             xdotool(&["type", "--delay", "6", path])?;
             for _ in 0..8 {
-                if self.tells_within(event, 4)? == Told::Yes || !is_open(&dialog) {
+                if self.tells_within(event, 4) || !is_open(&dialog) {
                     return Some(());
                 }
                 xdotool(&["key", "Return"])?;
@@ -200,32 +214,27 @@ impl Window {
         self.event(event)
     }
 
-    /// Whether the window tells `event` before so many short breaths are over.
-    fn tells_within(&self, event: &str, breaths: u32) -> Option<Told> {
-        for _ in 0..breaths {
-            let text = fs::read_to_string(&self.events).ok()?;
-            let new = text.lines().skip(self.seen_events);
-            let mut lines =
-                new.filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-            if lines.any(|line| line["event"] == event) {
-                return Some(Told::Yes);
-            }
+    /// Whether a line of this name is there that was not waited for yet.
+    fn has_told(&self, name: &str) -> bool {
+        let told = fs::read_to_string(&self.events).unwrap_or_default();
+        let mut new = told.lines().skip(self.seen_events);
+        new.any(|line| {
+            serde_json::from_str::<serde_json::Value>(line).is_ok_and(|line| line["event"] == name)
+        })
+    }
+
+    /// Whether the window tells `name` before so many short breaths are over.
+    fn tells_within(&self, name: &str, breaths: u32) -> bool {
+        (0..breaths).any(|_| {
             breathe();
-        }
-        Some(Told::NotYet)
+            self.has_told(name)
+        })
     }
 
     /// Waits for the window to close by itself; true if it ended well.
     pub(crate) fn ended_well(mut self) -> bool {
         until("the window to close", || self.child.try_wait().unwrap()).success()
     }
-}
-
-/// Whether the window has told what is waited for.
-#[derive(PartialEq, Eq)]
-enum Told {
-    Yes,
-    NotYet,
 }
 
 fn is_open(dialog: &str) -> bool {

@@ -8,6 +8,9 @@ use crate::theme;
 /// Less room than this belongs to the figure alone.
 const LEAST_HEIGHT: f32 = 110.0;
 
+/// Side of a square that shows a colour.
+const SWATCH: f32 = 9.0;
+
 /// Draws the row; nothing where a figure has one series, which its title names.
 pub(super) fn show(ui: &mut egui::Ui, figure: &Figure) {
     let entries: Vec<_> = figure.marks.iter().filter_map(entry).collect();
@@ -17,13 +20,22 @@ pub(super) fn show(ui: &mut egui::Ui, figure: &Figure) {
     let palette = theme::palette(ui);
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing = vec2(4.0, 0.0);
+        let font = egui::TextStyle::Small.resolve(ui.style());
         for (label, ink, is_faint) in entries {
-            let (place, _) = ui.allocate_exact_size(vec2(9.0, 9.0), Sense::hover());
+            let words = ui.visuals().text_color();
+            let galley = ui.painter().layout_no_wrap(label.to_owned(), font.clone(), words);
+            // One piece, so that a name never wraps away from its colour.
+            let size = vec2(SWATCH + 4.0 + galley.size().x + 8.0, galley.size().y);
+            let (place, response) = ui.allocate_exact_size(size, Sense::hover());
+            response.widget_info(|| {
+                egui::WidgetInfo::labeled(egui::Role::Label, ui.is_enabled(), label)
+            });
             let color = theme::color(palette.ink(ink));
             let color = if is_faint { color.gamma_multiply(0.45) } else { color };
-            ui.painter().rect_filled(place, 1.0, color);
-            ui.label(egui::RichText::new(label).small());
-            ui.add_space(6.0);
+            let middle = place.left_center() + vec2(SWATCH / 2.0, 0.0);
+            let swatch = egui::Rect::from_center_size(middle, egui::Vec2::splat(SWATCH));
+            ui.painter().rect_filled(swatch, 1.0, color);
+            ui.painter().galley(place.left_top() + vec2(SWATCH + 4.0, 0.0), galley, words);
         }
     });
 }

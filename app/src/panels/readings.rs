@@ -4,35 +4,41 @@ use layerscope_engine::api::{Reading, ReadingKind};
 
 use crate::state::{Action, State};
 
+/// Room for the longest word that says how a number came about.
+const KIND_WIDTH: f32 = 52.0;
+
+/// In a wider pane a number would stand too far from its name.
+const WIDEST: f32 = 420.0;
+
 pub(super) fn show(ui: &mut egui::Ui, state: &State) -> Vec<Action> {
     let Some(view) = &state.view else {
         ui.weak("The readings appear with the first recording");
         return Vec::new();
     };
+    ui.set_max_width(ui.available_width().min(WIDEST));
     for reading in &view.readings {
         row(ui, reading);
     }
     Vec::new()
 }
 
+/// From the right, so that numbers stand below each other; the label has what is left and wraps.
 fn row(ui: &mut egui::Ui, reading: &Reading) {
-    ui.horizontal(|ui| {
-        let label_width = ui.available_width() * 0.46;
-        let height = ui.spacing().interact_size.y;
+    let (kind, meaning) = kind(reading.kind);
+    // Aligned at the top: a row is as high as its label, not as high as the pane.
+    ui.with_layout(egui::Layout::right_to_left(egui::Align::Min), |ui| {
+        let height = ui.text_style_height(&egui::TextStyle::Body);
         ui.allocate_ui_with_layout(
-            egui::vec2(label_width, height),
+            egui::vec2(KIND_WIDTH, height),
             egui::Layout::left_to_right(egui::Align::Center),
             |ui| {
-                ui.set_min_width(label_width);
-                ui.add(egui::Label::new(&reading.label).truncate()).on_hover_text(&reading.label);
+                ui.set_min_width(KIND_WIDTH);
+                ui.label(egui::RichText::new(kind).small().weak()).on_hover_text(meaning);
             },
         );
-        let (kind, meaning) = kind(reading.kind);
-        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            ui.label(egui::RichText::new(kind).small().weak()).on_hover_text(meaning);
-            ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
-                ui.add(egui::Label::new(egui::RichText::new(words(reading)).strong()).truncate());
-            });
+        ui.add(egui::Label::new(egui::RichText::new(words(reading)).strong()).extend());
+        ui.with_layout(egui::Layout::top_down(egui::Align::Min), |ui| {
+            ui.add(egui::Label::new(&reading.label).wrap());
         });
     });
 }

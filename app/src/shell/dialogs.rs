@@ -15,12 +15,19 @@ pub(crate) struct Dialogs {
     is_open: Arc<AtomicBool>,
     /// The field that stands in for a dialog: what is asked and what was typed so far.
     field: Option<(Ask, String)>,
+    /// The system's dialogs are left alone.
+    is_field_only: bool,
 }
 
 impl Dialogs {
+    /// No dialog is open; with `is_field_only` the system's never will be.
+    pub(crate) fn new(is_field_only: bool) -> Self {
+        Self { is_field_only, ..Self::default() }
+    }
+
     /// Asks for a path with the system's dialog, or with the field where there is no dialog.
     pub(crate) fn ask(&mut self, ask: Ask, context: &egui::Context, answers: SyncSender<Action>) {
-        if !has_system_dialog() {
+        if self.is_field_only || !has_system_dialog() {
             self.ask_in_field(ask);
             return;
         }

@@ -23,6 +23,8 @@ pub struct Start {
     pub events: Option<PathBuf>,
     /// The folder for settings; without one nothing is remembered.
     pub config: Option<PathBuf>,
+    /// Asks for paths in a field of the window even where the system has dialogs: for tests, which have no screen.
+    pub asks_in_field: bool,
 }
 
 /// The window.
@@ -56,7 +58,7 @@ impl Window {
             bridge,
             panes: Panes::new(),
             memories: Memories::default(),
-            dialogs: Dialogs::default(),
+            dialogs: Dialogs::new(start.asks_in_field),
             help: None,
             title: String::new(),
             has_drawn: false,

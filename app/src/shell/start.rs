@@ -21,7 +21,7 @@ pub fn run(path: Option<PathBuf>, events: Option<PathBuf>) -> anyhow::Result<()>
     let options = eframe::NativeOptions { viewport, ..Default::default() };
     let config =
         directories::ProjectDirs::from("", "", "layerscope").map(|d| d.config_dir().to_owned());
-    let start = Start { path, events, config };
+    let start = Start { path, events, config, asks_in_field: false };
     let has_begun = Arc::new(AtomicBool::new(false));
     let begun = Arc::clone(&has_begun);
     // winit panics where a library of the system is missing; that is one more way of having no display, and

@@ -158,6 +158,20 @@ impl Window {
         }
     }
 
+    /// Everything that the window has told so far.
+    pub(crate) fn told(&self) -> String {
+        fs::read_to_string(&self.events).unwrap()
+    }
+
+    /// The newest line of this name that follows what was waited for last.
+    pub(crate) fn last_event(&mut self, name: &str) -> serde_json::Value {
+        let mut last = self.event(name);
+        while self.has_told(name) {
+            last = self.event(name);
+        }
+        last
+    }
+
     /// Waits for the next line of this name in the window's own log, and returns it.
     pub(crate) fn event(&mut self, name: &str) -> serde_json::Value {
         let path = self.events.clone();
@@ -181,24 +195,50 @@ impl Window {
             found.lines().next().map(str::to_owned)
         });
         let path = path.to_str().unwrap();
-        until("the dialog's keyboard", || xdotool(&["windowfocus", "--sync", &dialog]));
-        until("the path in the dialog", || xdotool(&["type", "--window", &dialog, path]));
-        // The chooser swallows a Return that comes before it has looked the path up.
-        until("the dialog to close", || {
-            xdotool(&["key", "--window", &dialog, "Return"]);
-            breathe();
-            let text = fs::read_to_string(&self.events).ok()?;
-            let new = text.lines().skip(self.seen_events);
-            new.filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-                .find(|line| line["event"] == event)
+        until("the dialog's keyboard", || xdotool(&["windowactivate", "--sync", &dialog]));
+        until("the answer of the dialog", || {
+            // A slash opens the chooser's field for a path; what follows too fast is lost while it opens, and a
+            // Return that comes before the path was looked up as well. So everything is done until it has worked.
+            xdotool(&["key", "slash"])?;
+            self.tells_within(event, 12);
+            xdotool(&["key", "ctrl+a"])?;
+            xdotool(&["type", "--delay", "6", path])?;
+            for _ in 0..8 {
+                if self.tells_within(event, 4) || !is_open(&dialog) {
+                    return Some(());
+                }
+                xdotool(&["key", "Return"])?;
+            }
+            None
         });
         self.event(event)
+    }
+
+    /// Whether a line of this name is there that was not waited for yet.
+    fn has_told(&self, name: &str) -> bool {
+        let told = fs::read_to_string(&self.events).unwrap_or_default();
+        let mut new = told.lines().skip(self.seen_events);
+        new.any(|line| {
+            serde_json::from_str::<serde_json::Value>(line).is_ok_and(|line| line["event"] == name)
+        })
+    }
+
+    /// Whether the window tells `name` before so many short breaths are over.
+    fn tells_within(&self, name: &str, breaths: u32) -> bool {
+        (0..breaths).any(|_| {
+            breathe();
+            self.has_told(name)
+        })
     }
 
     /// Waits for the window to close by itself; true if it ended well.
     pub(crate) fn ended_well(mut self) -> bool {
         until("the window to close", || self.child.try_wait().unwrap()).success()
     }
+}
+
+fn is_open(dialog: &str) -> bool {
+    xdotool(&["getwindowname", dialog]).is_some()
 }
 
 impl Drop for Window {
@@ -218,6 +258,6 @@ fn middle(bounds: Rect) -> egui::Pos2 {
 }
 
 fn xdotool(arguments: &[&str]) -> Option<String> {
-    let done = Command::new("xdotool").args(arguments).output().unwrap();
+    let done = Command::new("xdotool").args(arguments).output().expect("xdotool is installed");
     done.status.success().then(|| String::from_utf8_lossy(&done.stdout).into_owned())
 }

@@ -50,8 +50,14 @@ fn a_person_opens_records_drags_exports_and_closes() {
     window.screenshot(&pictures().join("stories-dark.png"));
 
     window.drag("Threshold line", egui::vec2(0.0, 40.0));
-    let after = window.event("viewed");
-    assert_ne!(before["threshold"], after["threshold"], "the drag moved nothing");
+    window.settle();
+    let after = window.last_event("viewed");
+    assert_ne!(
+        before["threshold"],
+        after["threshold"],
+        "the drag moved nothing: {}",
+        window.told()
+    );
     window.settle();
 
     window.click("Theme");

@@ -38,23 +38,34 @@ impl Session {
 
     /// A window that has done what it does at its start.
     pub(crate) fn start(&self, path: Option<PathBuf>) -> Harness<'static, Window> {
+        let mut window = self.begin(path);
+        settle(&mut window);
+        window
+    }
+
+    /// A window that has only just begun.
+    pub(crate) fn begin(&self, path: Option<PathBuf>) -> Harness<'static, Window> {
         let start = Start {
             path,
             events: Some(self.path("events.jsonl")),
             config: Some(self.path("config")),
+            asks_in_field: true,
         };
-        let mut window = Harness::builder()
+        Harness::builder()
             .with_size([1280.0, 800.0])
             .with_max_steps(64)
-            .build_eframe(|creation| Window::new(&creation.egui_ctx, start).unwrap());
-        settle(&mut window);
-        window
+            .build_eframe(|creation| Window::new(&creation.egui_ctx, start).unwrap())
     }
 
     /// What the window wrote to its log.
     pub(crate) fn events(&self) -> Vec<serde_json::Value> {
         let text = fs::read_to_string(self.path("events.jsonl")).unwrap();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// The newest line of this name in its log.
+    pub(crate) fn last(&self, name: &str) -> serde_json::Value {
+        self.events().into_iter().rfind(|line| line["event"] == name).unwrap_or_default()
     }
 }
 
@@ -71,6 +82,19 @@ pub(crate) fn settle(window: &mut Harness<'_, Window>) {
         std::thread::park_timeout(Duration::from_millis(2));
     }
     window.run();
+}
+
+/// Steps on until `is_so`; what is waited for is the state, never the time.
+pub(crate) fn until(
+    window: &mut Harness<'_, Window>,
+    is_so: impl Fn(&Harness<'_, Window>) -> bool,
+) {
+    let begun = Instant::now();
+    while !is_so(window) {
+        assert!(begun.elapsed() < PATIENCE, "it never came to that");
+        std::thread::park_timeout(Duration::from_millis(2));
+        window.step();
+    }
 }
 
 #[derive(Debug)]

@@ -71,7 +71,10 @@ fn the_window_begins_with_a_view_of_the_embedded_checkpoint_and_then_rests() {
     {
         assert!(window.query_all_by_label(text).next().is_some(), "{text}");
     }
-    assert!(window.query_by_label(&format!("{tokens} rows")).is_some());
+    // What the checkpoint was made to show comes first: its look-ups, not every token.
+    assert_eq!(session.last("viewed")["knobs"]["slice"], "task:hops");
+    assert!(window.query_by_label_contains(" rows").is_some());
+    assert!(window.query_by_label(&format!("{tokens} rows")).is_none());
     assert!(window.query_by_label("Dismiss").is_none());
     window.remove_cursor();
     window.run();
@@ -215,7 +218,7 @@ fn a_saved_recording_opens_without_a_model_and_the_command_line_writes_the_same_
     let done = Command::new(env!("CARGO_BIN_EXE_layerscope"))
         .arg("view")
         .arg(&recording)
-        .args(["--set", "threshold=0.5", "--out"])
+        .args(["--set", "threshold=0.5", "--set", "slice=task:hops", "--out"])
         .arg(&by_command)
         .output()
         .unwrap();
@@ -228,7 +231,11 @@ fn a_saved_recording_opens_without_a_model_and_the_command_line_writes_the_same_
     }
 
     let other = Session::new();
-    let mut again = other.start(Some(recording));
+    let setup = serde_json::json!({
+        "version": 1, "recording": recording, "knobs": {"slice": "task:hops"}
+    });
+    other.write("again.layerscope.json", &setup.to_string());
+    let mut again = other.start(Some(other.path("again.layerscope.json")));
     assert!(again.query_by_label("No checkpoint").is_some());
     assert!(again.get_by_role_and_label(Role::Button, "Record").accesskit_node().is_disabled());
     turn_to(&mut again, 0.5);

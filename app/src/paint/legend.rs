@@ -19,13 +19,13 @@ pub(super) fn show(ui: &mut egui::Ui, figure: &Figure) {
     }
     let palette = theme::palette(ui);
     ui.horizontal_wrapped(|ui| {
-        ui.spacing_mut().item_spacing = vec2(4.0, 0.0);
+        ui.spacing_mut().item_spacing = vec2(10.0, 0.0);
         let font = egui::TextStyle::Small.resolve(ui.style());
         for (label, ink, is_faint) in entries {
             let words = ui.visuals().text_color();
             let galley = ui.painter().layout_no_wrap(label.to_owned(), font.clone(), words);
             // One piece, so that a name never wraps away from its colour.
-            let size = vec2(SWATCH + 4.0 + galley.size().x + 8.0, galley.size().y);
+            let size = vec2(SWATCH + 4.0 + galley.size().x, galley.size().y);
             let (place, response) = ui.allocate_exact_size(size, Sense::hover());
             response.widget_info(|| {
                 egui::WidgetInfo::labeled(egui::Role::Label, ui.is_enabled(), label)

@@ -36,17 +36,21 @@ pub(super) fn show(ui: &mut egui::Ui, state: &State) -> Vec<Action> {
             actions.push(Action::Run(Run::Prompt(prompt)));
         }
     }
-    limit(ui, state, &mut actions);
     let why_not = state.why_no_run();
-    let button = ui.add_enabled(why_not.is_none(), egui::Button::new("Record"));
-    if button.clicked() {
-        actions.push(Action::Run(Run::Record));
-    }
+    ui.horizontal(|ui| {
+        let button = ui.add_enabled(why_not.is_none(), egui::Button::new("Record"));
+        if button.clicked() {
+            actions.push(Action::Run(Run::Record));
+        }
+        if let Some(reason) = why_not {
+            button.on_disabled_hover_text(reason);
+        } else {
+            button.on_hover_text("Run it through every layer (Ctrl+Enter)");
+        }
+        limit(ui, state, &mut actions);
+    });
     if let Some(reason) = why_not {
         ui.weak(reason);
-        button.on_disabled_hover_text(reason);
-    } else {
-        button.on_hover_text("Run it through every layer (Ctrl+Enter)");
     }
     actions
 }
@@ -87,18 +91,15 @@ fn data_file(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
 
 fn limit(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
     let limit = state.session.input.limit_tokens;
-    ui.horizontal(|ui| {
-        let mut is_limited = limit.is_some();
-        if ui.checkbox(&mut is_limited, "Stop after").changed() {
-            actions.push(Action::Run(Run::Limit(is_limited.then_some(4096))));
-        }
-        let mut tokens = limit.unwrap_or(4096);
-        let field =
-            egui::DragValue::new(&mut tokens).range(1..=u64::MAX).speed(16).suffix(" tokens");
-        let response = ui.add_enabled(is_limited, field);
-        super::name(ui, &response, "Token limit");
-        if response.changed() {
-            actions.push(Action::Run(Run::Limit(Some(tokens))));
-        }
-    });
+    let mut is_limited = limit.is_some();
+    if ui.checkbox(&mut is_limited, "Stop after").changed() {
+        actions.push(Action::Run(Run::Limit(is_limited.then_some(4096))));
+    }
+    let mut tokens = limit.unwrap_or(4096);
+    let field = egui::DragValue::new(&mut tokens).range(1..=u64::MAX).speed(16).suffix(" tokens");
+    let response = ui.add_enabled(is_limited, field);
+    super::name(ui, &response, "Token limit");
+    if response.changed() {
+        actions.push(Action::Run(Run::Limit(Some(tokens))));
+    }
 }

@@ -4,6 +4,9 @@ use layerscope_engine::api::{self, KnobCard, KnobKind, Value};
 
 use crate::state::{Action, Lens, State};
 
+/// In a wider pane a control would stand too far from its caption.
+const WIDEST_CAPTION: f32 = 200.0;
+
 pub(super) fn show(ui: &mut egui::Ui, state: &State) -> Vec<Action> {
     let mut actions = Vec::new();
     if let Some(card) = state.lens_card() {
@@ -11,7 +14,6 @@ pub(super) fn show(ui: &mut egui::Ui, state: &State) -> Vec<Action> {
         ui.add(egui::Label::new(card.question).wrap()).on_hover_text(card.source);
     }
     for card in &state.knob_cards {
-        ui.add_space(4.0);
         actions.extend(knob(ui, card, &state.knob_value(card)).map(Action::Lens));
     }
     if state.knob_cards.is_empty() {
@@ -60,8 +62,21 @@ fn knob(ui: &mut egui::Ui, card: &KnobCard, value: &Value) -> Option<Lens> {
     } else {
         format!("{} ({})", card.label, card.unit)
     };
-    ui.label(caption).on_hover_text(card.help);
-    ui.spacing_mut().slider_width = (ui.available_width() - 70.0).max(60.0);
+    ui.horizontal(|ui| {
+        // Beside its control: so all knobs of a lens are in sight at once.
+        let width = (ui.available_width() * 0.42).min(WIDEST_CAPTION);
+        let size = egui::vec2(width, ui.spacing().interact_size.y);
+        ui.allocate_ui_with_layout(size, egui::Layout::top_down(egui::Align::Min), |ui| {
+            ui.set_min_width(width);
+            ui.add(egui::Label::new(caption).wrap()).on_hover_text(card.help);
+        });
+        control(ui, card, value)
+    })
+    .inner
+}
+
+fn control(ui: &mut egui::Ui, card: &KnobCard, value: &Value) -> Option<Lens> {
+    ui.spacing_mut().slider_width = (ui.available_width() - 64.0).max(60.0);
     let turn = |value, is_held| Lens::Turn { knob: card.id.to_owned(), value, is_held };
     match (&card.kind, value) {
         (KnobKind::Real { min, max, step, .. }, Value::Real(now)) => {

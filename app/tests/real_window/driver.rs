@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use egui::accesskit::{Node, Rect};
+use egui::accesskit::{Node, Rect, Role};
 use egui_inspection::protocol::{Request, Response, read_handshake, read_message, write_message};
 
 /// Nothing that a person waits for takes longer, even on a loaded machine.
@@ -95,7 +95,19 @@ impl Window {
 
     /// Clicks in the middle of a node.
     pub(crate) fn click(&self, label: &str) {
-        let at = middle(self.node(label).bounds().unwrap());
+        self.click_at(middle(self.node(label).bounds().unwrap()));
+    }
+
+    /// Clicks in the middle of the slider of this name, not of its caption: that sets it half-way.
+    pub(crate) fn click_slider(&self, label: &str) {
+        let slider = until(label, || {
+            let is_it = |node: &Node| node.role() == Role::Slider && node.label() == Some(label);
+            self.nodes().into_iter().find(is_it)
+        });
+        self.click_at(middle(slider.bounds().unwrap()));
+    }
+
+    fn click_at(&self, at: egui::Pos2) {
         self.move_to(at);
         self.button(at, true);
         self.button(at, false);
@@ -258,6 +270,6 @@ fn middle(bounds: Rect) -> egui::Pos2 {
 }
 
 fn xdotool(arguments: &[&str]) -> Option<String> {
-    let done = Command::new("xdotool").args(arguments).output().expect("xdotool is installed");
+    let done = Command::new("xdotool").args(arguments).output().unwrap();
     done.status.success().then(|| String::from_utf8_lossy(&done.stdout).into_owned())
 }

@@ -1,6 +1,6 @@
 //! The names of a figure's marks, in a row above it: inside they would hide what they name.
 
-use egui::{Sense, vec2};
+use egui::{Rect, Role, Sense, Vec2, WidgetInfo, vec2};
 use layerscope_engine::api::{Figure, Ink, Mark};
 
 use crate::theme;
@@ -8,8 +8,9 @@ use crate::theme;
 /// Less room than this belongs to the figure alone.
 const LEAST_HEIGHT: f32 = 110.0;
 
-/// Side of a square that shows a colour.
+/// Side of the square that has a mark's colour, and where its name begins, in points.
 const SWATCH: f32 = 9.0;
+const INDENT: f32 = 13.0;
 
 /// Draws the row; nothing where a figure has one series, which its title names.
 pub(super) fn show(ui: &mut egui::Ui, figure: &Figure) {
@@ -18,24 +19,22 @@ pub(super) fn show(ui: &mut egui::Ui, figure: &Figure) {
         return;
     }
     let palette = theme::palette(ui);
+    let text = ui.visuals().text_color();
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing = vec2(10.0, 0.0);
-        let font = egui::TextStyle::Small.resolve(ui.style());
         for (label, ink, is_faint) in entries {
-            let words = ui.visuals().text_color();
-            let galley = ui.painter().layout_no_wrap(label.to_owned(), font.clone(), words);
-            // One piece, so that a name never wraps away from its colour.
-            let size = vec2(SWATCH + 4.0 + galley.size().x, galley.size().y);
-            let (place, response) = ui.allocate_exact_size(size, Sense::hover());
-            response.widget_info(|| {
-                egui::WidgetInfo::labeled(egui::Role::Label, ui.is_enabled(), label)
-            });
             let color = theme::color(palette.ink(ink));
             let color = if is_faint { color.gamma_multiply(0.45) } else { color };
-            let middle = place.left_center() + vec2(SWATCH / 2.0, 0.0);
-            let swatch = egui::Rect::from_center_size(middle, egui::Vec2::splat(SWATCH));
-            ui.painter().rect_filled(swatch, 1.0, color);
-            ui.painter().galley(place.left_top() + vec2(SWATCH + 4.0, 0.0), galley, words);
+            let font = egui::TextStyle::Small.resolve(ui.style());
+            let words = ui.painter().layout_no_wrap(label.to_owned(), font, text);
+            // Colour and name in one piece: broken apart, a name would stand beside another's colour.
+            let size = vec2(words.size().x + INDENT, words.size().y);
+            let (place, response) = ui.allocate_exact_size(size, Sense::hover());
+            let left = place.left_center() + vec2(SWATCH / 2.0, 0.0);
+            ui.painter().rect_filled(Rect::from_center_size(left, Vec2::splat(SWATCH)), 1.0, color);
+            let start = place.left_top() + vec2(INDENT, 0.0);
+            ui.painter().galley(start, words, text);
+            response.widget_info(|| WidgetInfo::labeled(Role::Label, true, label));
         }
     });
 }

@@ -270,6 +270,6 @@ fn middle(bounds: Rect) -> egui::Pos2 {
 }
 
 fn xdotool(arguments: &[&str]) -> Option<String> {
-    let done = Command::new("xdotool").args(arguments).output().expect("xdotool is installed");
+    let done = Command::new("xdotool").args(arguments).output().unwrap();
     done.status.success().then(|| String::from_utf8_lossy(&done.stdout).into_owned())
 }

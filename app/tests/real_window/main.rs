@@ -1,12 +1,7 @@
 //! The product as a person meets it: the real binary, a real window, the real file dialog.
 //! Runs under `scripts/window-test`, which provides the display.
 #![cfg(feature = "inspection")]
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test ends at the first surprise"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends at the first surprise")]
 
 mod driver;
 

@@ -64,7 +64,7 @@ fn knob(ui: &mut egui::Ui, card: &KnobCard, value: &Value) -> Option<Lens> {
     };
     ui.horizontal(|ui| {
         // Beside its control: so all knobs of a lens are in sight at once.
-        let width = (ui.available_width() * 0.42).min(WIDEST_CAPTION);
+        let width = (ui.available_width() * 0.45).min(WIDEST_CAPTION);
         let size = egui::vec2(width, ui.spacing().interact_size.y);
         ui.allocate_ui_with_layout(size, egui::Layout::top_down(egui::Align::Min), |ui| {
             ui.set_min_width(width);

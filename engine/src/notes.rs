@@ -12,8 +12,12 @@ pub struct Note {
 }
 
 impl Note {
-    /// A note with a hint.
+    /// A note with a hint; both are read one after the other, so the first gets a full stop.
     pub(crate) fn new(what: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { what: what.into(), hint: hint.into() }
+        let mut what = what.into();
+        if !what.ends_with('.') {
+            what.push('.');
+        }
+        Self { what, hint: hint.into() }
     }
 }

@@ -131,7 +131,7 @@ mod tests {
         assert_eq!(sizes, [(1, 3), (1, 3), (1, 2), (3, 2)]);
         assert_eq!(
             notes,
-            ["Skipped without text: 2 samples", "Cut at the model's context of 3 tokens: 1 sample"]
+            ["Skipped without text: 2 samples.", "Cut at the model's context of 3 tokens: 1 sample."]
         );
     }
 
@@ -142,7 +142,7 @@ mod tests {
         assert_eq!(
             notes,
             ["Stopped at the limit of 6 tokens: 2 of 4 samples left out, the last one that was \
-              run is short of 3 tokens"]
+              run is short of 3 tokens."]
         );
         assert_eq!(packed(&["abc"], 8, Some(4)).1, Vec::<String>::new());
         assert_eq!(packed(&["abc"], 8, Some(0)).0, []);

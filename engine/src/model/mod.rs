@@ -264,7 +264,7 @@ fn scan(plan: &Plan, weights: &mut Weights<'_>, job: &Job) -> Result<Vec<Note>, 
         more => format!(" and {more} more tensors"),
     };
     Ok(vec![Note::new(
-        format!("weights are NaN or infinite in `{first}`{others}"),
+        format!("Weights are NaN or infinite in `{first}`{others}"),
         "Numbers that depend on them are shown as absent; download the checkpoint again.",
     )])
 }

@@ -308,7 +308,7 @@ fn nan_weights_are_opened_with_a_note_that_names_them() {
     assert_eq!(notes.len(), 1);
     assert_eq!(
         notes[0].what,
-        "weights are NaN or infinite in `model.norm.weight` and one more tensor"
+        "Weights are NaN or infinite in `model.norm.weight` and one more tensor."
     );
     let batch = batch(&[&[1, 2, 3]]);
     let all = streams(model.as_ref(), &batch, Run::Full);

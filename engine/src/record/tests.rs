@@ -198,7 +198,7 @@ fn a_cancel_keeps_whole_batches_and_says_partial() {
     assert_eq!(recording.samples.len(), 2);
     assert!(recording.manifest.partial);
     assert_eq!(recording.manifest.tokens, 800);
-    assert_eq!(recording.manifest.notes[0].what, "Cancelled: 800 of 1200 tokens are here");
+    assert_eq!(recording.manifest.notes[0].what, "Cancelled: 800 of 1200 tokens are here.");
     assert_eq!(recording.signals[&Signal::Rms][LAYERS].len(), 800);
 }
 

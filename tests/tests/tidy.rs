@@ -32,6 +32,7 @@ const REGISTRIES: &[(&str, &str, &[&str])] = &[
     ("engine/src/model/families", "FAMILIES", &["mod"]),
     ("engine/src/policy/exit", "RULES", &["mod"]),
     ("engine/src/lens", "LENSES", &["mod", "rows"]),
+    ("engine/src/train/grammar", "TASKS", &["mod"]),
 ];
 
 /// One file is one idea; longer is usually two.

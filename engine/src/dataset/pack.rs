@@ -131,7 +131,10 @@ mod tests {
         assert_eq!(sizes, [(1, 3), (1, 3), (1, 2), (3, 2)]);
         assert_eq!(
             notes,
-            ["Skipped without text: 2 samples.", "Cut at the model's context of 3 tokens: 1 sample."]
+            [
+                "Skipped without text: 2 samples.",
+                "Cut at the model's context of 3 tokens: 1 sample."
+            ]
         );
     }
 

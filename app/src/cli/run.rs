@@ -35,8 +35,12 @@ impl Runner {
         self.interrupted.load(Ordering::Relaxed)
     }
 
-    /// Runs one command to its end and returns the event that ended it.
+    /// Runs one command to its end and returns the event that ended it. After Ctrl+C only what a cancelled run
+    /// left is still saved: nothing new begins.
     pub(crate) fn run(&mut self, command: Command) -> Result<Event, Failure> {
+        if self.was_interrupted() && !matches!(command, Command::Save { .. }) {
+            return Err(Failure::Cancelled);
+        }
         let Some(job) = self.engine.send(command) else {
             return Err(Failure::Other(anyhow::anyhow!("the engine does not take commands")));
         };

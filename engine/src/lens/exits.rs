@@ -16,7 +16,7 @@
 //! FLOPs saved: blocks not run, less one readout at every checked depth.
 //! # What cannot be known here
 //! A token that stopped leaves no keys and values in the deeper blocks; later tokens of a real run
-//! would read something else there. So agreement and NLL at the exit are estimates.
+//! would read something else there. So exit depths, agreement and NLL at the exit are estimates.
 
 mod curves;
 mod distribution;
@@ -47,8 +47,8 @@ static CARD: LensCard = LensCard {
     name: "Exits",
     question: "At which depth could each token have stopped, and which answers would change?",
     source: "Max probability, margin: Schuster et al. 2022 (CALM), section 3.2; entropy: Xin et al. 2020 (DeeBERT), section 3; bound: Clopper and Pearson 1934",
-    modelled: "FLOPs saved: blocks that are not run, less one readout at every depth at which a token was checked; keys and values of skipped blocks are left out",
-    unknown: "A token that stopped leaves no keys and values in the deeper blocks, and later tokens of a real run would read something else there: agreement and NLL at the exit are estimates until a live run",
+    modelled: "FLOPs saved: blocks that are not run, less one readout at every depth at which a token was checked; keys and values of skipped blocks are left out; exits are those of the replay, attention costs what it does at the mean length of the whole recording",
+    unknown: "A token that stopped leaves no keys and values in the deeper blocks, and later tokens of a real run would read something else there: exit depths, agreement and NLL at the exit are estimates until a live run",
 };
 
 /// How the knobs stand for a recording.

@@ -106,7 +106,9 @@ impl TokenRows {
             RowColumn::Full => line.piece(line.full().as_ref()),
             RowColumn::Exit => line.piece(line.at_exit().as_ref()),
             RowColumn::Depth => whole(self.exits.get(token)),
-            RowColumn::Agrees => if line.agrees() { "yes" } else { "no" }.to_owned(),
+            RowColumn::Agrees => {
+                line.agrees().map_or("", |agrees| if agrees { "yes" } else { "no" }).to_owned()
+            }
             RowColumn::Score => real(line.value(self.signal)),
             RowColumn::Nll => real(line.value(Signal::Nll)),
         }
@@ -135,7 +137,7 @@ impl Line<'_> {
     }
 
     fn top1(&self, depth: usize) -> Option<u32> {
-        self.recording.top1.get(depth)?.get(self.token).copied()
+        self.recording.first_choice(depth, self.token)
     }
 
     fn full(&self) -> Option<u32> {
@@ -146,8 +148,9 @@ impl Line<'_> {
         self.top1(self.depth().index())
     }
 
-    fn agrees(&self) -> bool {
-        self.full().is_some() && self.full() == self.at_exit()
+    /// `None` where the full model has no first choice.
+    fn agrees(&self) -> Option<bool> {
+        Some(Some(self.full()?) == self.at_exit())
     }
 
     /// A signal at the exit depth; NaN where it is absent.
@@ -245,7 +248,7 @@ impl Filter {
         match self {
             Self::All => true,
             Self::ExitAt(depth) => line.depth() == Depth(*depth),
-            Self::Agrees(wanted) => line.agrees() == *wanted,
+            Self::Agrees(wanted) => line.agrees() == Some(*wanted),
             Self::Column(name, part) => line.sample_column(name).is_some_and(|v| holds(v, part)),
             Self::Text(part) => holds(&line.piece(line.recording.tokens.ids.get(line.token)), part),
         }
@@ -296,7 +299,9 @@ fn sort<'a>(
                 line.recording.tokens.position.get(line.token).map_or(f64::NAN, |v| f64::from(*v))
             }
             RowColumn::Depth => f64::from(line.depth().0),
-            RowColumn::Agrees => f64::from(u8::from(line.agrees())),
+            RowColumn::Agrees => {
+                line.agrees().map_or(f64::NAN, |agrees| f64::from(u8::from(agrees)))
+            }
             RowColumn::Score => f64::from(line.value(signal)),
             RowColumn::Nll => f64::from(line.value(Signal::Nll)),
             RowColumn::Token
@@ -384,7 +389,12 @@ mod tests {
         let agreeing = shown("agrees:yes", None, false);
         let others = shown("agrees:NO", None, false);
         assert!(cells(&agreeing, RowColumn::Agrees).iter().all(|cell| cell == "yes"));
-        assert_eq!(agreeing.len() + others.len(), all);
+        assert!(cells(&others, RowColumn::Agrees).iter().all(|cell| cell == "no"));
+        // Where the full model chose nothing there is nothing to agree with.
+        let whole = cells(&shown("", None, false), RowColumn::Agrees);
+        let unknown = whole.iter().filter(|cell| cell.is_empty()).count();
+        assert!(unknown > 0);
+        assert_eq!(agreeing.len() + others.len() + unknown, all);
         let by_exit: usize = (0..=4).map(|d| shown(&format!("exit:{d}"), None, false).len()).sum();
         assert_eq!(by_exit, all);
         assert_eq!(

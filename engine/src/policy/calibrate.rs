@@ -8,6 +8,7 @@ pub(crate) struct Trial {
     pub(crate) threshold: f64,
     pub(crate) mean_depth: f64,
     pub(crate) agreeing: u64,
+    /// Those that can agree: the full model has a first choice.
     pub(crate) tokens: u64,
 }
 

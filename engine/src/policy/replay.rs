@@ -50,7 +50,7 @@ pub(crate) fn trials(
     let trial = |rung| {
         let tally = cube.tally(rung);
         let mean_depth = tally.mean_depth()?;
-        let (agreeing, tokens) = (tally.num_agreeing(), tally.num_tokens());
+        let (agreeing, tokens) = (tally.num_agreeing(), tally.answered);
         Some(Trial { threshold: ladder.threshold(rung), mean_depth, agreeing, tokens })
     };
     (0..RUNGS).filter_map(trial).collect()

@@ -131,6 +131,7 @@ impl Ladder {
 struct Cell {
     exits: i32,
     agreeing: i32,
+    answered: i32,
     with_nll: i32,
     nll: i128,
 }
@@ -139,6 +140,7 @@ impl Cell {
     fn add(&mut self, other: &Self) {
         self.exits += other.exits;
         self.agreeing += other.agreeing;
+        self.answered += other.answered;
         self.with_nll += other.with_nll;
         self.nll += other.nll;
     }
@@ -146,6 +148,7 @@ impl Cell {
     fn subtract(&mut self, other: &Self) {
         self.exits -= other.exits;
         self.agreeing -= other.agreeing;
+        self.answered -= other.answered;
         self.with_nll -= other.with_nll;
         self.nll -= other.nll;
     }
@@ -205,6 +208,7 @@ impl Cube {
         {
             *exits = u64::from(cell.exits.unsigned_abs());
             *agreeing = u64::from(cell.agreeing.unsigned_abs());
+            tally.answered += u64::from(cell.answered.unsigned_abs());
             tally.with_nll += u64::from(cell.with_nll.unsigned_abs());
             tally.nll_ticks += cell.nll;
         }
@@ -220,7 +224,7 @@ struct Source<'a> {
     signal: Vec<Option<&'a [f32]>>,
     /// `[depth]`, 0..=L.
     nll: Vec<Option<&'a [f32]>>,
-    top1: Vec<Option<&'a [u32]>>,
+    recording: &'a Recording,
 }
 
 impl<'a> Source<'a> {
@@ -231,7 +235,7 @@ impl<'a> Source<'a> {
             least: least.index(),
             signal: depths().map(|d| recording.column(ladder.signal, d)).collect(),
             nll: depths().map(|d| recording.column(Signal::Nll, d)).collect(),
-            top1: depths().map(|d| recording.top1.get(d.index()).map(Vec::as_slice)).collect(),
+            recording,
         }
     }
 
@@ -239,8 +243,7 @@ impl<'a> Source<'a> {
         let num_depths = self.signal.len();
         let last = num_depths - 1;
         for token in tokens {
-            let value = |column: Option<&&'a [u32]>| column.and_then(|c| c.get(token).copied());
-            let full = value(self.top1.get(last).and_then(Option::as_ref));
+            let full = self.recording.first_choice(last, token);
             let mut reached = 0;
             for depth in self.least.min(last)..=last {
                 let reach = if depth == last {
@@ -252,12 +255,13 @@ impl<'a> Source<'a> {
                 if reach <= reached {
                     continue;
                 }
-                let here = value(self.top1.get(depth).and_then(Option::as_ref));
+                let here = self.recording.first_choice(depth, token);
                 let nll = self.nll.get(depth).copied().flatten().and_then(|c| c.get(token));
                 let nll = nll.and_then(|v| ticks(*v));
                 let cell = Cell {
                     exits: 1,
-                    agreeing: i32::from(here.is_some() && here == full),
+                    agreeing: i32::from(full.is_some() && here == full),
+                    answered: i32::from(full.is_some()),
                     with_nll: i32::from(nll.is_some()),
                     nll: nll.unwrap_or(0),
                 };

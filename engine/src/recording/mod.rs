@@ -30,7 +30,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::job::Job;
-use crate::signal::{Depth, Signal};
+use crate::signal::{Depth, NO_TOKEN, Signal};
 
 /// Version of the folder layout; readers refuse what they do not know.
 pub(crate) const VERSION: u32 = 1;
@@ -110,6 +110,11 @@ impl Recording {
     /// One signal at one depth, a value per token; `None` if it was not recorded.
     pub(crate) fn column(&self, signal: Signal, depth: Depth) -> Option<&[f32]> {
         Some(self.signals.get(&signal)?.get(depth.index())?.as_slice())
+    }
+
+    /// The readout's first choice; `None` where it is no number and chose nothing. Two absent choices agree about nothing.
+    pub(crate) fn first_choice(&self, depth: usize, token: usize) -> Option<u32> {
+        self.top1.get(depth)?.get(token).copied().filter(|id| *id != NO_TOKEN)
     }
 
     /// Text of a token id; its number in angle brackets where the text is not known.

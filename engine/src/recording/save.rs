@@ -213,6 +213,7 @@ fn cubes(recording: &Recording, folder: &Path) -> Result<PathBuf, RecordingError
             Values::U32(cube.depth),
             Values::U32(cube.exits),
             Values::U32(cube.agreeing),
+            Values::U32(cube.answered),
             Values::U32(cube.with_nll),
             Values::F64(cube.nll),
         ])?;

@@ -7,7 +7,7 @@
 //! | signals.parquet | a token at a depth, ordered by both | token, depth, top1, then one column per signal (absent: NaN) |
 //! | top5.parquet | the same; may be missing | token, depth, id1 ... id5, p1 ... p5 |
 //! | pieces.parquet | a token id, rising | id, text |
-//! | cubes.parquet | a rule signal at a threshold and a depth | signal, bin, depth, exits, agreeing, with_nll, nll |
+//! | cubes.parquet | a rule signal at a threshold and a depth | signal, bin, depth, exits, agreeing, answered, with_nll, nll |
 //!
 //! cubes.parquet holds the exit cubes of the whole recording with least depth 0: threshold = bin / 1000 of the
 //! signal's top (1, or ln V nats for entropy), nll the sum over the `with_nll` exits that have a next token.
@@ -68,6 +68,7 @@ pub(super) fn cubes() -> Vec<Column> {
         Column::always("depth", Kind::U32),
         Column::always("exits", Kind::U32),
         Column::always("agreeing", Kind::U32),
+        Column::always("answered", Kind::U32),
         Column::always("with_nll", Kind::U32),
         Column::always("nll", Kind::F64),
     ]

@@ -97,9 +97,11 @@ pub(super) fn agreement(scene: &Scene<'_>) -> Figure {
     let label = "Agreement".to_owned();
     let mut marks = vec![Mark::Line { label, points: line, ink: Ink::Series(0) }];
     if let Some(token) = scene.token {
-        let id = |depth: usize| scene.recording.top1.get(depth).and_then(|c| c.get(token));
-        let full = id(scene.num_layers());
-        let agrees = |depth| if full.is_some() && id(depth) == full { 1.0 } else { 0.0 };
+        let id = |depth: usize| scene.recording.first_choice(depth, token);
+        let agrees = |depth| {
+            let full = id(scene.num_layers());
+            full.map_or(f64::NAN, |full| f64::from(u8::from(id(depth) == Some(full))))
+        };
         let points = (0..=scene.num_layers()).map(|depth| [depth as f64, agrees(depth)]).collect();
         let label = "Selected token".to_owned();
         marks.push(Mark::Points { label, points, ink: Ink::Series(1) });

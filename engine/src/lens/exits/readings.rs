@@ -12,7 +12,7 @@ pub(super) fn readings(scene: &Scene<'_>) -> Vec<Reading> {
     let depth = tally.mean_depth();
     let saved = depth.filter(|_| num_layers > 0.0).map(|mean| 1.0 - mean / num_layers);
     let agreement = tally.agreement();
-    let lower = lower_bound(tally.num_agreeing(), tally.num_tokens());
+    let lower = lower_bound(tally.num_agreeing(), tally.answered);
     let full = curves::means(scene).0.last().map(|m| m.nll).filter(|nll| !nll.is_nan());
     let flops = flops_saved(manifest, tally, scene.settings.at.least);
     let secs = Some(manifest.block_secs.iter().sum()).filter(|_| !manifest.block_secs.is_empty());
@@ -23,8 +23,8 @@ pub(super) fn readings(scene: &Scene<'_>) -> Vec<Reading> {
     };
     vec![
         reading("tokens", "Tokens", tokens, "tokens", Exact),
-        reading("mean_exit_depth", "Mean exit depth", depth, "layers", Exact),
-        reading("layers_saved", "Layers saved", saved, "fraction", Exact),
+        reading("mean_exit_depth", "Mean exit depth", depth, "layers", Estimate),
+        reading("layers_saved", "Layers saved", saved, "fraction", Estimate),
         reading("agreement", "Agreement with the full model", agreement, "fraction", Estimate),
         reading("agreement_lower", "Agreement, 95 % lower bound", lower, "fraction", Estimate),
         reading("nll_full", "NLL of the full model", full, "nats", Exact),
@@ -41,8 +41,8 @@ pub(super) fn notes(scene: &Scene<'_>) -> Vec<Note> {
         return notes;
     }
     notes.push(Note::new(
-        "Agreement and NLL at the exit are estimates: the replay ignores that a stopped token \
-         leaves no keys and values for later tokens.",
+        "Exit depths, agreement and NLL at the exit are estimates: the replay ignores that a \
+         stopped token leaves no keys and values for later tokens.",
         "",
     ));
     let rule = scene.settings.rule;

@@ -3,6 +3,7 @@ use crate::figure::{Mark, to_csv};
 use crate::knob::{KnobKind, Value};
 use crate::policy::{RULES, replay};
 use crate::recording::{rough, synthetic};
+use crate::signal::NO_TOKEN;
 
 fn knobs(turns: &[(&str, Value)]) -> Knobs {
     let mut knobs = Knobs::default();
@@ -104,8 +105,11 @@ fn readings_equal_a_count_over_the_tokens() {
         assert_eq!(reading(&view, "mean_exit_depth"), Some(mean));
         assert_eq!(reading(&view, "layers_saved"), Some(1.0 - mean / 5.0));
         let top1 = &recording.top1;
-        let agreeing = (0..300).filter(|t| top1[exits[*t].index()][*t] == top1[5][*t]).count();
-        assert_eq!(reading(&view, "agreement"), Some(agreeing as f64 / 300.0));
+        let answered: Vec<usize> = (0..300).filter(|t| top1[5][*t] != NO_TOKEN).collect();
+        assert!(answered.len() < 300, "some readouts have no first choice");
+        let agrees = |t: &&usize| top1[exits[**t].index()][**t] == top1[5][**t];
+        let agreeing = answered.iter().filter(agrees).count();
+        assert_eq!(reading(&view, "agreement"), Some(agreeing as f64 / answered.len() as f64));
         assert!(reading(&view, "agreement_lower") < reading(&view, "agreement"));
         let nll = &recording.signals[&Signal::Nll];
         let known: Vec<f64> = (0..300)
@@ -118,6 +122,21 @@ fn readings_equal_a_count_over_the_tokens() {
         for (depth, row) in table.rows.iter().enumerate() {
             assert_eq!(row[1], exits.iter().filter(|d| d.index() == depth).count() as f64);
         }
+    }
+}
+
+#[test]
+fn agreement_is_absent_where_the_full_model_has_no_answer() {
+    let mut recording = synthetic(40, 4, 3);
+    // As where a weight of a late block is NaN: readouts from there on choose nothing.
+    recording.top1[3].fill(NO_TOKEN);
+    recording.top1[4].fill(NO_TOKEN);
+    for threshold in [0.0, 0.5, 1.0] {
+        let view = view(&recording, &[("threshold", Value::Real(threshold))]);
+        assert_eq!(reading(&view, "agreement"), None);
+        assert_eq!(reading(&view, "agreement_lower"), None);
+        assert!(view.tables[0].rows.iter().all(|row| row[2].is_nan()), "per depth");
+        assert!(view.suggestions.iter().all(|suggestion| suggestion.sets.is_empty()));
     }
 }
 

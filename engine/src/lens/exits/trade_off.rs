@@ -70,21 +70,28 @@ pub(super) fn suggestion(scene: &Scene<'_>, curve: &Curve) -> Suggestion {
     let wanted = (target * 1e5).round() / 1e3;
     let label = format!("Threshold for {wanted} % agreement");
     let (explanation, sets) = if let Some(found) = calibrate(&curve.trials, target) {
-        let agreement = 100.0 * found.agreement;
-        let lower = 100.0 * found.agreement_lower;
+        let agreement = percent(found.agreement);
+        let lower = percent(found.agreement_lower);
         let depth = found.mean_depth;
         let words = format!(
-            "agreement {agreement:.1} %, at least {lower:.1} % with 95 % confidence \
-             (Clopper-Pearson, tokens taken as independent), mean exit depth {depth:.2}"
+            "agreement {agreement} %, at least {lower} % with 95 % confidence for this threshold \
+             (Clopper-Pearson, tokens taken as independent); it was chosen on these same tokens, \
+             so check it on others; mean exit depth {depth:.2}"
         );
         (words, vec![("threshold", Value::Real(found.threshold))])
     } else {
-        let best = curve.trials.iter().map(Trial::agreement).max_by(f64::total_cmp);
-        let words = match best.map(|best| 100.0 * best) {
-            Some(best) => format!("no threshold reaches it; the best agreement is {best:.1} %"),
-            None => "there are no tokens to count".to_owned(),
+        let best = curve.trials.iter().map(Trial::agreement);
+        let best = best.filter(|best| !best.is_nan()).max_by(f64::total_cmp);
+        let words = match best.map(percent) {
+            Some(best) => format!("no threshold reaches it; the best agreement is {best} %"),
+            None => "there is no token with an answer of the full model".to_owned(),
         };
         (words, Vec::new())
     };
     Suggestion { id: "threshold-for-agreement", label, explanation, sets }
+}
+
+/// A share in per cent, cut and not rounded: a bound must not be promised higher than it is.
+fn percent(share: f64) -> String {
+    format!("{:.2}", (share * 1e4).floor() / 100.0)
 }

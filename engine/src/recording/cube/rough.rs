@@ -4,7 +4,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
 use crate::recording::{Recording, synthetic};
-use crate::signal::Signal;
+use crate::signal::{NO_TOKEN, Signal};
 
 /// Like `synthetic`, made rough.
 pub(crate) fn rough(num_tokens: usize, num_layers: usize, seed: u64) -> Recording {
@@ -21,6 +21,12 @@ pub(crate) fn rough(num_tokens: usize, num_layers: usize, seed: u64) -> Recordin
                 3 => top,
                 _ => *value,
             };
+        }
+    }
+    // A readout that is no number has no first choice, at the last depth as at any other.
+    for id in recording.top1.iter_mut().flatten() {
+        if rng.random_range(0..8) == 0 {
+            *id = NO_TOKEN;
         }
     }
     recording

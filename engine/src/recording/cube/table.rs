@@ -15,6 +15,8 @@ pub(crate) struct CubeTable {
     pub(crate) bin: Vec<u32>,
     pub(crate) exits: Vec<u32>,
     pub(crate) agreeing: Vec<u32>,
+    /// Exits of tokens for which the full model has a first choice.
+    pub(crate) answered: Vec<u32>,
     /// Exits whose NLL is known.
     pub(crate) with_nll: Vec<u32>,
     /// Sum of their NLL in nats, a multiple of 2^-24.
@@ -40,6 +42,7 @@ fn cube_table(recording: &Recording, ladder: Ladder) -> CubeTable {
             table.bin.push(bin);
             table.exits.push(cell.exits.unsigned_abs());
             table.agreeing.push(cell.agreeing.unsigned_abs());
+            table.answered.push(cell.answered.unsigned_abs());
             table.with_nll.push(cell.with_nll.unsigned_abs());
             table.nll.push(nats(cell.nll));
         }

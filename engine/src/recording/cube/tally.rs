@@ -17,6 +17,8 @@ pub(crate) struct Tally {
     pub(crate) exits: Vec<u64>,
     /// Those whose first choice equals the full model's, `[depth]`.
     pub(crate) agreeing: Vec<u64>,
+    /// Tokens for which the full model has a first choice: only they can agree or disagree.
+    pub(crate) answered: u64,
     /// Tokens whose NLL is known.
     pub(crate) with_nll: u64,
     /// Sum of their NLL at the exit, in ticks.
@@ -39,16 +41,16 @@ pub(super) fn nats(ticks: i128) -> f64 {
 impl Tally {
     pub(crate) fn empty(num_depths: usize) -> Self {
         let zeros = vec![0; num_depths];
-        Self { exits: zeros.clone(), agreeing: zeros, with_nll: 0, nll_ticks: 0 }
+        Self { exits: zeros.clone(), agreeing: zeros, answered: 0, with_nll: 0, nll_ticks: 0 }
     }
 
     /// Counts tokens whose exits are known: `exits` holds one depth for each token of `range`.
     pub(crate) fn add(&mut self, recording: &Recording, range: Range<usize>, exits: &[Depth]) {
-        let full = recording.top1.get(recording.num_layers());
         for (token, exit) in range.zip(exits) {
             let depth = exit.index();
-            let here = recording.top1.get(depth).and_then(|c| c.get(token));
-            let agrees = here.is_some() && here == full.and_then(|c| c.get(token));
+            let full = recording.first_choice(recording.num_layers(), token);
+            let agrees = full.is_some() && recording.first_choice(depth, token) == full;
+            self.answered += u64::from(full.is_some());
             if let Some(count) = self.exits.get_mut(depth) {
                 *count += 1;
             }
@@ -77,9 +79,10 @@ impl Tally {
         ratio(weighted, self.num_tokens())
     }
 
-    /// Share of tokens whose first choice at the exit is the full model's; `None` without tokens.
+    /// Of the tokens for which the full model has a first choice, the share that has the same at the exit; `None`
+    /// without any.
     pub(crate) fn agreement(&self) -> Option<f64> {
-        ratio(self.num_agreeing(), self.num_tokens())
+        ratio(self.num_agreeing(), self.answered)
     }
 
     /// Mean NLL at the exit in nats, over tokens that have a next token.

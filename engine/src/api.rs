@@ -3,7 +3,7 @@
 pub use crate::dataset::Cut;
 pub use crate::figure::{
     Axis, ColorMap, Direction, Figure, Heat, Ink, Mark, Palette, PngError, Rgb, Scale, Size, Theme,
-    thin_line, to_csv, to_png, to_svg, wants_dark_text,
+    round_step, thin_line, to_csv, to_png, to_svg, wants_dark_text,
 };
 pub use crate::job::{JobId, Progress};
 pub use crate::knob::{ChoiceOption, KnobCard, KnobError, KnobKind, Knobs, Value};

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use egui::{FontId, Rangef, Vec2};
 use egui_plot::{AxisHints, GridInput, GridMark, Plot};
-use layerscope_engine::api::{Axis, Figure, Scale};
+use layerscope_engine::api::{Axis, Figure, Scale, round_step};
 
 use crate::theme;
 
@@ -103,16 +103,6 @@ fn grid(axis: &Axis, input: &GridInput, apart: f64) -> (Vec<GridMark>, f64) {
         place += 1.0;
     }
     (marks, step / per_pixel)
-}
-
-/// The smallest of 1, 2, 5 times a power of ten that is not below `least`.
-pub(super) fn round_step(least: f64) -> f64 {
-    if !least.is_finite() || least <= 0.0 {
-        return 1.0;
-    }
-    let decade = 10f64.powf(least.log10().floor());
-    let steps = [1.0, 2.0, 5.0].map(|times| times * decade);
-    steps.into_iter().find(|step| *step >= least * 0.999_999).unwrap_or(10.0 * decade)
 }
 
 fn label(axis: &Axis, mark: GridMark, room: f64) -> String {

@@ -6,7 +6,7 @@ use egui::{
     pos2, vec2,
 };
 use egui_plot::{PlotPoint, PlotTransform};
-use layerscope_engine::api::{Direction, Figure, Ink, Mark};
+use layerscope_engine::api::{Direction, Figure, Ink, Mark, round_step};
 
 use super::{Touch, axes};
 use crate::theme;
@@ -122,7 +122,7 @@ impl Rule<'_> {
         ui.ctx().accesskit_node_builder(id, |node| {
             node.set_min_numeric_value(low);
             node.set_max_numeric_value(high);
-            node.set_numeric_value_step(axes::round_step((high - low) * KEY_STEP));
+            node.set_numeric_value_step(round_step((high - low) * KEY_STEP));
             node.add_action(Action::SetValue);
             node.add_action(Action::Increment);
             node.add_action(Action::Decrement);
@@ -133,7 +133,7 @@ impl Rule<'_> {
     /// Where the rule has been moved to in this frame, if it has.
     fn moved(&self, ui: &egui::Ui, response: &Response, transform: &PlotTransform) -> Option<f64> {
         let (low, high) = self.ends(transform);
-        let step = axes::round_step((high - low) * KEY_STEP);
+        let step = round_step((high - low) * KEY_STEP);
         if response.has_focus() {
             let arrows = EventFilter {
                 horizontal_arrows: true,

@@ -17,8 +17,8 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use self::header::Header;
-use crate::checkpoint::tokenizer::{GgufVocabulary, Tokenizer, hex};
-use crate::checkpoint::{Bytes, Checkpoint, Format, OpenError, TensorInfo, map};
+use crate::checkpoint::tokenizer::GgufVocabulary;
+use crate::checkpoint::{Bytes, Checkpoint, Format, OpenError, TensorInfo, Tokenizer, hex, map};
 
 /// How many pieces of the weights a fingerprint reads.
 const SAMPLES: usize = 64;
@@ -48,17 +48,15 @@ impl Format for Gguf {
     }
 }
 
-type Owner = Arc<dyn AsRef<[u8]> + Send + Sync>;
-
 /// An open file.
 struct GgufFile {
     path: PathBuf,
-    file: Owner,
+    file: map::Owner,
     header: Header,
 }
 
 impl GgufFile {
-    fn new(file: Owner, path: &Path) -> Result<Self, OpenError> {
+    fn new(file: map::Owner, path: &Path) -> Result<Self, OpenError> {
         let header = Header::read((*file).as_ref(), path)?;
         Ok(Self { path: path.to_owned(), file, header })
     }

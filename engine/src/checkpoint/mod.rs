@@ -18,7 +18,7 @@ mod tokenizer;
 
 pub(crate) use error::OpenError;
 pub(crate) use tensor::{Bytes, DType, TensorInfo};
-pub(crate) use tokenizer::Tokenizer;
+pub(crate) use tokenizer::{Tokenizer, hex};
 
 use std::path::Path;
 use std::sync::Arc;

@@ -150,7 +150,7 @@ fn fingerprint(samples: &[TextSample]) -> String {
             add(value);
         }
     }
-    hash.finalize().iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
+    crate::checkpoint::hex(&hash.finalize())
 }
 
 /// Samples of a file, counted against the limits.

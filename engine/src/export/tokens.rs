@@ -24,22 +24,19 @@ pub(super) fn write(recording: &Recording, file: &Path, job: &Job) -> Result<(),
     let head = head.into_iter().map(str::to_owned).chain(names);
     writer.write_record(head).map_err(ExportError::io(file))?;
     let tokens = &recording.tokens;
-    let piece = |id: Option<&u32>| match id {
-        Some(id) if *id != NO_TOKEN => recording.piece(*id),
-        _ => String::new(),
-    };
+    let piece = |id: Option<u32>| id.map(|id| recording.piece(id)).unwrap_or_default();
     for (token, id) in tokens.ids.iter().enumerate() {
         if token % STRIDE == 0 {
             job.check()?;
         }
         let number = |column: &[u32]| column.get(token).map_or_else(String::new, u32::to_string);
-        let full = recording.top1.last().and_then(|column| column.get(token));
+        let full = recording.first_choice(recording.num_layers(), token);
         let mut row = vec![
             token.to_string(),
             number(&tokens.sample),
             number(&tokens.position),
             recording.piece(*id),
-            piece(tokens.next_ids.get(token)),
+            piece(tokens.next_ids.get(token).copied().filter(|id| *id != NO_TOKEN)),
             piece(full),
         ];
         let place = tokens.sample.get(token).and_then(|place| usize::try_from(*place).ok());

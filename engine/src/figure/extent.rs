@@ -151,7 +151,7 @@ pub(super) fn ticks(axis: &Axis, (from, to): (f64, f64), most: usize) -> Vec<Tic
         let named = names.iter().enumerate();
         return named.map(|(i, name)| Tick { at: i as f64, label: name.clone() }).collect();
     }
-    let mut step = nice_step((to - from) / most.max(1) as f64);
+    let mut step = round_step((to - from) / most.max(1) as f64);
     if axis.scale == Scale::Integer {
         step = step.max(1.0);
     }
@@ -170,8 +170,8 @@ pub(super) fn ticks(axis: &Axis, (from, to): (f64, f64), most: usize) -> Vec<Tic
     found
 }
 
-/// The smallest of 1, 2, 5 times a power of ten that is not smaller than `least`.
-fn nice_step(least: f64) -> f64 {
+/// The smallest of 1, 2, 5 times a power of ten that is not smaller than `least`: between ticks in files and window.
+pub fn round_step(least: f64) -> f64 {
     if least <= 0.0 || !least.is_finite() {
         return 1.0;
     }

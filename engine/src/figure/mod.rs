@@ -17,6 +17,7 @@ use std::sync::Arc;
 pub use colors::{Palette, Rgb, wants_dark_text};
 pub use csv::to_csv;
 pub(crate) use csv::{cell, write as write_csv};
+pub use extent::round_step;
 pub use png::{PngError, to_png};
 pub use svg::{Size, Theme, to_svg};
 pub use thin::thin_line;

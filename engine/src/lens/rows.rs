@@ -150,7 +150,7 @@ impl Line<'_> {
 
     /// `None` where the full model has no first choice.
     fn agrees(&self) -> Option<bool> {
-        Some(Some(self.full()?) == self.at_exit())
+        self.recording.agrees(self.depth().index(), self.token)
     }
 
     /// A signal at the exit depth; NaN where it is absent.

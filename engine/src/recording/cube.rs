@@ -243,7 +243,6 @@ impl<'a> Source<'a> {
         let num_depths = self.signal.len();
         let last = num_depths - 1;
         for token in tokens {
-            let full = self.recording.first_choice(last, token);
             let mut reached = 0;
             for depth in self.least.min(last)..=last {
                 let reach = if depth == last {
@@ -255,13 +254,13 @@ impl<'a> Source<'a> {
                 if reach <= reached {
                     continue;
                 }
-                let here = self.recording.first_choice(depth, token);
+                let agrees = self.recording.agrees(depth, token);
                 let nll = self.nll.get(depth).copied().flatten().and_then(|c| c.get(token));
                 let nll = nll.and_then(|v| ticks(*v));
                 let cell = Cell {
                     exits: 1,
-                    agreeing: i32::from(full.is_some() && here == full),
-                    answered: i32::from(full.is_some()),
+                    agreeing: i32::from(agrees == Some(true)),
+                    answered: i32::from(agrees.is_some()),
                     with_nll: i32::from(nll.is_some()),
                     nll: nll.unwrap_or(0),
                 };

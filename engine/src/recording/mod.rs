@@ -112,7 +112,14 @@ impl Recording {
         Some(self.signals.get(&signal)?.get(depth.index())?.as_slice())
     }
 
-    /// The readout's first choice; `None` where it is no number and chose nothing. Two absent choices agree about nothing.
+    /// Whether the first choice at `depth` is the full model's; `None` where the full model has none: two absent
+    /// choices agree about nothing.
+    pub(crate) fn agrees(&self, depth: usize, token: usize) -> Option<bool> {
+        let full = self.first_choice(self.num_layers(), token)?;
+        Some(self.first_choice(depth, token) == Some(full))
+    }
+
+    /// The readout's first choice; `None` where it is no number and chose nothing.
     pub(crate) fn first_choice(&self, depth: usize, token: usize) -> Option<u32> {
         self.top1.get(depth)?.get(token).copied().filter(|id| *id != NO_TOKEN)
     }

@@ -2,7 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use crate::checkpoint::tokenizer::hex;
+use crate::checkpoint::hex;
 
 /// Pieces of the weights of one file that are read.
 const SAMPLES: usize = 64;

@@ -97,10 +97,9 @@ pub(super) fn agreement(scene: &Scene<'_>) -> Figure {
     let label = "Agreement".to_owned();
     let mut marks = vec![Mark::Line { label, points: line, ink: Ink::Series(0) }];
     if let Some(token) = scene.token {
-        let id = |depth: usize| scene.recording.first_choice(depth, token);
         let agrees = |depth| {
-            let full = id(scene.num_layers());
-            full.map_or(f64::NAN, |full| f64::from(u8::from(id(depth) == Some(full))))
+            let agrees = scene.recording.agrees(depth, token);
+            agrees.map_or(f64::NAN, |agrees| f64::from(u8::from(agrees)))
         };
         let points = (0..=scene.num_layers()).map(|depth| [depth as f64, agrees(depth)]).collect();
         let label = "Selected token".to_owned();

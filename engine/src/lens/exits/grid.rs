@@ -93,8 +93,7 @@ fn words(recording: &Recording, window: &Range<usize>) -> Arc<Words> {
             depths.flat_map(|depth| window.clone().map(move |token| (token, depth)))
         };
         let top1 = |(token, depth): (usize, usize)| {
-            let id = recording.top1.get(depth).and_then(|column| column.get(token));
-            id.filter(|id| **id != NO_TOKEN).map(|id| recording.piece(*id)).unwrap_or_default()
+            recording.first_choice(depth, token).map(|id| recording.piece(id)).unwrap_or_default()
         };
         Words {
             texts: cells().map(top1).collect(),

@@ -48,13 +48,12 @@ impl Tally {
     pub(crate) fn add(&mut self, recording: &Recording, range: Range<usize>, exits: &[Depth]) {
         for (token, exit) in range.zip(exits) {
             let depth = exit.index();
-            let full = recording.first_choice(recording.num_layers(), token);
-            let agrees = full.is_some() && recording.first_choice(depth, token) == full;
-            self.answered += u64::from(full.is_some());
+            let agrees = recording.agrees(depth, token);
+            self.answered += u64::from(agrees.is_some());
             if let Some(count) = self.exits.get_mut(depth) {
                 *count += 1;
             }
-            if let Some(count) = self.agreeing.get_mut(depth).filter(|_| agrees) {
+            if let Some(count) = self.agreeing.get_mut(depth).filter(|_| agrees == Some(true)) {
                 *count += 1;
             }
             let nll = recording.column(Signal::Nll, *exit).and_then(|c| c.get(token));

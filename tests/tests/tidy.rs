@@ -29,7 +29,8 @@ const ROOMS: &[&str] = &[
 const REGISTRIES: &[(&str, &str, &[&str])] = &[
     ("engine/src/checkpoint", "FORMATS", &["error", "limits", "map", "mod", "tensor", "tokenizer"]),
     ("engine/src/dataset", "FORMATS", &["error", "mod", "pack"]),
-    ("engine/src/model/families", "FAMILIES", &["mod"]),
+    ("engine/src/model/families", "FAMILIES", &["encoders", "mod"]),
+    ("engine/src/model/families/encoders", "ENCODERS", &["mod", "shared"]),
     ("engine/src/policy/exit", "RULES", &["mod"]),
     ("engine/src/lens", "LENSES", &["mod", "rows"]),
     ("engine/src/train/grammar", "TASKS", &["mod"]),

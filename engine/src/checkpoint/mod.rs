@@ -47,6 +47,10 @@ pub(crate) trait Checkpoint: Send + Sync {
     fn tensors(&self) -> &[TensorInfo];
     /// Configuration: the object of config.json, or every scalar GGUF key ("llama.block_count": 5).
     fn config(&self) -> &serde_json::Map<String, serde_json::Value>;
+    /// What whoever wrote the weights noted beside them (`__metadata__` of a safetensors file); `None` without.
+    fn metadata(&self, _key: &str) -> Option<&str> {
+        None
+    }
     /// The bytes of one tensor, still packed, mapped and not copied.
     fn bytes(&self, tensor: &TensorInfo) -> Result<Bytes, OpenError>;
     /// The tokenizer: tokenizer.json beside the weights, or built from GGUF metadata.

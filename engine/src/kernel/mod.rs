@@ -2,10 +2,14 @@
 //!
 //! Must not know: files, models, threads of the app.
 
+pub(crate) mod activation;
 pub(crate) mod attention;
 mod exp;
+pub(crate) mod full_attention;
 pub(crate) mod gate;
 pub(crate) mod geometry;
+pub(crate) mod layer_norm;
+pub(crate) mod logits;
 pub(crate) mod matmul;
 pub(crate) mod matrix;
 pub(crate) mod norm;

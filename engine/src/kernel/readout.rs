@@ -45,12 +45,14 @@ pub(crate) struct Readouts {
 /// Final norm and head.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Head<'a> {
-    /// Weight of the final RMS norm.
-    pub(crate) norm: &'a [f32],
+    /// Weight of the final RMS norm; `None` where the rows come as the matrix takes them.
+    pub(crate) norm: Option<&'a [f32]>,
     /// Its epsilon.
     pub(crate) eps: f32,
     /// [vocabulary, width].
     pub(crate) matrix: &'a Matrix,
+    /// Added to the logits, [vocabulary].
+    pub(crate) bias: Option<&'a [f32]>,
 }
 
 /// What is to be read.
@@ -75,19 +77,12 @@ pub(crate) fn readout(
     if depths == 0 || tokens == 0 {
         return Ok(out);
     }
-    let block = (NORMED / (depths * head.norm.len())).clamp(16, ROWS);
+    let block = (NORMED / (depths * head.matrix.cols())).clamp(16, ROWS);
     for start in (0..tokens).step_by(block) {
         let end = tokens.min(start + block);
         let tallies = tally_block(head, request, start..end, job)?;
         for (token, rows) in (start..end).zip(tallies.chunks_exact(depths)) {
-            for (depth, row) in rows.iter().enumerate() {
-                let last = rows.last().filter(|_| request.last_is_final);
-                let own = request.next.get(token).copied().unwrap_or(NO_TOKEN);
-                out.put(depth * tokens + token, row, last, own);
-                if request.last_is_final && depth + 1 == depths && !row.sum.is_nan() {
-                    out.kl[depth * tokens + token] = 0.0;
-                }
-            }
+            out.put_token(token, rows, request);
         }
     }
     Ok(out)
@@ -100,13 +95,16 @@ fn tally_block(
     range: std::ops::Range<usize>,
     job: &Job,
 ) -> Result<Vec<Tally>, Cancelled> {
-    let (depths, width, vocab) = (request.streams.len(), head.norm.len(), head.matrix.rows());
+    let (depths, width, vocab) = (request.streams.len(), head.matrix.cols(), head.matrix.rows());
     let next = &request.next[range.clone()];
     let mut normed = vec![0.0; range.len() * depths * width];
     normed.par_chunks_exact_mut(width).enumerate().for_each(|(row, out)| {
         let token = range.start + row / depths;
         let stream = &request.streams[row % depths][token * width..][..width];
-        rms_norm_row(stream, head.norm, head.eps, out);
+        match head.norm {
+            Some(weight) => rms_norm_row(stream, weight, head.eps, out),
+            None => out.copy_from_slice(stream),
+        }
     });
     let mut tallies = vec![Tally::new(NO_TOKEN); range.len() * depths];
     next_logits(head, &normed, next, &mut tallies);
@@ -134,6 +132,12 @@ fn tally_block(
                 Dims { rows: tallies.len(), cols: columns, inner: width },
                 Threads::One,
             );
+            if let Some(bias) = head.bias {
+                let bias = &bias[begin..begin + columns];
+                for row in logits.chunks_exact_mut(columns) {
+                    row.iter_mut().zip(bias).for_each(|(logit, bias)| *logit += bias);
+                }
+            }
             let logits = logits.chunks_exact(depths * columns);
             for ((tallies, logits), &next) in tallies.chunks_exact_mut(depths).zip(logits).zip(next)
             {
@@ -146,7 +150,7 @@ fn tally_block(
 }
 
 /// Takes in one tile of one token at all depths; `logits` gives those of one depth.
-fn absorb<'a>(
+pub(super) fn absorb<'a>(
     tallies: &mut [Tally],
     logits: impl Fn(usize) -> &'a [f32],
     final_weights: &mut [f32],
@@ -168,7 +172,7 @@ fn absorb<'a>(
 /// the matrix kernel of the tiles, so that a token with exactly the same row is not counted as larger.
 fn next_logits(head: Head<'_>, normed: &[f32], next: &[u32], tallies: &mut [Tally]) {
     const TOKENS: usize = 16;
-    let width = head.norm.len();
+    let width = head.matrix.cols();
     let depths = tallies.len() / next.len().max(1);
     tallies
         .par_chunks_mut(TOKENS * depths)
@@ -191,14 +195,16 @@ fn next_logits(head: Head<'_>, normed: &[f32], next: &[u32], tallies: &mut [Tall
             );
             for (at, (tally, row)) in tallies.iter_mut().zip(logits.chunks(TOKENS)).enumerate() {
                 let known = next.get(at / depths).filter(|id| **id != NO_TOKEN);
-                tally.next = known.and_then(|_| row.get(at / depths)).copied().unwrap_or(f32::NAN);
+                let logit = known.and_then(|_| row.get(at / depths)).copied().unwrap_or(f32::NAN);
+                let bias = known.zip(head.bias).and_then(|(id, bias)| bias.get(*id as usize));
+                tally.next = logit + bias.copied().unwrap_or(0.0);
             }
         });
 }
 
 impl Readouts {
     /// Every statistic absent.
-    fn absent(count: usize) -> Self {
+    pub(crate) fn absent(count: usize) -> Self {
         let nan = vec![f32::NAN; count];
         Self {
             max_prob: nan.clone(),
@@ -209,6 +215,19 @@ impl Readouts {
             rank: nan,
             top_ids: vec![[NO_TOKEN; 5]; count],
             top_probs: vec![[f32::NAN; 5]; count],
+        }
+    }
+
+    /// Turns the finished tallies of one token, one for each depth, into statistics.
+    pub(super) fn put_token(&mut self, token: usize, rows: &[Tally], request: Request<'_>) {
+        let tokens = request.next.len();
+        let last = rows.last().filter(|_| request.last_is_final);
+        let own = request.next.get(token).copied().unwrap_or(NO_TOKEN);
+        for (depth, row) in rows.iter().enumerate() {
+            self.put(depth * tokens + token, row, last, own);
+            if request.last_is_final && depth + 1 == rows.len() && !row.sum.is_nan() {
+                self.kl[depth * tokens + token] = 0.0;
+            }
         }
     }
 
@@ -268,6 +287,7 @@ mod tests {
     struct Case {
         norm: Vec<f32>,
         head: Vec<f32>,
+        bias: Vec<f32>,
         streams: Vec<Vec<f32>>,
         next: Vec<u32>,
         vocab: usize,
@@ -287,6 +307,7 @@ mod tests {
             Self {
                 norm: wave(width, 0.9, 1.5),
                 head: wave(vocab * width, 0.618_034, size),
+                bias: Vec::new(),
                 streams: (0..depths)
                     .map(|l| wave(tokens * width, 0.31 + l as f32 * 0.17, 1.0))
                     .collect(),
@@ -299,7 +320,8 @@ mod tests {
             let matrix = matrix(&self.head, self.vocab, self.norm.len());
             let streams: Vec<&[f32]> = self.streams.iter().map(Vec::as_slice).collect();
             let request = Request { streams: &streams, next: &self.next, last_is_final: true };
-            let head = Head { norm: &self.norm, eps: 1e-5, matrix: &matrix };
+            let bias = (!self.bias.is_empty()).then_some(self.bias.as_slice());
+            let head = Head { norm: Some(&self.norm), eps: 1e-5, matrix: &matrix, bias };
             readout(head, request, &Job::unattended()).unwrap()
         }
 
@@ -313,7 +335,9 @@ mod tests {
                 let terms = row.iter().zip(&self.norm).zip(w);
                 terms.map(|((&h, &n), &w)| f64::from(h) * scale * f64::from(n) * f64::from(w)).sum()
             };
-            let z: Vec<f64> = self.head.chunks(width).map(logit).collect();
+            let bias = |id: usize| self.bias.get(id).map_or(0.0, |b| f64::from(*b));
+            let rows = self.head.chunks(width).map(logit).enumerate();
+            let z: Vec<f64> = rows.map(|(id, z)| z + bias(id)).collect();
             let max = z.iter().copied().fold(f64::NEG_INFINITY, f64::max);
             let lse = max + z.iter().map(|z| (z - max).exp()).sum::<f64>().ln();
             z.into_iter().map(|z| z - lse).collect()
@@ -368,7 +392,9 @@ mod tests {
             tokens in 1_usize..40, depths in 1_usize..6, width in 1_usize..12,
             vocab in prop_oneof![1_usize..9, 1000_usize..2100], size in 0.1_f32..12.0,
         ) {
-            let case = Case::new(tokens, depths, width, vocab, size);
+            let mut case = Case::new(tokens, depths, width, vocab, size);
+            case.check(&case.fast());
+            case.bias = wave(vocab, 0.83, 2.0);
             case.check(&case.fast());
         }
     }
@@ -415,7 +441,7 @@ mod tests {
         let switch = CancelSwitch::default();
         switch.cancel();
         let matrix = matrix(&[1.0; 4], 2, 2);
-        let head = Head { norm: &[1.0, 1.0], eps: 0.0, matrix: &matrix };
+        let head = Head { norm: Some(&[1.0, 1.0]), eps: 0.0, matrix: &matrix, bias: None };
         let request = Request { streams: &[&[1.0, 2.0]], next: &[0], last_is_final: true };
         assert!(readout(head, request, &Job::new(switch, |_| {})).is_err());
     }

@@ -333,6 +333,11 @@ impl LayeredModel for Decoder {
         Ok(())
     }
 
+    fn subjects(&self, batch: &Batch, stream: &Stream) -> Result<Stream, ModelError> {
+        self.check_stream(stream, batch.ids.len())?;
+        Ok(stream.clone())
+    }
+
     fn readout(
         &self,
         depths: &[Depth],
@@ -356,7 +361,8 @@ impl LayeredModel for Decoder {
             return Err(ModelError::Request { what: "the id of a next token", found, allowed });
         }
         let hidden: Vec<&[f32]> = streams.iter().map(|stream| stream.hidden.as_slice()).collect();
-        let head = Head { norm: &self.final_norm, eps: self.plan.norm_eps, matrix: &self.head };
+        let (norm, eps) = (Some(self.final_norm.as_slice()), self.plan.norm_eps);
+        let head = Head { norm, eps, matrix: &self.head, bias: None };
         let last_is_final = depths.last().is_some_and(|depth| depth.index() == layers);
         Ok(readout(head, Request { streams: &hidden, next: next_ids, last_is_final }, job)?)
     }

@@ -120,7 +120,7 @@ pub(crate) fn batch(sequences: &[&[u32]]) -> Batch {
         *end += ids.len();
         Some(*end)
     }));
-    Batch { ids: sequences.concat(), starts }
+    Batch { ids: sequences.concat(), starts, ..Batch::default() }
 }
 
 /// The true next token of each token.

@@ -191,11 +191,9 @@ fn the_card_says_what_the_header_says() {
 #[test]
 fn another_family_is_refused_with_what_is_supported() {
     let text = complaint_about("architectures", json!(["BertModel"]));
-    assert_eq!(
-        text,
-        "the architecture `BertModel` is not supported; supported are Llama, \
-         Mistral (no sliding window), SmolLM, TinyLlama"
-    );
+    let begun = "the architecture `BertModel` is not supported; supported are Llama, \
+                 Mistral (no sliding window), SmolLM, TinyLlama";
+    assert!(text.starts_with(begun) && text.ends_with("ALBERT, ViT"), "{text}");
     assert!(complaint_about("model_type", json!("gemma2")).contains("not supported"));
     let gguf = Fixture::new("GGUF", "x".as_ref(), json!({"general.architecture": "qwen2"}));
     assert!(complaint(&gguf).contains("`qwen2` is not supported; supported are Llama"));
@@ -338,7 +336,7 @@ fn a_request_that_makes_no_sense_is_an_error_and_no_panic() {
         let text = error.to_string();
         assert!(text.contains(words), "{text}");
     };
-    let made = |ids: Vec<u32>, starts: Vec<usize>| Batch { ids, starts };
+    let made = |ids: Vec<u32>, starts: Vec<usize>| Batch { ids, starts, ..Batch::default() };
     says(model.begin(&batch(&[&[50]])).unwrap_err(), "a token id is 50, but must be below 50");
     says(model.begin(&made(vec![1], vec![0])).unwrap_err(), "sequence starts");
     says(model.begin(&made(vec![1, 2], vec![0, 3, 2])).unwrap_err(), "sequence starts");

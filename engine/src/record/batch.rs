@@ -87,7 +87,7 @@ pub(super) fn run_batch(
 }
 
 fn laid_end_to_end(sequences: &[Sequence]) -> Batch {
-    let mut batch = Batch { ids: Vec::new(), starts: vec![0] };
+    let mut batch = Batch { starts: vec![0], ..Batch::default() };
     for sequence in sequences {
         batch.ids.extend(&sequence.ids);
         batch.starts.push(batch.ids.len());

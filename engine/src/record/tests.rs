@@ -67,6 +67,10 @@ impl LayeredModel for Arithmetic {
         Ok(())
     }
 
+    fn subjects(&self, _batch: &Batch, stream: &Stream) -> Result<Stream, ModelError> {
+        Ok(stream.clone())
+    }
+
     fn readout(
         &self,
         depths: &[Depth],

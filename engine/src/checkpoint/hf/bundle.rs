@@ -208,6 +208,10 @@ impl Checkpoint for Bundle {
         &self.beside.config
     }
 
+    fn metadata(&self, key: &str) -> Option<&str> {
+        self.shards.iter().find_map(|shard| shard.header.metadata.get(key)).map(String::as_str)
+    }
+
     fn bytes(&self, tensor: &TensorInfo) -> Result<Bytes, OpenError> {
         let outside = |found| OpenError::Truncated {
             path: self.path.clone(),

@@ -59,7 +59,7 @@ static GGUF_NAMES: Names = Names {
 
 /// Keys of config.json that change no number of a forward pass in evaluation: training, generation,
 /// special tokens, book-keeping.
-const HARMLESS_HF: &[&str] = &[
+pub(super) const HARMLESS_HF: &[&str] = &[
     "_attn_implementation",
     "_attn_implementation_autoset",
     "_name_or_path",

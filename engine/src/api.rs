@@ -14,6 +14,7 @@ pub use crate::lens::{
 pub use crate::model::{ModelCard, Point};
 pub use crate::notes::Note;
 pub use crate::recording::{Manifest, Provenance, Recording, Top5};
+pub use crate::signal::Subject;
 pub use crate::worker::{
     Blame, Command, Engine, Event, Input, Inspected, Look, Problem, RecordRequest, Shared,
 };

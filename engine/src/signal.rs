@@ -144,7 +144,7 @@ impl Signal {
     }
 
     /// Sentence case, for axes and menus.
-    pub(crate) fn label(self) -> &'static str {
+    fn label(self) -> &'static str {
         match self {
             Self::MaxProb => "Max probability",
             Self::Margin => "Margin p1 − p2",
@@ -155,6 +155,15 @@ impl Signal {
             Self::CosNext => "Cosine to the next depth",
             Self::Update => "Relative update",
             Self::Rms => "RMS of the stream",
+        }
+    }
+
+    /// The label where rows are of this kind.
+    pub(crate) fn label_of(self, subject: Subject) -> &'static str {
+        match (self, subject) {
+            (Self::Nll, Subject::Sample) => "NLL of the label",
+            (Self::Rank, Subject::Sample) => "Rank of the label",
+            (other, _) => other.label(),
         }
     }
 

@@ -23,6 +23,10 @@ pub(crate) struct Arguments {
     /// Column of the data file that holds the text (default: text); `#2` is the second one of a file without a header.
     #[arg(long, requires = "data")]
     column: Option<String>,
+    /// Column of the data file that holds the label of each sample, for models that classify (default: label, where
+    /// there is one): the name of a class or its number.
+    #[arg(long, value_name = "COLUMN", requires = "data")]
+    label: Option<String>,
     /// How a txt file becomes samples.
     #[arg(long, value_enum, default_value_t = CutArgument::Line)]
     cut: CutArgument,
@@ -62,7 +66,9 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     };
     let input = match (arguments.text, arguments.data) {
         (Some(text), _) => Input::Text(text),
-        (None, Some(path)) => Input::File { path, column: arguments.column, cut },
+        (None, Some(path)) => {
+            Input::File { path, column: arguments.column, label: arguments.label, cut }
+        }
         (None, None) => Input::Embedded,
     };
     let request = RecordRequest { input, limit_tokens: arguments.limit_tokens };
@@ -82,8 +88,9 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
 
 fn summary(manifest: &Manifest, folder: &str) -> String {
     let head = format!(
-        "{} tokens at {} depths of {} written to {folder}",
+        "{} {} at {} depths of {} written to {folder}",
         manifest.tokens,
+        manifest.subject.nouns(),
         manifest.layers + 1,
         manifest.provenance.model
     );

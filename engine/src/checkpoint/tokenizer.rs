@@ -98,6 +98,25 @@ impl Tokenizer {
         })
     }
 
+    /// The same for a text that has to stay whole: at most `most` ids, of which the special tokens behind the text
+    /// are kept; and whether something was cut.
+    pub(crate) fn encode_within(
+        &self,
+        text: &str,
+        most: usize,
+    ) -> Result<(Vec<u32>, bool), OpenError> {
+        let ids = self.encode(text)?;
+        if ids.len() <= most {
+            return Ok((ids, false));
+        }
+        // What stands behind a text stands behind an empty one, too.
+        let frame = self.encode("")?;
+        let behind = frame.iter().rev().zip(ids.iter().rev()).take_while(|(a, b)| a == b).count();
+        let behind = behind.min(most);
+        let (begin, end) = ids.split_at(ids.len() - behind);
+        Ok(([begin.get(..most - behind).unwrap_or_default(), end].concat(), true))
+    }
+
     /// Text of one id as a person reads it; a leading space is kept, bytes that are no character show as <0x0A>.
     pub(crate) fn piece(&self, id: u32) -> String {
         let known = match &self.tokens {

@@ -30,6 +30,8 @@ const MOST_ROWS: u64 = 10_000_000;
 const MOST_COLUMNS: usize = 256;
 /// Name of the column that holds the text, where none was chosen.
 const TEXT: &str = "text";
+/// Name of the column that holds labels, where none was chosen.
+const LABEL: &str = "label";
 
 /// How a txt file becomes samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
@@ -58,6 +60,25 @@ pub(crate) struct Data {
     /// SHA-256 (hex) of the text that is run and its columns.
     pub(crate) fingerprint: String,
     pub(crate) samples: Vec<TextSample>,
+    /// The column that says what is true of a sample.
+    pub(crate) label: Option<String>,
+}
+
+impl Data {
+    /// With the labels of `column`, which has to be there; `None` takes "label" where there is one.
+    pub(crate) fn labelled(self, column: Option<&str>, path: &Path) -> Result<Self, DataError> {
+        let has = |name: &str| self.samples.iter().any(|s| s.columns.contains_key(name));
+        let label = column.unwrap_or(LABEL);
+        if has(label) {
+            return Ok(Self { label: Some(label.to_owned()), ..self });
+        }
+        if column.is_none() {
+            return Ok(self);
+        }
+        let found = self.samples.first().map(|s| s.columns.keys().cloned().collect());
+        let (column, path) = (label.to_owned(), path.to_owned());
+        Err(DataError::NoColumn { column, line: 1, found: found.unwrap_or_default(), path })
+    }
 }
 
 /// A kind of data file. One file of this folder each.
@@ -132,7 +153,7 @@ fn data(name: String, samples: Vec<TextSample>, path: &Path) -> Result<Data, Dat
         return Err(DataError::Empty { path: path.to_owned() });
     }
     let fingerprint = fingerprint(&samples);
-    Ok(Data { name, fingerprint, samples })
+    Ok(Data { name, fingerprint, samples, label: None })
 }
 
 /// Every string goes in behind its length, so that no two data sets share their bytes.

@@ -25,7 +25,7 @@ pub(super) fn write(recording: &Recording, file: &Path, job: &Job) -> Result<(),
     writer.write_record(head).map_err(ExportError::io(file))?;
     let tokens = &recording.tokens;
     let piece = |id: Option<u32>| id.map(|id| recording.piece(id)).unwrap_or_default();
-    for (token, id) in tokens.ids.iter().enumerate() {
+    for token in 0..recording.num_tokens() {
         if token % STRIDE == 0 {
             job.check()?;
         }
@@ -35,7 +35,7 @@ pub(super) fn write(recording: &Recording, file: &Path, job: &Job) -> Result<(),
             token.to_string(),
             number(&tokens.sample),
             number(&tokens.position),
-            recording.piece(*id),
+            recording.text(token),
             piece(tokens.next_ids.get(token).copied().filter(|id| *id != NO_TOKEN)),
             piece(full),
         ];

@@ -6,6 +6,7 @@ mod batch;
 mod error;
 #[cfg(test)]
 mod tests;
+mod truth;
 
 pub(crate) use error::RecordError;
 
@@ -17,8 +18,9 @@ use crate::job::Job;
 use crate::model::{LayeredModel, ModelCard, NO_TOKEN};
 use crate::notes::Note;
 use crate::record::batch::{Part, run_batch};
+use crate::record::truth::Truth;
 use crate::recording::{Manifest, Provenance, Recording, Sample, Tokens, Top5, VERSION};
-use crate::signal::Signal;
+use crate::signal::{Signal, Subject};
 
 /// Tokens that go through the model together; a longer sequence goes alone.
 const BATCH_TOKENS: usize = 512;
@@ -38,7 +40,13 @@ pub(crate) fn record(
     job: &Job,
 ) -> Result<Recording, RecordError> {
     let run = Asked { data, sequences, budget_bytes, notes };
-    record_with(model, &|id| tokenizer.piece(id), run, job)
+    let class = |id: u32| model.card().classes.get(id as usize).cloned().unwrap_or_default();
+    match model.card().subject {
+        Subject::Token | Subject::OwnToken => {
+            record_with(model, &|id| tokenizer.piece(id), run, job)
+        }
+        Subject::Sample => record_with(model, &class, run, job),
+    }
 }
 
 /// What is run, and within which limits.
@@ -62,14 +70,22 @@ fn record_with(
         return Err(RecordError::NothingToRun);
     }
     let keeps_top5 = check_budget(card, sequences, budget_bytes, &mut notes)?;
-    let mut columns = Columns::new(card.layers, keeps_top5);
+    let truth = Truth::new(card, data, &mut notes);
+    if card.readout == "none" {
+        notes.push(Note::new(
+            "The checkpoint has no head that could read out: only cosine, update and RMS are known",
+            "Put exit_heads.safetensors beside its weights, or open one with a head.",
+        ));
+    }
+    let mut columns = Columns::new(card.subject, card.layers, keeps_top5);
     let mut block_secs = vec![0.0; card.layers];
     let mut is_partial = false;
     job.progress("Recording", "tokens", 0, total as u64)?;
     for batch in batches(sequences) {
-        let before = columns.tokens.ids.len() as u64;
+        let before = columns.run.tokens;
         let tick = || job.progress("Recording", "tokens", before, total as u64);
-        let part = match run_batch(model, batch, &mut block_secs, job, &tick) {
+        let next_ids = truth.of(batch);
+        let part = match run_batch(model, batch, next_ids, &mut block_secs, job, &tick) {
             Err(RecordError::Cancelled(_)) if before > 0 => {
                 is_partial = true;
                 break;
@@ -78,13 +94,14 @@ fn record_with(
         };
         columns.take(batch, &part, data);
     }
-    let done = columns.tokens.ids.len();
     if is_partial {
-        let what = format!("Cancelled: {done} of {total} tokens are here");
+        let rows = columns.tokens.ids.len();
+        let all = if card.subject == Subject::Sample { sequences.len() } else { total };
+        let what = format!("Cancelled: {rows} of {all} {} are here", card.subject.nouns());
         notes.push(Note::new(what, "Run again to record the rest."));
     } else {
         // A cancel that comes after the last token changes nothing; the next step notices it.
-        job.progress("Recording", "tokens", done as u64, total as u64).ok();
+        job.progress("Recording", "tokens", columns.run.tokens, total as u64).ok();
     }
     let manifest = manifest(card, data, &columns, block_secs, notes);
     let manifest = Manifest { partial: is_partial, ..manifest };
@@ -101,7 +118,11 @@ fn check_budget(
 ) -> Result<bool, RecordError> {
     let size_of = |batch: &[Sequence]| batch.iter().map(|s| s.ids.len() as u64).sum::<u64>();
     let depths = card.layers as u64 + 1;
-    let tokens = size_of(sequences);
+    let tokens = match card.subject {
+        Subject::Token | Subject::OwnToken => size_of(sequences),
+        // One row for each.
+        Subject::Sample => sequences.len() as u64,
+    };
     let cells = tokens.saturating_mul(depths);
     let per_column_token =
         depths.saturating_mul(4 * Signal::ALL.len() as u64 + 4).saturating_add(16);
@@ -123,7 +144,7 @@ fn check_budget(
     let with_top5 = needed.saturating_add(cells.saturating_mul(40));
     let keeps_top5 = cells <= MOST_TOP5_CELLS && with_top5 <= budget_bytes;
     if !keeps_top5 {
-        let what = format!("The five best tokens of {cells} cells were not kept, only the first");
+        let what = format!("The five best answers of {cells} cells were not kept, only the first");
         notes.push(Note::new(what, "Limit the run to fewer tokens to keep them."));
     }
     Ok(keeps_top5)
@@ -147,6 +168,8 @@ fn batches(sequences: &[Sequence]) -> impl Iterator<Item = &[Sequence]> {
 
 /// A recording that grows batch by batch.
 struct Columns {
+    subject: Subject,
+    run: Ran,
     tokens: Tokens,
     samples: Vec<Sample>,
     signals: BTreeMap<Signal, Vec<Vec<f32>>>,
@@ -154,10 +177,23 @@ struct Columns {
     top5: Vec<Vec<Top5>>,
 }
 
+/// What went through the model so far.
+#[derive(Default)]
+struct Ran {
+    tokens: u64,
+    /// Keys that they attended to, all together.
+    keys: f64,
+}
+
+/// Longest text of a sample that is kept.
+const MOST_TEXT: usize = 2000;
+
 impl Columns {
-    fn new(layers: usize, keeps_top5: bool) -> Self {
+    fn new(subject: Subject, layers: usize, keeps_top5: bool) -> Self {
         let depths = layers + 1;
         Self {
+            subject,
+            run: Ran::default(),
             tokens: Tokens::default(),
             samples: Vec::new(),
             signals: Signal::ALL.iter().map(|s| (*s, vec![Vec::new(); depths])).collect(),
@@ -169,13 +205,31 @@ impl Columns {
     fn take(&mut self, batch: &[Sequence], part: &Part, data: &Data) {
         for sequence in batch {
             let first_token = self.tokens.ids.len();
-            let num_tokens = sequence.ids.len();
+            let length = sequence.ids.len();
+            let count = length as f64;
+            self.run.tokens += length as u64;
+            let source = data.samples.get(sequence.sample);
+            let num_tokens = match self.subject {
+                Subject::Token | Subject::OwnToken => {
+                    self.tokens.ids.extend(&sequence.ids);
+                    length
+                }
+                Subject::Sample => {
+                    let text = source.map(|s| shortened(&s.text)).unwrap_or_default();
+                    self.tokens.texts.push(text);
+                    self.tokens.ids.push(NO_TOKEN);
+                    1
+                }
+            };
+            self.run.keys += match self.subject {
+                // Those up to its own.
+                Subject::Token => count * (count + 1.0) / 2.0,
+                Subject::OwnToken | Subject::Sample => count * count,
+            };
             let sample = u32::try_from(self.samples.len()).unwrap_or(NO_TOKEN);
             self.tokens.sample.extend(std::iter::repeat_n(sample, num_tokens));
             self.tokens.position.extend((0_u32..).take(num_tokens));
-            self.tokens.ids.extend(&sequence.ids);
-            let columns = data.samples.get(sequence.sample).map(|s| s.columns.clone());
-            let columns = columns.unwrap_or_default();
+            let columns = source.map(|s| s.columns.clone()).unwrap_or_default();
             self.samples.push(Sample { columns, first_token, num_tokens });
         }
         self.tokens.next_ids.extend(&part.next_ids);
@@ -196,7 +250,7 @@ impl Columns {
     }
 
     fn into_recording(self, manifest: Manifest, piece: &dyn Fn(u32) -> String) -> Recording {
-        let Self { tokens, samples, signals, top1, top5 } = self;
+        let Self { tokens, samples, signals, top1, top5, .. } = self;
         let mut seen: BTreeSet<u32> = tokens.ids.iter().copied().collect();
         seen.extend(top1.iter().flatten());
         seen.extend(top5.iter().flatten().flat_map(|five| five.ids));
@@ -215,6 +269,14 @@ impl Columns {
     }
 }
 
+/// The begin of a text that is too long for a table of samples.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(MOST_TEXT) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+    }
+}
+
 fn manifest(
     card: &ModelCard,
     data: &Data,
@@ -222,17 +284,20 @@ fn manifest(
     block_secs: Vec<f64>,
     notes: Vec<Note>,
 ) -> Manifest {
-    let positions = &columns.tokens.position;
-    let keys: f64 = positions.iter().map(|position| f64::from(*position) + 1.0).sum();
-    let mean_keys = keys / positions.len().max(1) as f64;
+    let rows = columns.tokens.ids.len();
+    let tokens = columns.run.tokens.max(1) as f64;
+    let per_token = card.flops_per_block(columns.run.keys / tokens);
+    // One where each token is a row.
+    let tokens_per_row = tokens / rows.max(1) as f64;
     let names: BTreeSet<_> = columns.samples.iter().flat_map(|s| s.columns.keys()).collect();
     Manifest {
         version: VERSION,
         complete: true,
         partial: false,
-        tokens: positions.len() as u64,
+        tokens: rows as u64,
         layers: card.layers,
-        vocab: card.vocab,
+        subject: card.subject,
+        vocab: card.outputs.max(1),
         signals: Signal::ALL.iter().map(|signal| signal.id().to_owned()).collect(),
         columns: names.into_iter().cloned().collect(),
         provenance: Provenance {
@@ -243,7 +308,7 @@ fn manifest(
             data_fingerprint: data.fingerprint.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         },
-        flops_per_block: vec![card.flops_per_block(mean_keys); card.layers],
+        flops_per_block: vec![per_token * tokens_per_row; card.layers],
         flops_per_readout: card.flops_per_readout(),
         block_secs,
         notes,

@@ -22,7 +22,7 @@ struct Arithmetic {
 fn arithmetic() -> Arithmetic {
     let card = serde_json::json!({
         "name": "Arithmetic", "format": "none", "family": "none", "layers": LAYERS, "width": 4,
-        "vocab": 4096, "heads": 1, "kv_heads": 1, "head_dim": 4, "ffn_width": 4, "context": 64,
+        "vocab": 4096, "outputs": 4096, "heads": 1, "kv_heads": 1, "head_dim": 4, "ffn_width": 4, "context": 64,
         "parameters": 0, "types": "", "size_bytes": 0, "tokenizer": "none", "chat_template": null,
         "fingerprint": "ab", "tokenizer_fingerprint": "cd", "points": [],
     });
@@ -117,6 +117,7 @@ fn data(samples: usize) -> Data {
         name: "prompt".to_owned(),
         fingerprint: "ef".to_owned(),
         samples: (0..samples).map(sample).collect(),
+        label: None,
     }
 }
 

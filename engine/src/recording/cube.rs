@@ -134,6 +134,8 @@ struct Cell {
     answered: i32,
     with_nll: i32,
     nll: i128,
+    with_truth: i32,
+    right: i32,
 }
 
 impl Cell {
@@ -143,6 +145,8 @@ impl Cell {
         self.answered += other.answered;
         self.with_nll += other.with_nll;
         self.nll += other.nll;
+        self.with_truth += other.with_truth;
+        self.right += other.right;
     }
 
     fn subtract(&mut self, other: &Self) {
@@ -151,6 +155,8 @@ impl Cell {
         self.answered -= other.answered;
         self.with_nll -= other.with_nll;
         self.nll -= other.nll;
+        self.with_truth -= other.with_truth;
+        self.right -= other.right;
     }
 }
 
@@ -211,6 +217,8 @@ impl Cube {
             tally.answered += u64::from(cell.answered.unsigned_abs());
             tally.with_nll += u64::from(cell.with_nll.unsigned_abs());
             tally.nll_ticks += cell.nll;
+            tally.with_truth += u64::from(cell.with_truth.unsigned_abs());
+            tally.right += u64::from(cell.right.unsigned_abs());
         }
         tally
     }
@@ -257,7 +265,10 @@ impl<'a> Source<'a> {
                 let agrees = self.recording.agrees(depth, token);
                 let nll = self.nll.get(depth).copied().flatten().and_then(|c| c.get(token));
                 let nll = nll.and_then(|v| ticks(*v));
+                let is_right = self.recording.is_right(depth, token);
                 let cell = Cell {
+                    with_truth: i32::from(is_right.is_some()),
+                    right: i32::from(is_right == Some(true)),
                     exits: 1,
                     agreeing: i32::from(agrees == Some(true)),
                     answered: i32::from(agrees.is_some()),

@@ -8,7 +8,7 @@ use crate::model::NO_TOKEN;
 use crate::recording::schema;
 use crate::recording::table::{Reader, Rows};
 use crate::recording::{MANIFEST, Manifest, Recording, RecordingError, Sample, TOP5, Tokens, Top5};
-use crate::signal::Signal;
+use crate::signal::{Signal, Subject};
 
 /// Reads a recording that needs no more than `budget_bytes` of memory.
 pub(super) fn load(
@@ -24,7 +24,8 @@ pub(super) fn load(
     let signals = manifest.known_signals(&folder.join(MANIFEST))?;
     let has_top5 = folder.join(TOP5).exists();
     check_budget(&manifest, signals.len(), has_top5, budget_bytes, folder)?;
-    let size = Size { tokens: manifest.tokens, depths: manifest.layers + 1, vocab: manifest.vocab };
+    let Manifest { tokens, subject, vocab, .. } = manifest;
+    let size = Size { tokens, depths: manifest.layers + 1, vocab, subject };
     let samples = read_samples(folder, &manifest, size)?;
     let tokens = read_tokens(folder, &samples, size)?;
     let present: Vec<_> = signals.into_iter().collect();
@@ -49,6 +50,7 @@ struct Size {
     tokens: u64,
     depths: usize,
     vocab: usize,
+    subject: Subject,
 }
 
 impl Size {
@@ -133,7 +135,7 @@ fn read_samples(
 
 fn read_tokens(folder: &Path, samples: &[Sample], size: Size) -> Result<Tokens, RecordingError> {
     let path = folder.join(schema::TOKENS);
-    let mut table = Reader::open(path, schema::tokens(), Some(size.tokens))?;
+    let mut table = Reader::open(path, schema::tokens(size.subject), Some(size.tokens))?;
     let mut tokens = Tokens::default();
     while let Some(mut rows) = table.next_rows()? {
         let begun = tokens.ids.len();
@@ -143,11 +145,17 @@ fn read_tokens(folder: &Path, samples: &[Sample], size: Size) -> Result<Tokens, 
         }
         tokens.sample.extend(rows.u32s());
         tokens.position.extend(rows.u32s());
-        let (ids, next_ids) = (rows.u32s(), rows.u32s_or(NO_TOKEN));
-        if let Some(id) = ids.iter().find(|id| !size.knows(**id)) {
-            return Err(table.wrong("id", &id, format!("below {}", size.vocab)));
+        let is_sample = size.subject == Subject::Sample;
+        let (ids, next_ids) = (rows.u32s_or(NO_TOKEN), rows.u32s_or(NO_TOKEN));
+        let is_wrong = |id: &u32| if is_sample { *id != NO_TOKEN } else { !size.knows(*id) };
+        if let Some(id) = ids.iter().find(|id| is_wrong(id)) {
+            let below = format!("below {}", size.vocab);
+            return Err(table.wrong("id", &id, if is_sample { "none".to_owned() } else { below }));
         }
         size.check(&next_ids, "next_id", &table)?;
+        if is_sample {
+            tokens.texts.extend(rows.texts().into_iter().map(Option::unwrap_or_default));
+        }
         tokens.ids.extend(ids);
         tokens.next_ids.extend(next_ids);
     }
@@ -155,7 +163,7 @@ fn read_tokens(folder: &Path, samples: &[Sample], size: Size) -> Result<Tokens, 
     if found != size.tokens {
         return Err(table.wrong("rows", &found, size.tokens.to_string()));
     }
-    check_sequences(&tokens, samples, &table)?;
+    check_sequences(&tokens, samples, size.subject, &table)?;
     Ok(tokens)
 }
 
@@ -166,10 +174,11 @@ fn first_other(found: &[u32], expected: impl Iterator<Item = u64>) -> Option<(us
     other.map(|(row, (found, _))| (row, *found))
 }
 
-/// A sequence counts its positions from 0, and every next token is the one that follows.
+/// A sequence counts its positions from 0, and every next token is the one that follows. A sample is one row.
 fn check_sequences(
     tokens: &Tokens,
     samples: &[Sample],
+    subject: Subject,
     table: &Reader,
 ) -> Result<(), RecordingError> {
     let sequences = (0_u32..).zip(samples).flat_map(|(number, sample)| {
@@ -190,7 +199,12 @@ fn check_sequences(
         };
         check("sample", *sample, number)?;
         check("position", *position, place)?;
-        check("next_id", *next, if is_last { NO_TOKEN } else { follower })?;
+        match subject {
+            Subject::Token => check("next_id", *next, if is_last { NO_TOKEN } else { follower })?,
+            Subject::OwnToken => check("next_id", *next, NO_TOKEN)?,
+            // Any class may be its label.
+            Subject::Sample => check("num_tokens - 1", u32::from(!is_last), 0)?,
+        }
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ use crate::recording::files::{self, Before};
 use crate::recording::schema;
 use crate::recording::table::{GROUP_ROWS, Values, Writer};
 use crate::recording::{MANIFEST, Manifest, Recording, RecordingError, TABLES, TOP5, cube_tables};
+use crate::signal::Subject;
 
 /// Writes `recording` to `folder`.
 pub(super) fn save(recording: &Recording, folder: &Path, job: &Job) -> Result<(), RecordingError> {
@@ -94,17 +95,22 @@ fn groups(rows: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
 }
 
 fn tokens(recording: &Recording, folder: &Path) -> Result<PathBuf, RecordingError> {
-    let mut table = Writer::create(folder.join(schema::TOKENS), schema::tokens())?;
+    let columns = schema::tokens(recording.subject());
+    let mut table = Writer::create(folder.join(schema::TOKENS), columns)?;
     let all = &recording.tokens;
     for (from, to) in groups(recording.num_tokens(), GROUP_ROWS) {
         let ids = part(&all.ids, from, to);
+        let ids = match recording.subject() {
+            Subject::Token | Subject::OwnToken => Values::U32(ids),
+            Subject::Sample => Values::MaybeU32(ids.into_iter().map(some).collect()),
+        };
         table.write(vec![
             Values::U32(numbers(from, to).collect()),
             Values::U32(part(&all.sample, from, to)),
             Values::U32(part(&all.position, from, to)),
-            Values::U32(ids.clone()),
+            ids,
             Values::MaybeU32(part(&all.next_ids, from, to).into_iter().map(some).collect()),
-            Values::Text(ids.iter().map(|id| Some(recording.piece(*id))).collect()),
+            Values::Text((from..to).map(|token| Some(recording.text(token))).collect()),
         ])?;
     }
     table.finish()

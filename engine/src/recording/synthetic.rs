@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::model::NO_TOKEN;
 use crate::recording::{Manifest, Provenance, Recording, Sample, Tokens, Top5};
-use crate::signal::Signal;
+use crate::signal::{Signal, Subject};
 
 const VOCAB: u32 = 64;
 /// Tokens of every sequence but the last.
@@ -106,6 +106,7 @@ fn manifest(num_tokens: usize, num_layers: usize) -> Manifest {
         partial: false,
         tokens: num_tokens as u64,
         layers: num_layers,
+        subject: Subject::Token,
         vocab: 64,
         signals: Signal::ALL.iter().map(|s| s.id().to_owned()).collect(),
         columns: vec!["difficulty".to_owned(), "task".to_owned()],

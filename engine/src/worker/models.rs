@@ -251,7 +251,8 @@ fn run_through(
 ) -> Result<Recording, Ending> {
     let data = data_of(&request.input)?;
     let limit = request.limit_tokens;
-    let packed = dataset::pack(&data.samples, tokenizer, model.card().context, limit, job)?;
+    let ModelCard { subject, context, .. } = *model.card();
+    let packed = dataset::pack(&data.samples, tokenizer, subject, context, limit, job)?;
     let notes = notes.iter().cloned().chain(packed.notes).collect();
     Ok(record::record(model, tokenizer, &data, &packed.sequences, budget_bytes, notes, job)?)
 }
@@ -264,7 +265,9 @@ fn data_of(input: &Input) -> Result<Data, DataError> {
     match input {
         Input::Text(text) => dataset::from_prompt(text),
         Input::Embedded => dataset::from_embedded(embedded::data()),
-        Input::File { path, column, cut } => dataset::read(path, column.as_deref(), *cut),
+        Input::File { path, column, label, cut } => {
+            dataset::read(path, column.as_deref(), *cut)?.labelled(label.as_deref(), path)
+        }
     }
 }
 

@@ -128,6 +128,23 @@ fn chat_template(folder: &Path) -> Result<Option<String>, OpenError> {
     }
 }
 
+/// Own exit heads: `exit.l.weight` and `exit.l.bias` for every depth l, with `pooling` in the metadata.
+const EXIT_HEADS: &str = "exit_heads.safetensors";
+
+/// The exit heads that lie in `folder`, as one more part behind `shards`.
+pub(in crate::checkpoint) fn exit_heads(
+    folder: &Path,
+    shards: &[Shard],
+) -> Result<Option<Shard>, OpenError> {
+    let path = folder.join(EXIT_HEADS);
+    let is_open = shards.iter().any(|shard| shard.path == path);
+    if is_open || !map::exists(&path)? {
+        Ok(None)
+    } else {
+        Shard::open(&path, shards.len()).map(Some)
+    }
+}
+
 /// A configuration and the weights that belong to it.
 pub(in crate::checkpoint) struct Bundle {
     format: &'static str,

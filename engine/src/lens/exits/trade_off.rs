@@ -73,9 +73,10 @@ pub(super) fn suggestion(scene: &Scene<'_>, curve: &Curve) -> Suggestion {
         let agreement = percent(found.agreement);
         let lower = percent(found.agreement_lower);
         let depth = found.mean_depth;
+        let rows = scene.recording.subject().nouns();
         let words = format!(
             "agreement {agreement} %, at least {lower} % with 95 % confidence for this threshold \
-             (Clopper-Pearson, tokens taken as independent); it was chosen on these same tokens, \
+             (Clopper-Pearson, {rows} taken as independent); it was chosen on these same {rows}, \
              so check it on others; mean exit depth {depth:.2}"
         );
         (words, vec![("threshold", Value::Real(found.threshold))])
@@ -84,7 +85,10 @@ pub(super) fn suggestion(scene: &Scene<'_>, curve: &Curve) -> Suggestion {
         let best = best.filter(|best| !best.is_nan()).max_by(f64::total_cmp);
         let words = match best.map(percent) {
             Some(best) => format!("no threshold reaches it; the best agreement is {best} %"),
-            None => "there is no token with an answer of the full model".to_owned(),
+            None => {
+                let noun = scene.recording.subject().noun();
+                format!("there is no {noun} with an answer of the full model")
+            }
         };
         (words, Vec::new())
     };

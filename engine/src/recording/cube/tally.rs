@@ -23,6 +23,10 @@ pub(crate) struct Tally {
     pub(crate) with_nll: u64,
     /// Sum of their NLL at the exit, in ticks.
     pub(crate) nll_ticks: i128,
+    /// Tokens of which it is known what is true: the next token, the label.
+    pub(crate) with_truth: u64,
+    /// Those whose first choice at the exit is that.
+    pub(crate) right: u64,
 }
 
 /// A NLL in whole ticks; `None` where it is not a finite number.
@@ -41,7 +45,15 @@ pub(super) fn nats(ticks: i128) -> f64 {
 impl Tally {
     pub(crate) fn empty(num_depths: usize) -> Self {
         let zeros = vec![0; num_depths];
-        Self { exits: zeros.clone(), agreeing: zeros, answered: 0, with_nll: 0, nll_ticks: 0 }
+        Self {
+            exits: zeros.clone(),
+            agreeing: zeros,
+            answered: 0,
+            with_nll: 0,
+            nll_ticks: 0,
+            with_truth: 0,
+            right: 0,
+        }
     }
 
     /// Counts tokens whose exits are known: `exits` holds one depth for each token of `range`.
@@ -61,6 +73,9 @@ impl Tally {
                 self.with_nll += 1;
                 self.nll_ticks += nll;
             }
+            let is_right = recording.is_right(depth, token);
+            self.with_truth += u64::from(is_right.is_some());
+            self.right += u64::from(is_right == Some(true));
         }
     }
 
@@ -87,6 +102,12 @@ impl Tally {
     /// Mean NLL at the exit in nats, over tokens that have a next token.
     pub(crate) fn mean_nll(&self) -> Option<f64> {
         (self.with_nll > 0).then(|| nats(self.nll_ticks) / self.with_nll as f64)
+    }
+
+    /// Of the tokens of which it is known what is true, the share whose first choice at the exit is that; `None`
+    /// without any.
+    pub(crate) fn accuracy(&self) -> Option<f64> {
+        ratio(self.right, self.with_truth)
     }
 
     /// The share of tokens that exit at `depth`.

@@ -140,6 +140,25 @@ fn columns_come_from_the_first_row() {
 }
 
 #[test]
+fn a_column_of_labels_is_taken_by_its_name_or_as_chosen() {
+    let label = |name: &str, text: &str, column, chosen: Option<&str>| {
+        let (_folder, path) = file(name, text);
+        let data = read(&path, column, Cut::Line).unwrap();
+        let labelled = data.labelled(chosen, Path::new("a"));
+        labelled.map(|data| data.label).map_err(|error| error.to_string())
+    };
+    let with = "text,label\na,1\n";
+    assert_eq!(label("a.csv", with, None, None), Ok(Some("label".to_owned())));
+    assert_eq!(label("a.csv", "text,kind\na,1\n", None, None), Ok(None));
+    let kind = label("a.csv", "text,kind\na,1\n", None, Some("kind"));
+    assert_eq!(kind, Ok(Some("kind".to_owned())));
+    let numbered = label("a.tsv", "a\t1\n", Some("#1"), Some("#2"));
+    assert_eq!(numbered, Ok(Some("#2".to_owned())));
+    let missing = label("a.csv", with, None, Some("kind"));
+    assert_eq!(missing, Err("line 1: no column `kind`; there are `label`: a".to_owned()));
+}
+
+#[test]
 fn the_fingerprint_changes_with_every_text_and_column() {
     let print = |lines: &str| from_embedded(lines.as_bytes()).unwrap().fingerprint;
     let all = [

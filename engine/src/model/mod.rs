@@ -6,6 +6,8 @@ mod config;
 mod cost;
 mod decoder;
 mod encoder;
+#[cfg(test)]
+mod encoder_tests;
 mod error;
 mod families;
 #[cfg(test)]

@@ -238,6 +238,94 @@ fn the_five_best_are_dropped_first_and_that_is_said() {
     assert!(!run(&arithmetic(), &[10], just_enough + cells * 40).unwrap().top5.is_empty());
 }
 
+/// Reads the first token of every sequence.
+struct Classifier(Arithmetic);
+
+impl LayeredModel for Classifier {
+    fn card(&self) -> &ModelCard {
+        self.0.card()
+    }
+
+    fn begin(&self, batch: &Batch) -> Result<Stream, ModelError> {
+        self.0.begin(batch)
+    }
+
+    fn block(
+        &self,
+        layer: Layer,
+        run: Run,
+        batch: &Batch,
+        stream: &mut Stream,
+        probe: &mut dyn Probe,
+    ) -> Result<(), ModelError> {
+        self.0.block(layer, run, batch, stream, probe)
+    }
+
+    fn subjects(&self, batch: &Batch, stream: &Stream) -> Result<Stream, ModelError> {
+        let firsts = batch.starts.iter().take(batch.starts.len() - 1);
+        let hidden = firsts.flat_map(|at| &stream.hidden[at * 4..][..4]).copied().collect();
+        Ok(Stream { hidden, width: 4 })
+    }
+
+    fn readout(
+        &self,
+        depths: &[Depth],
+        streams: &[&Stream],
+        next_ids: &[u32],
+        job: &Job,
+    ) -> Result<Readouts, ModelError> {
+        self.0.readout(depths, streams, next_ids, job)
+    }
+}
+
+#[test]
+fn a_row_is_a_sample_where_the_model_reads_samples() {
+    let mut model = arithmetic();
+    model.card.subject = Subject::Sample;
+    model.card.outputs = 1004;
+    model.card.block_weights = 10;
+    model.card.classes = ["bad", "good"].map(str::to_owned).to_vec();
+    let mut data = data(4);
+    data.label = Some("label".to_owned());
+    let labels = ["good", "0", "other"];
+    for (sample, label) in data.samples.iter_mut().zip(labels) {
+        sample.columns.insert("label".to_owned(), label.to_owned());
+    }
+    data.samples[1].text = "x".repeat(3000);
+    let sequences = sequences(&[3, 500, 20, 1]);
+    let (budget_bytes, notes) = (PLENTY, Vec::new());
+    let asked = Asked { data: &data, sequences: &sequences, budget_bytes, notes };
+    let class = |id: u32| format!("class {id}");
+    let classifier = Classifier(model);
+    let recording = record_with(&classifier, &class, asked, &Job::unattended()).unwrap();
+    let none = NO_TOKEN;
+    assert_eq!(recording.tokens.next_ids, [1, 0, none, none]);
+    assert_eq!(recording.tokens.ids, [none; 4]);
+    assert_eq!(recording.tokens.sample, [0, 1, 2, 3]);
+    assert_eq!(recording.tokens.texts[0], "…");
+    assert_eq!(recording.tokens.texts[1].chars().count(), 2001);
+    // The first token of each.
+    assert_eq!(recording.column(Signal::MaxProb, Depth(2)).unwrap(), [0.0, 3.0, 503.0, 523.0]);
+    let nll = recording.column(Signal::Nll, Depth(3)).unwrap();
+    assert!(nll[..2] == [1.0, 0.0] && nll[2].is_nan() && nll[3].is_nan());
+    let firsts: Vec<_> = recording.samples.iter().map(|s| (s.first_token, s.num_tokens)).collect();
+    assert_eq!(firsts, [(0, 1), (1, 1), (2, 1), (3, 1)]);
+    let manifest = recording.manifest();
+    assert_eq!((manifest.tokens, manifest.vocab, manifest.subject), (4, 1004, Subject::Sample));
+    assert_eq!(manifest.notes[0].what, "Labels that name no class of the model: 1, first `other`.");
+    // Tokens of a sample are 524 / 4; each attends to all of its own: (3^2 + 500^2 + 20^2 + 1) / 524.
+    let keys = f64::from(9 + 250_000 + 400 + 1) / 524.0;
+    let flops = classifier.card().flops_per_block(keys) * 524.0 / 4.0;
+    assert_eq!(manifest.flops_per_block, vec![flops; LAYERS]);
+    assert_eq!(recording.piece(1003), "class 1003");
+    assert!(!recording.pieces.contains_key(&none));
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("recording");
+    recording.save(&folder, &Job::unattended()).unwrap();
+    let back = Recording::load(&folder, PLENTY, &Job::unattended()).unwrap();
+    assert_eq!(back.tokens, recording.tokens);
+}
+
 #[test]
 fn nothing_to_run_is_said() {
     assert!(matches!(run(&arithmetic(), &[], PLENTY), Err(RecordError::NothingToRun)));

@@ -25,6 +25,8 @@ pub use manifest::{Manifest, Provenance};
 pub(crate) use slice::{Column, Slice};
 #[cfg(any(test, feature = "bench"))]
 pub(crate) use synthetic::synthetic;
+#[cfg(test)]
+pub(crate) use synthetic::synthetic_samples;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -8,14 +8,18 @@ use crate::model::ModelCard;
 impl ModelCard {
     /// FLOPs of one block for one token that attends to `mean_keys` positions (modelled).
     ///
-    /// With width d, heads H of width c, key/value heads G, feed-forward width f, keys K:
-    /// `2 d c (H + 2 G)` for q, k and v, `2 * 2 K H c` for scores and values, `2 H c d` for the output,
-    /// `2 * 3 d f` for gate, up and down.
+    /// Two for each weight that the token is multiplied with, of experts only its own; with heads H of width c and
+    /// keys K `2 * 2 K H c` for scores and values.
     pub(crate) fn flops_per_block(&self, mean_keys: f64) -> f64 {
-        let (d, c, f) = (self.width as f64, self.head_dim as f64, self.ffn_width as f64);
-        let (heads, kv_heads) = (self.heads as f64, self.kv_heads as f64);
-        let projections = 2.0 * d * c * (heads + 2.0 * kv_heads) + 2.0 * heads * c * d;
-        projections + 2.0 * 2.0 * mean_keys * heads * c + 2.0 * 3.0 * d * f
+        let inner = (self.heads * self.head_dim) as f64;
+        2.0 * self.block_weights as f64 + 2.0 * 2.0 * mean_keys * inner
+    }
+
+    /// Positions that a token attends to in block `layer`, on average over tokens at `positions` (from 0).
+    pub(crate) fn mean_keys(&self, layer: usize, positions: &[u32]) -> f64 {
+        let window = self.windows.get(layer).copied().flatten().map_or(f64::INFINITY, |w| w as f64);
+        let keys: f64 = positions.iter().map(|at| (f64::from(*at) + 1.0).min(window)).sum();
+        keys / positions.len().max(1) as f64
     }
 
     /// FLOPs of one readout (final norm and head) for one token (modelled): `2 d V`.

@@ -223,8 +223,7 @@ fn manifest(
     notes: Vec<Note>,
 ) -> Manifest {
     let positions = &columns.tokens.position;
-    let keys: f64 = positions.iter().map(|position| f64::from(*position) + 1.0).sum();
-    let mean_keys = keys / positions.len().max(1) as f64;
+    let flops = |layer| card.flops_per_block(card.mean_keys(layer, positions));
     let names: BTreeSet<_> = columns.samples.iter().flat_map(|s| s.columns.keys()).collect();
     Manifest {
         version: VERSION,
@@ -243,7 +242,7 @@ fn manifest(
             data_fingerprint: data.fingerprint.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         },
-        flops_per_block: vec![card.flops_per_block(mean_keys); card.layers],
+        flops_per_block: (0..card.layers).map(flops).collect(),
         flops_per_readout: card.flops_per_readout(),
         block_secs,
         notes,

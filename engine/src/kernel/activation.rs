@@ -1,4 +1,4 @@
-//! Activations of plain feed-forward sublayers and of heads, number by number.
+//! Activations of feed-forward sublayers and of heads, number by number.
 //!
 //! Definitions: relu `max(x, 0)`; tanh; GELU `x Phi(x)` with the normal distribution's `Phi` (erf form), or its
 //! approximation `x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))` (tanh form). NaN stays NaN.
@@ -35,7 +35,7 @@ fn each(x: &mut [f32], f: impl Fn(f32) -> f32 + Sync) {
 }
 
 /// `(1 - e^-2|x|) / (1 + e^-2|x|)` with the sign of x; near 0, where that loses digits, a polynomial (Cephes' tanhf).
-fn tanh(x: f32) -> f32 {
+pub(super) fn tanh(x: f32) -> f32 {
     let square = x * x;
     let mut p = -5.704_988_7e-3;
     p = p * square + 2.063_908_9e-2;
@@ -48,7 +48,7 @@ fn tanh(x: f32) -> f32 {
     if x.abs() < 0.625 { near } else { far }
 }
 
-fn gelu_tanh(x: f32) -> f32 {
+pub(super) fn gelu_tanh(x: f32) -> f32 {
     // sqrt(2 / pi).
     let inner = 0.797_884_6 * (x + 0.044_715 * x * x * x);
     0.5 * x * (1.0 + tanh(inner))

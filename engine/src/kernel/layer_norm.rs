@@ -24,7 +24,8 @@ impl LayerNorm {
         rows.for_each(|row| self.apply_row(row));
     }
 
-    fn apply_row(&self, row: &mut [f32]) {
+    /// Norms one row in place.
+    pub(crate) fn apply_row(&self, row: &mut [f32]) {
         let count = row.len() as f64;
         let mean = row.iter().map(|&v| f64::from(v)).sum::<f64>() / count;
         let spread = row.iter().map(|&v| (f64::from(v) - mean).powi(2)).sum::<f64>() / count;

@@ -53,7 +53,7 @@ mod tests {
             let len = raw.len();
             let bytes = Bytes::new(Arc::new(raw), 0..len).unwrap();
             let matrix = Matrix::new(bytes, DType::F32, classes, classes).unwrap();
-            let head = Head { norm: None, eps: 0.0, matrix: &matrix, bias: None };
+            let head = Head { norm: None, matrix: &matrix, bias: None, cap: None };
             let job = Job::unattended();
             for last_is_final in [true, false] {
                 let request = Request { streams: &streams, next: &next, last_is_final };

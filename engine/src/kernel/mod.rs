@@ -4,6 +4,7 @@
 
 pub(crate) mod activation;
 pub(crate) mod attention;
+pub(crate) mod cap;
 mod exp;
 pub(crate) mod full_attention;
 pub(crate) mod gate;
@@ -16,6 +17,7 @@ pub(crate) mod norm;
 pub(crate) mod packed;
 pub(crate) mod readout;
 pub(crate) mod rotary;
+pub(crate) mod routing;
 mod tally;
 
 /// Rounds what was summed in f64, once.

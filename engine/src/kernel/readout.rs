@@ -8,9 +8,10 @@
 use rayon::prelude::*;
 
 use crate::job::{Cancelled, Job};
+use crate::kernel::cap::soft_cap;
 use crate::kernel::matmul::{Dims, Strided, Target, Threads, product};
 use crate::kernel::matrix::Matrix;
-use crate::kernel::norm::rms_norm_row;
+use crate::kernel::norm::Norm;
 use crate::kernel::rounded;
 use crate::kernel::tally::{Tally, dot, weights};
 use crate::signal::NO_TOKEN;
@@ -45,14 +46,14 @@ pub(crate) struct Readouts {
 /// Final norm and head.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Head<'a> {
-    /// Weight of the final RMS norm; `None` where the rows come as the matrix takes them.
-    pub(crate) norm: Option<&'a [f32]>,
-    /// Its epsilon.
-    pub(crate) eps: f32,
+    /// The final norm; `None` where the rows come as the matrix takes them.
+    pub(crate) norm: Option<&'a Norm>,
     /// [vocabulary, width].
     pub(crate) matrix: &'a Matrix,
     /// Added to the logits, [vocabulary].
     pub(crate) bias: Option<&'a [f32]>,
+    /// Soft cap of the logits, after the bias.
+    pub(crate) cap: Option<f32>,
 }
 
 /// What is to be read.
@@ -101,9 +102,9 @@ fn tally_block(
     normed.par_chunks_exact_mut(width).enumerate().for_each(|(row, out)| {
         let token = range.start + row / depths;
         let stream = &request.streams[row % depths][token * width..][..width];
-        match head.norm {
-            Some(weight) => rms_norm_row(stream, weight, head.eps, out),
-            None => out.copy_from_slice(stream),
+        out.copy_from_slice(stream);
+        if let Some(norm) = head.norm {
+            norm.apply_row(out);
         }
     });
     let mut tallies = vec![Tally::new(NO_TOKEN); range.len() * depths];
@@ -137,6 +138,9 @@ fn tally_block(
                 for row in logits.chunks_exact_mut(columns) {
                     row.iter_mut().zip(bias).for_each(|(logit, bias)| *logit += bias);
                 }
+            }
+            if let Some(cap) = head.cap {
+                soft_cap(&mut logits[..tallies.len() * columns], cap);
             }
             let logits = logits.chunks_exact(depths * columns);
             for ((tallies, logits), &next) in tallies.chunks_exact_mut(depths).zip(logits).zip(next)
@@ -193,11 +197,19 @@ fn next_logits(head: Head<'_>, normed: &[f32], next: &[u32], tallies: &mut [Tall
                 Dims { rows: tallies.len(), cols: TOKENS, inner: width },
                 Threads::One,
             );
+            if let Some(bias) = head.bias {
+                for row in logits.chunks_exact_mut(TOKENS) {
+                    for (logit, id) in row.iter_mut().zip(next) {
+                        *logit += bias.get(*id as usize).copied().unwrap_or(0.0);
+                    }
+                }
+            }
+            if let Some(cap) = head.cap {
+                soft_cap(&mut logits, cap);
+            }
             for (at, (tally, row)) in tallies.iter_mut().zip(logits.chunks(TOKENS)).enumerate() {
                 let known = next.get(at / depths).filter(|id| **id != NO_TOKEN);
-                let logit = known.and_then(|_| row.get(at / depths)).copied().unwrap_or(f32::NAN);
-                let bias = known.zip(head.bias).and_then(|(id, bias)| bias.get(*id as usize));
-                tally.next = logit + bias.copied().unwrap_or(0.0);
+                tally.next = known.and_then(|_| row.get(at / depths)).copied().unwrap_or(f32::NAN);
             }
         });
 }
@@ -291,6 +303,7 @@ mod tests {
         streams: Vec<Vec<f32>>,
         next: Vec<u32>,
         vocab: usize,
+        cap: Option<f32>,
     }
 
     impl Case {
@@ -313,6 +326,7 @@ mod tests {
                     .collect(),
                 next,
                 vocab,
+                cap: None,
             }
         }
 
@@ -321,7 +335,8 @@ mod tests {
             let streams: Vec<&[f32]> = self.streams.iter().map(Vec::as_slice).collect();
             let request = Request { streams: &streams, next: &self.next, last_is_final: true };
             let bias = (!self.bias.is_empty()).then_some(self.bias.as_slice());
-            let head = Head { norm: Some(&self.norm), eps: 1e-5, matrix: &matrix, bias };
+            let norm = Norm::Rms { weight: self.norm.clone(), eps: 1e-5 };
+            let head = Head { norm: Some(&norm), matrix: &matrix, bias, cap: self.cap };
             readout(head, request, &Job::unattended()).unwrap()
         }
 
@@ -335,9 +350,13 @@ mod tests {
                 let terms = row.iter().zip(&self.norm).zip(w);
                 terms.map(|((&h, &n), &w)| f64::from(h) * scale * f64::from(n) * f64::from(w)).sum()
             };
+            let capped = |z: f64| match self.cap.map(f64::from) {
+                Some(cap) => cap * (z / cap).tanh(),
+                None => z,
+            };
             let bias = |id: usize| self.bias.get(id).map_or(0.0, |b| f64::from(*b));
             let rows = self.head.chunks(width).map(logit).enumerate();
-            let z: Vec<f64> = rows.map(|(id, z)| z + bias(id)).collect();
+            let z: Vec<f64> = rows.map(|(id, z)| capped(z + bias(id))).collect();
             let max = z.iter().copied().fold(f64::NEG_INFINITY, f64::max);
             let lse = max + z.iter().map(|z| (z - max).exp()).sum::<f64>().ln();
             z.into_iter().map(|z| z - lse).collect()
@@ -391,8 +410,10 @@ mod tests {
         fn tiles_give_what_the_definitions_say(
             tokens in 1_usize..40, depths in 1_usize..6, width in 1_usize..12,
             vocab in prop_oneof![1_usize..9, 1000_usize..2100], size in 0.1_f32..12.0,
+            cap in prop_oneof![Just(None), (0.5_f32..40.0).prop_map(Some)],
         ) {
             let mut case = Case::new(tokens, depths, width, vocab, size);
+            case.cap = cap;
             case.check(&case.fast());
             case.bias = wave(vocab, 0.83, 2.0);
             case.check(&case.fast());
@@ -441,7 +462,8 @@ mod tests {
         let switch = CancelSwitch::default();
         switch.cancel();
         let matrix = matrix(&[1.0; 4], 2, 2);
-        let head = Head { norm: Some(&[1.0, 1.0]), eps: 0.0, matrix: &matrix, bias: None };
+        let norm = Norm::Rms { weight: vec![1.0, 1.0], eps: 0.0 };
+        let head = Head { norm: Some(&norm), matrix: &matrix, bias: None, cap: None };
         let request = Request { streams: &[&[1.0, 2.0]], next: &[0], last_is_final: true };
         assert!(readout(head, request, &Job::new(switch, |_| {})).is_err());
     }

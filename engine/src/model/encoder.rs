@@ -122,6 +122,7 @@ impl LayeredModel for Encoder {
         self.check_batch(batch)?;
         self.check_stream(stream, batch.ids.len())?;
         let h = &mut stream.hidden;
+        let mut columns = probe.wants(Point::AttnColumns, layer).then(Vec::new);
         let mut look = |point: Point, values: &[f32]| {
             if probe.wants(point, layer) {
                 probe.see(point, layer, values);
@@ -131,7 +132,10 @@ impl LayeredModel for Encoder {
         let is_after = self.plan.placement == Placement::After && run != Run::SkipBlock;
         look(Point::ResidPre, h);
         if matches!(run, Run::Full | Run::SkipMlp) {
-            let added = block.attention(&self.plan, &batch.starts, h, None);
+            let added = block.attention(&self.plan, &batch.starts, h, columns.as_mut());
+            if let Some(columns) = &columns {
+                look(Point::AttnColumns, columns);
+            }
             look(Point::AttnOut, &added);
             add(h, &added);
         }

@@ -6,10 +6,10 @@ use crate::job::Job;
 use crate::kernel::geometry;
 use crate::model::fixtures::streams;
 use crate::model::golden_tests::{
-    Expected, json_of, last_depth, mean, model, near, number, opened, shared,
+    Expected, json_of, last_depth, mean, model, near, number, opened, points, shared,
 };
 use crate::model::{
-    Batch, Depth, Layer, LayeredModel, NO_TOKEN, NoProbe, Readouts, Run, Stream, card,
+    Batch, Depth, Layer, LayeredModel, NO_TOKEN, NoProbe, Point, Readouts, Run, Stream, card,
 };
 use crate::signal::Subject;
 
@@ -73,6 +73,10 @@ impl Golden {
             let want = self.expected.packed(&rows, 0, &[][..]).concat();
             near(&name, &stream.hidden, &want, 1e-4);
         }
+        let seen = points(self.model.as_ref(), &self.batch);
+        let columns = seen[&Point::AttnColumns].concat();
+        let heads = self.model.card().heads;
+        near("attn_colsum", &columns, &self.expected.columns(heads), 1e-4);
         self.check_geometry(&all);
         if self.name != "bert" {
             self.check_readouts(&all);

@@ -65,9 +65,6 @@ pub struct ModelCard {
     /// Names of the classes in the order of their ids; empty where a readout chooses among tokens.
     #[serde(default)]
     pub classes: Vec<String>,
-    /// Weights of the matrices that one block multiplies with each token.
-    #[serde(default)]
-    pub block_weights: u64,
     /// Weights of the matrices that one readout multiplies with what it reads.
     #[serde(default)]
     pub readout_weights: u64,
@@ -81,6 +78,12 @@ pub struct ModelCard {
     pub ffn_width: usize,
     /// Longest sequence the model was made for, in tokens.
     pub context: usize,
+    /// Weights of the matrices that one block multiplies with each token.
+    #[serde(default)]
+    pub block_weights: u64,
+    /// For each block how many positions a token sees, its own included; null: all up to its own.
+    #[serde(default)]
+    pub windows: Vec<Option<usize>>,
     /// Weights in all, tied ones counted once.
     pub parameters: u64,
     /// "F32 x 48, Q8_0 x 32".
@@ -115,6 +118,10 @@ pub enum Point {
     AttnOut,
     /// What the feed-forward sublayer added.
     MlpOut,
+    /// Attention that each token receives, summed over the queries that see it: [heads, tokens].
+    AttnColumns,
+    /// Probabilities of the experts: [tokens, experts].
+    Router,
 }
 
 /// Sequences laid end to end, without padding.
@@ -155,7 +162,7 @@ pub(crate) enum Run {
 pub(crate) trait Probe {
     /// Unwanted points are never materialised.
     fn wants(&self, point: Point, layer: Layer) -> bool;
-    /// `values`: [tokens, width], row by row.
+    /// `values`: [tokens, width], row by row, where the point says nothing else.
     fn see(&mut self, point: Point, layer: Layer, values: &[f32]);
 }
 
@@ -240,13 +247,14 @@ fn card_of(
         readout: sizes.readout,
         outputs: sizes.outputs,
         classes: sizes.classes,
-        block_weights: sizes.block_weights,
-        readout_weights: sizes.readout_weights,
         heads: sizes.heads.count,
         kv_heads: sizes.heads.kv_count,
         head_dim: sizes.heads.dim,
         ffn_width: sizes.ffn_width,
         context: sizes.context,
+        block_weights: sizes.block_weights,
+        readout_weights: sizes.readout_weights,
+        windows: sizes.windows,
         parameters,
         types: types.join(", "),
         size_bytes: checkpoint.size_bytes(),
@@ -254,13 +262,7 @@ fn card_of(
         chat_template: checkpoint.chat_template(),
         fingerprint: checkpoint.fingerprint()?,
         tokenizer_fingerprint: tokenizer.map_or("", Tokenizer::fingerprint).to_owned(),
-        points: vec![
-            Point::ResidPre,
-            Point::ResidMid,
-            Point::ResidPost,
-            Point::AttnOut,
-            Point::MlpOut,
-        ],
+        points: sizes.points,
     })
 }
 

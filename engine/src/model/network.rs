@@ -3,10 +3,11 @@
 //! Must not know: which families exist.
 
 use crate::kernel::attention::Heads;
+use crate::model::decoder::names::ROPE_DIVISORS;
 use crate::model::decoder::{self, Decoder};
 use crate::model::encoder::{self, Encoder};
 use crate::model::weights::Weights;
-use crate::model::{LayeredModel, ModelCard, ModelError};
+use crate::model::{LayeredModel, ModelCard, ModelError, Point};
 use crate::signal::Subject;
 
 /// A network without its weights.
@@ -32,6 +33,9 @@ pub(crate) struct Sizes {
     pub(crate) outputs: usize,
     /// Names of the classes; empty where it chooses among tokens.
     pub(crate) classes: Vec<String>,
+    /// Positions that a token sees in each block; `None`: all that attention allows.
+    pub(crate) windows: Vec<Option<usize>>,
+    pub(crate) points: Vec<Point>,
     /// Weights of the matrices that a block multiplies with each token.
     pub(crate) block_weights: u64,
     /// The same of a readout.
@@ -57,7 +61,7 @@ impl Network {
     /// Whether a tensor counts as weights: divisors of rotary frequencies are a table.
     pub(crate) fn is_counted(&self, name: &str) -> bool {
         match self {
-            Self::Decoder(plan) => plan.names.rope_divisors != Some(name),
+            Self::Decoder(_) => name != ROPE_DIVISORS,
             Self::Encoder(_) => true,
         }
     }
@@ -72,25 +76,22 @@ impl Network {
 
     pub(crate) fn sizes(&self) -> Sizes {
         match self {
-            Self::Decoder(plan) => {
-                let (d, heads) = (plan.width as u64, plan.heads);
-                let inner = (heads.count * heads.dim) as u64;
-                let kv_inner = (heads.kv_count * heads.dim) as u64;
-                Sizes {
-                    layers: plan.layers,
-                    width: plan.width,
-                    vocab: plan.vocab,
-                    heads,
-                    ffn_width: plan.ffn_width,
-                    context: plan.context,
-                    subject: Subject::Token,
-                    readout: "language-model head".to_owned(),
-                    outputs: plan.vocab,
-                    classes: Vec::new(),
-                    block_weights: 2 * d * (inner + kv_inner) + 3 * d * plan.ffn_width as u64,
-                    readout_weights: d * plan.vocab as u64,
-                }
-            }
+            Self::Decoder(plan) => Sizes {
+                layers: plan.layers,
+                width: plan.width,
+                vocab: plan.vocab,
+                heads: plan.heads,
+                ffn_width: plan.ffn_width,
+                context: plan.context,
+                subject: Subject::Token,
+                readout: "language-model head".to_owned(),
+                outputs: plan.vocab,
+                classes: Vec::new(),
+                windows: plan.windows.clone(),
+                points: plan.points(),
+                block_weights: plan.block_weights(),
+                readout_weights: plan.width as u64 * plan.vocab as u64,
+            },
             Self::Encoder(plan) => plan.sizes(),
         }
     }

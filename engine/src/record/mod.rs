@@ -181,7 +181,7 @@ struct Columns {
 #[derive(Default)]
 struct Ran {
     tokens: u64,
-    /// Keys that they attended to, all together.
+    /// Keys that they attended to, all together, where each attends to its whole sequence.
     keys: f64,
 }
 
@@ -221,11 +221,7 @@ impl Columns {
                     1
                 }
             };
-            self.run.keys += match self.subject {
-                // Those up to its own.
-                Subject::Token => count * (count + 1.0) / 2.0,
-                Subject::OwnToken | Subject::Sample => count * count,
-            };
+            self.run.keys += count * count;
             let sample = u32::try_from(self.samples.len()).unwrap_or(NO_TOKEN);
             self.tokens.sample.extend(std::iter::repeat_n(sample, num_tokens));
             self.tokens.position.extend((0_u32..).take(num_tokens));
@@ -286,9 +282,13 @@ fn manifest(
 ) -> Manifest {
     let rows = columns.tokens.ids.len();
     let tokens = columns.run.tokens.max(1) as f64;
-    let per_token = card.flops_per_block(columns.run.keys / tokens);
+    let keys = |layer| match card.subject {
+        Subject::Token => card.mean_keys(layer, &columns.tokens.position),
+        Subject::OwnToken | Subject::Sample => columns.run.keys / tokens,
+    };
     // One where each token is a row.
     let tokens_per_row = tokens / rows.max(1) as f64;
+    let flops = |layer| card.flops_per_block(keys(layer)) * tokens_per_row;
     let names: BTreeSet<_> = columns.samples.iter().flat_map(|s| s.columns.keys()).collect();
     Manifest {
         version: VERSION,
@@ -308,7 +308,7 @@ fn manifest(
             data_fingerprint: data.fingerprint.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         },
-        flops_per_block: vec![per_token * tokens_per_row; card.layers],
+        flops_per_block: (0..card.layers).map(flops).collect(),
         flops_per_readout: card.flops_per_readout(),
         block_secs,
         notes,

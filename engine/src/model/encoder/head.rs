@@ -98,7 +98,7 @@ impl Head {
         Ok(match self {
             Self::None => Readouts::absent(depths.len() * next.len()),
             Self::Masked { matrix, bias, .. } => {
-                let head = readout::Head { norm: None, eps: 0.0, matrix, bias: Some(bias) };
+                let head = readout::Head { norm: None, matrix, bias: Some(bias), cap: None };
                 readout(head, request, job)?
             }
             Self::Classes { .. } | Self::Exits(_) => of_logits(request, outputs, job)?,

@@ -4,9 +4,19 @@
 
 use crate::kernel::activation::Activation;
 use crate::kernel::attention::Heads;
-use crate::model::ModelError;
 use crate::model::network::Sizes;
+use crate::model::{ModelError, Point};
 use crate::signal::Subject;
+
+/// What a probe can look at.
+const POINTS: [Point; 6] = [
+    Point::ResidPre,
+    Point::ResidMid,
+    Point::ResidPost,
+    Point::AttnOut,
+    Point::MlpOut,
+    Point::AttnColumns,
+];
 
 /// A configured encoder.
 #[derive(Debug, Clone)]
@@ -396,6 +406,8 @@ impl Plan {
             readout,
             outputs: if classes.is_empty() { vocab } else { classes.len() },
             classes,
+            windows: Vec::new(),
+            points: POINTS.to_vec(),
             block_weights: 4 * d * d + 2 * d * f,
             readout_weights,
         }

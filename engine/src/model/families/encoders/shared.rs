@@ -5,19 +5,16 @@ use std::collections::BTreeMap;
 use crate::checkpoint::Checkpoint;
 use crate::kernel::activation::Activation;
 use crate::model::ModelError;
-use crate::model::config::Config;
+use crate::model::config::{Config, hugging_face};
 use crate::model::encoder::{Classes, Exits, HeadPlan, Masked, NormSpelling, Pooling};
-use crate::model::families::llama::HARMLESS_HF;
 
 /// Keys of encoders that change no number of a forward pass in evaluation.
 const HARMLESS: &[&str] = &[
     "attention_probs_dropout_prob",
-    "classifier_dropout",
     "classifier_dropout_prob",
     "directionality",
     "dropout",
     "encoder_stride",
-    "gradient_checkpointing",
     "hidden_dropout_prob",
     "pooler_act",
     "pooler_fc_size",
@@ -43,7 +40,7 @@ pub(super) fn finish(config: &Config<'_>) -> Result<(), ModelError> {
     config.only("cross_attention_hidden_size", &[])?;
     config.only("quantization_config", &[])?;
     config.only("position_embedding_type", &["absolute".into()])?;
-    config.finish(|key| HARMLESS.contains(&key) || HARMLESS_HF.contains(&key))
+    config.finish(|key| HARMLESS.contains(&key) || hugging_face::HARMLESS.contains(&key))
 }
 
 pub(super) fn size(config: &Config<'_>, key: &str) -> Result<usize, ModelError> {

@@ -196,7 +196,8 @@ fn old_names_and_a_bare_body_give_the_same_numbers() {
     assert_eq!(all, streams(old.as_ref(), &batch, Run::Full));
     let (new, old) =
         (read(new.as_ref(), &batch, &all, &[1]), read(old.as_ref(), &batch, &all, &[1]));
-    assert_eq!(new, old);
+    // NaN fills up what two classes do not have.
+    assert_eq!(format!("{new:?}"), format!("{old:?}"));
 }
 
 #[test]

@@ -17,7 +17,8 @@ pub(crate) struct Arguments {
     /// Text to run.
     #[arg(long, conflicts_with = "data")]
     text: Option<String>,
-    /// A data file to run: txt, jsonl, csv or tsv.
+    /// A data file to run: txt, jsonl, csv or tsv; for a model of images a folder of PNG and JPEG files, in which the
+    /// folders are labels.
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
     /// Column of the data file that holds the text (default: text); `#2` is the second one of a file without a header.

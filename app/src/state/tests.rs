@@ -32,6 +32,7 @@ fn card(name: &str) -> Arc<ModelCard> {
         context: 64,
         block_weights: 1,
         windows: Vec::new(),
+        image_side: None,
         parameters: 1000,
         types: "F32 x 9".to_owned(),
         size_bytes: 4000,

@@ -56,6 +56,12 @@ pub(crate) trait Checkpoint: Send + Sync {
     /// The tokenizer: tokenizer.json beside the weights, or built from GGUF metadata.
     /// `Ok(None)` where the checkpoint has none.
     fn tokenizer(&self) -> Result<Option<Tokenizer>, OpenError>;
+    /// preprocessor_config.json beside the weights: how images become numbers. `Ok(None)` without one.
+    fn preprocessor(
+        &self,
+    ) -> Result<Option<serde_json::Map<String, serde_json::Value>>, OpenError> {
+        Ok(None)
+    }
     /// Chat template of the checkpoint, as it stands in tokenizer_config.json or the GGUF metadata.
     fn chat_template(&self) -> Option<String>;
     /// Bytes on disk of all weight files.

@@ -116,8 +116,16 @@ pub(crate) enum DataError {
         /// The file.
         path: PathBuf,
     },
+    /// A file that is no image.
+    #[error("this image cannot be read ({what}): {}", path.display())]
+    Image {
+        /// What its decoder said.
+        what: String,
+        /// The file.
+        path: PathBuf,
+    },
     /// Nothing to run.
-    #[error("there is no text to run: {}", path.display())]
+    #[error("there is nothing to run: {}", path.display())]
     Empty {
         /// What was read.
         path: PathBuf,
@@ -164,7 +172,8 @@ impl DataError {
                 "Choose one of these, or #1, #2 … in a comma or tab separated file without header."
             }
             Self::NotText { .. } => "Choose a column that holds text.",
-            Self::Empty { .. } => "Type or choose some text.",
+            Self::Image { .. } => "Save it anew as PNG or JPEG, or take it out of the folder.",
+            Self::Empty { .. } => "Type or choose some text, or a folder with images.",
             Self::Tokenizer(error) => return error.hint(),
             Self::Cancelled(_) => "",
         }

@@ -4,6 +4,7 @@
 
 mod delimited;
 mod error;
+pub(crate) mod images;
 mod jsonl;
 mod pack;
 #[cfg(test)]
@@ -11,12 +12,12 @@ mod tests;
 mod txt;
 
 pub(crate) use error::DataError;
-pub(crate) use pack::{Sequence, pack};
+pub(crate) use pack::{Packed, Sequence, pack, pack_images};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
@@ -62,6 +63,8 @@ pub(crate) struct Data {
     pub(crate) samples: Vec<TextSample>,
     /// The column that says what is true of a sample.
     pub(crate) label: Option<String>,
+    /// The image of each sample; empty where samples are texts.
+    pub(crate) images: Vec<PathBuf>,
 }
 
 impl Data {
@@ -135,6 +138,10 @@ pub(crate) fn from_embedded(lines: &[u8]) -> Result<Data, DataError> {
 
 /// Columns of a data file that can hold the text, from its first rows only; empty for txt.
 pub(crate) fn columns(path: &Path) -> Result<Vec<String>, DataError> {
+    // A folder of images has no column to choose.
+    if path.is_dir() {
+        return Ok(Vec::new());
+    }
     format_of(path)?.columns(&mut Lines::open(path)?)
 }
 
@@ -153,7 +160,7 @@ fn data(name: String, samples: Vec<TextSample>, path: &Path) -> Result<Data, Dat
         return Err(DataError::Empty { path: path.to_owned() });
     }
     let fingerprint = fingerprint(&samples);
-    Ok(Data { name, fingerprint, samples, label: None })
+    Ok(Data { name, fingerprint, samples, ..Data::default() })
 }
 
 /// Every string goes in behind its length, so that no two data sets share their bytes.

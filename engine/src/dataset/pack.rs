@@ -100,6 +100,19 @@ fn pack_with(
     Ok(Packed { sequences, notes })
 }
 
+/// Images have `places` places each; one that the limit would cut is not run.
+pub(crate) fn pack_images(count: usize, places: usize, limit_tokens: Option<u64>) -> Packed {
+    let most = limit_tokens.map_or(u64::MAX, |limit| limit / places.max(1) as u64);
+    let run = usize::try_from(most).map_or(count, |most| most.min(count));
+    let sequences = (0..run).map(|sample| Sequence { ids: vec![0; places], sample }).collect();
+    let mut notes = Vec::new();
+    if run < count {
+        let what = format!("Stopped at the token limit: {run} of {count} images are run");
+        notes.push(Note::new(what, "Raise the token limit to run more."));
+    }
+    Packed { sequences, notes }
+}
+
 fn samples_of(count: usize) -> String {
     if count == 1 { "1 sample".to_owned() } else { format!("{count} samples") }
 }
@@ -191,6 +204,15 @@ mod tests {
         let stopped = "Stopped at the limit of 9 tokens: 1 of 3 samples left out.";
         let expected = (vec![(0, 3), (1, 4)], vec![cut.to_owned(), stopped.to_owned()]);
         assert_eq!(run(Some(9)), expected);
+    }
+
+    #[test]
+    fn images_are_run_whole() {
+        let packed = pack_images(3, 5, Some(14));
+        let sizes: Vec<_> = packed.sequences.iter().map(|s| (s.sample, s.ids.len())).collect();
+        assert_eq!(sizes, [(0, 5), (1, 5)]);
+        assert_eq!(packed.notes[0].what, "Stopped at the token limit: 2 of 3 images are run.");
+        assert_eq!(pack_images(3, 5, Some(15)).notes, []);
     }
 
     #[test]

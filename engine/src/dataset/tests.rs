@@ -116,7 +116,7 @@ fn nothing_unknown_or_empty_is_run() {
         ["the ending `pdf` is no data set; allowed are txt, md, jsonl, ndjson, csv, tsv, tab"]
     );
     for name in ["a.txt", "a.jsonl", "a.csv"] {
-        assert_eq!(lines(name, "\n\n"), ["there is no text to run"], "{name}");
+        assert_eq!(lines(name, "\n\n"), ["there is nothing to run"], "{name}");
     }
     assert!(matches!(from_prompt(" \n"), Err(DataError::Empty { .. })));
     let folder = tempfile::tempdir().unwrap();
@@ -137,6 +137,7 @@ fn columns_come_from_the_first_row() {
     assert_eq!(columns(&path).unwrap(), ["q"]);
     let (_folder, path) = file("a.txt", "a");
     assert!(columns(&path).unwrap().is_empty());
+    assert!(columns(path.parent().unwrap()).unwrap().is_empty());
 }
 
 #[test]

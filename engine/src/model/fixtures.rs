@@ -25,13 +25,15 @@ pub(crate) struct Fixture {
     pub(crate) config: Map<String, Value>,
     pub(crate) data: Vec<u8>,
     pub(crate) metadata: BTreeMap<String, String>,
+    pub(crate) preprocessor: Option<Map<String, Value>>,
 }
 
 impl Fixture {
     pub(crate) fn new(format: &'static str, path: &Path, config: Value) -> Self {
         let Value::Object(config) = config else { panic!("a configuration is an object") };
         let (path, tensors, data) = (path.to_owned(), Vec::new(), Vec::new());
-        Self { format, path, tensors, config, data, metadata: BTreeMap::new() }
+        let metadata = BTreeMap::new();
+        Self { format, path, tensors, config, data, metadata, preprocessor: None }
     }
 
     pub(crate) fn push(&mut self, name: &str, shape: &[usize], dtype: DType, bytes: &[u8]) {
@@ -218,6 +220,10 @@ impl Checkpoint for Fixture {
 
     fn tokenizer(&self) -> Result<Option<Tokenizer>, OpenError> {
         Ok(None)
+    }
+
+    fn preprocessor(&self) -> Result<Option<Map<String, Value>>, OpenError> {
+        Ok(self.preprocessor.clone())
     }
 
     fn chat_template(&self) -> Option<String> {

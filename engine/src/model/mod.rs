@@ -19,6 +19,7 @@ mod golden_encoders;
 #[cfg(feature = "shared-checks")]
 mod golden_tests;
 mod network;
+mod preparation;
 #[cfg(test)]
 mod tests;
 mod weights;
@@ -26,6 +27,7 @@ mod weights;
 pub(crate) use crate::kernel::readout::Readouts;
 pub(crate) use crate::signal::NO_TOKEN;
 pub(crate) use error::ModelError;
+pub(crate) use preparation::preparation;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -76,6 +78,9 @@ pub struct ModelCard {
     pub head_dim: usize,
     /// Inner width of the feed-forward sublayer.
     pub ffn_width: usize,
+    /// Side of the square images that it reads, in pixels; `None` where it reads text.
+    #[serde(default)]
+    pub image_side: Option<usize>,
     /// Longest sequence the model was made for, in tokens.
     pub context: usize,
     /// Weights of the matrices that one block multiplies with each token.
@@ -251,6 +256,7 @@ fn card_of(
         kv_heads: sizes.heads.kv_count,
         head_dim: sizes.heads.dim,
         ffn_width: sizes.ffn_width,
+        image_side: sizes.image_side,
         context: sizes.context,
         block_weights: sizes.block_weights,
         readout_weights: sizes.readout_weights,

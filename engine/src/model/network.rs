@@ -26,6 +26,8 @@ pub(crate) struct Sizes {
     pub(crate) heads: Heads,
     pub(crate) ffn_width: usize,
     pub(crate) context: usize,
+    /// Of the images that it reads; `None` where it reads text.
+    pub(crate) image_side: Option<usize>,
     pub(crate) subject: Subject,
     /// What reads out, in words.
     pub(crate) readout: String,
@@ -83,6 +85,7 @@ impl Network {
                 heads: plan.heads,
                 ffn_width: plan.ffn_width,
                 context: plan.context,
+                image_side: None,
                 subject: Subject::Token,
                 readout: "language-model head".to_owned(),
                 outputs: plan.vocab,

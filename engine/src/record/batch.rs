@@ -52,27 +52,26 @@ struct Geometry {
     rms: Vec<f32>,
 }
 
-/// Runs `sequences` together; adds the wall time of each block to `block_secs`. `next_ids`: what is true of each
+/// Runs the sequences of `batch` together; adds the wall time of each block to `block_secs`. `next_ids`: what is true of each
 /// subject. `tick` is called between blocks.
 pub(super) fn run_batch(
     model: &dyn LayeredModel,
-    sequences: &[Sequence],
+    batch: &Batch,
     next_ids: Vec<u32>,
     block_secs: &mut [f64],
     job: &Job,
     tick: &dyn Fn() -> Result<(), Cancelled>,
 ) -> Result<Part, RecordError> {
-    let batch = laid_end_to_end(sequences);
-    let mut stream = model.begin(&batch)?;
-    let mut streams = vec![model.subjects(&batch, &stream)?];
+    let mut stream = model.begin(batch)?;
+    let mut streams = vec![model.subjects(batch, &stream)?];
     // A batch that is cancelled leaves no token, so it leaves no time either.
     let mut secs = Vec::new();
     for layer in (0_u16..).take(block_secs.len()) {
         tick()?;
         let begun = Instant::now();
-        model.block(Layer(layer), Run::Full, &batch, &mut stream, &mut NoProbe)?;
+        model.block(Layer(layer), Run::Full, batch, &mut stream, &mut NoProbe)?;
         secs.push(begun.elapsed().as_secs_f64());
-        streams.push(model.subjects(&batch, &stream)?);
+        streams.push(model.subjects(batch, &stream)?);
     }
     tick()?;
     drop(stream);
@@ -87,7 +86,8 @@ pub(super) fn run_batch(
     Ok(part)
 }
 
-fn laid_end_to_end(sequences: &[Sequence]) -> Batch {
+/// Sequences as the model takes them.
+pub(super) fn laid_end_to_end(sequences: &[Sequence]) -> Batch {
     let mut batch = Batch { starts: vec![0], ..Batch::default() };
     for sequence in sequences {
         batch.ids.extend(&sequence.ids);

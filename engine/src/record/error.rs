@@ -1,5 +1,6 @@
 //! Why a run left no recording.
 
+use crate::dataset::DataError;
 use crate::job::Cancelled;
 use crate::model::ModelError;
 
@@ -36,6 +37,9 @@ pub(crate) enum RecordError {
         /// How many there should be.
         allowed: usize,
     },
+    /// An image could not be read.
+    #[error(transparent)]
+    Image(#[from] DataError),
     /// The model said no.
     #[error(transparent)]
     Model(ModelError),
@@ -76,6 +80,7 @@ impl RecordError {
             }
             Self::TooLarge { fits, .. } => format!("Limit the run to {fits} tokens."),
             Self::Shape { .. } => "This is a defect; please report it with the model.".to_owned(),
+            Self::Image(error) => error.hint(),
             Self::Model(error) => error.hint(),
             Self::Cancelled(_) => String::new(),
         }

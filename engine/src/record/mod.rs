@@ -13,11 +13,12 @@ pub(crate) use error::RecordError;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::checkpoint::Tokenizer;
+use crate::dataset::images::Preparation;
 use crate::dataset::{Data, Sequence};
 use crate::job::Job;
 use crate::model::{LayeredModel, ModelCard, NO_TOKEN};
 use crate::notes::Note;
-use crate::record::batch::{Part, run_batch};
+use crate::record::batch::{Part, laid_end_to_end, run_batch};
 use crate::record::truth::Truth;
 use crate::recording::{Manifest, Provenance, Recording, Sample, Tokens, Top5, VERSION};
 use crate::signal::{Signal, Subject};
@@ -32,18 +33,20 @@ const MOST_TOP5_CELLS: u64 = 4_000_000;
 #[expect(clippy::too_many_arguments, reason = "what a run needs; the one caller has them apart")]
 pub(crate) fn record(
     model: &dyn LayeredModel,
-    tokenizer: &Tokenizer,
+    tokenizer: Option<&Tokenizer>,
+    preparation: Option<&Preparation>,
     data: &Data,
     sequences: &[Sequence],
     budget_bytes: u64,
     notes: Vec<Note>,
     job: &Job,
 ) -> Result<Recording, RecordError> {
-    let run = Asked { data, sequences, budget_bytes, notes };
+    let run = Asked { data, preparation, sequences, budget_bytes, notes };
     let class = |id: u32| model.card().classes.get(id as usize).cloned().unwrap_or_default();
     match model.card().subject {
         Subject::Token | Subject::OwnToken => {
-            record_with(model, &|id| tokenizer.piece(id), run, job)
+            let piece = |id: u32| tokenizer.map_or_else(|| format!("<{id}>"), |t| t.piece(id));
+            record_with(model, &piece, run, job)
         }
         Subject::Sample => record_with(model, &class, run, job),
     }
@@ -52,6 +55,8 @@ pub(crate) fn record(
 /// What is run, and within which limits.
 struct Asked<'a> {
     data: &'a Data,
+    /// Of the data's images.
+    preparation: Option<&'a Preparation>,
     sequences: &'a [Sequence],
     budget_bytes: u64,
     notes: Vec<Note>,
@@ -64,7 +69,7 @@ fn record_with(
     job: &Job,
 ) -> Result<Recording, RecordError> {
     let card = model.card();
-    let Asked { data, sequences, budget_bytes, mut notes } = asked;
+    let Asked { data, preparation, sequences, budget_bytes, mut notes } = asked;
     let total: usize = sequences.iter().map(|sequence| sequence.ids.len()).sum();
     if total == 0 {
         return Err(RecordError::NothingToRun);
@@ -85,7 +90,13 @@ fn record_with(
         let before = columns.run.tokens;
         let tick = || job.progress("Recording", "tokens", before, total as u64);
         let next_ids = truth.of(batch);
-        let part = match run_batch(model, batch, next_ids, &mut block_secs, job, &tick) {
+        let mut input = laid_end_to_end(batch);
+        if let Some(preparation) = preparation {
+            for path in batch.iter().filter_map(|sequence| data.images.get(sequence.sample)) {
+                input.pixels.extend(preparation.pixels(path)?);
+            }
+        }
+        let part = match run_batch(model, &input, next_ids, &mut block_secs, job, &tick) {
             Err(RecordError::Cancelled(_)) if before > 0 => {
                 is_partial = true;
                 break;

@@ -117,14 +117,20 @@ fn data(samples: usize) -> Data {
         name: "prompt".to_owned(),
         fingerprint: "ef".to_owned(),
         samples: (0..samples).map(sample).collect(),
-        label: None,
+        ..Data::default()
     }
 }
 
 fn run(model: &Arithmetic, lengths: &[usize], budget_bytes: u64) -> Result<Recording, RecordError> {
     let switch = model.cancel.as_ref().map(|(_, switch)| switch.clone()).unwrap_or_default();
     let (data, sequences) = (data(lengths.len()), sequences(lengths));
-    let asked = Asked { data: &data, sequences: &sequences, budget_bytes, notes: Vec::new() };
+    let asked = Asked {
+        data: &data,
+        preparation: None,
+        sequences: &sequences,
+        budget_bytes,
+        notes: Vec::new(),
+    };
     record_with(model, &|id| format!("<{id}>"), asked, &Job::new(switch, |_| {}))
 }
 
@@ -294,7 +300,8 @@ fn a_row_is_a_sample_where_the_model_reads_samples() {
     data.samples[1].text = "x".repeat(3000);
     let sequences = sequences(&[3, 500, 20, 1]);
     let (budget_bytes, notes) = (PLENTY, Vec::new());
-    let asked = Asked { data: &data, sequences: &sequences, budget_bytes, notes };
+    let asked =
+        Asked { data: &data, preparation: None, sequences: &sequences, budget_bytes, notes };
     let class = |id: u32| format!("class {id}");
     let classifier = Classifier(model);
     let recording = record_with(&classifier, &class, asked, &Job::unattended()).unwrap();

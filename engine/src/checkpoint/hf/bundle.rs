@@ -257,6 +257,17 @@ impl Checkpoint for Bundle {
         }
     }
 
+    fn preprocessor(&self) -> Result<Option<Map<String, Value>>, OpenError> {
+        const NAME: &str = "preprocessor_config.json";
+        let TokenizerFile::Path(tokenizer) = &self.beside.tokenizer else { return Ok(None) };
+        let path = tokenizer.with_file_name(NAME);
+        if !map::exists(&path)? {
+            return Ok(None);
+        }
+        let bytes = map::read(&path, "bytes of preprocessor_config.json", limits::CONFIG_BYTES)?;
+        object(&bytes, &path, NAME).map(Some)
+    }
+
     fn chat_template(&self) -> Option<String> {
         self.beside.chat_template.clone()
     }

@@ -197,7 +197,8 @@ impl Plan {
             Input::Patches(patches) => limits.extend([
                 ("image size", patches.image, 1 << 12),
                 ("patch size", patches.patch, patches.image),
-                ("number of channels", patches.channels, 16),
+                // What files of images have.
+                ("number of channels", patches.channels, 3),
             ]),
         }
         for (what, size, most) in limits {
@@ -402,6 +403,10 @@ impl Plan {
             heads: self.heads(),
             ffn_width: self.ffn_width,
             context: self.context(),
+            image_side: match self.input {
+                Input::Words(_) => None,
+                Input::Patches(patches) => Some(patches.image),
+            },
             subject: self.pooling().map_or(Subject::OwnToken, |_| Subject::Sample),
             readout,
             outputs: if classes.is_empty() { vocab } else { classes.len() },

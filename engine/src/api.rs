@@ -41,11 +41,19 @@ pub fn data_columns(path: &std::path::Path) -> Result<Vec<String>, Problem> {
 /// What `benches/` measures; the inside of the engine stays closed to everybody else.
 #[cfg(feature = "bench")]
 pub mod bench_support {
+    use std::path::Path;
     use std::time::Instant;
 
+    use crate::job::Job;
     use crate::knob::{Knobs, Value};
     use crate::lens::Selection;
     use crate::recording::synthetic;
+
+    /// Writes a synthetic recording; says why not.
+    pub fn write(num_tokens: usize, num_layers: usize, folder: &Path) -> Result<(), String> {
+        let recording = synthetic(num_tokens, num_layers, 1);
+        recording.save(folder, &Job::unattended()).map_err(|error| error.to_string())
+    }
 
     /// Milliseconds of the first view, in which everything is counted, and of one view for each threshold after it.
     pub fn views(num_tokens: usize, num_layers: usize, thresholds: &[f64]) -> (f64, Vec<f64>) {

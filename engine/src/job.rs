@@ -84,9 +84,8 @@ impl Job {
         Self { switch, begun: Instant::now(), report: Box::new(report) }
     }
 
-    #[cfg(test)]
     /// A job that nobody watches and nobody cancels.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "bench"))]
     pub(crate) fn unattended() -> Self {
         Self::new(CancelSwitch::default(), |_| {})
     }

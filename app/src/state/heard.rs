@@ -40,7 +40,7 @@ impl State {
                 vec![self.tell_view(&knobs)]
             }
             Event::Rows(ticket, rows) => {
-                if ticket == self.table.ticket {
+                if self.table.awaited.take_if(|awaited| *awaited == ticket).is_some() {
                     self.table.rows = Some(rows);
                 }
                 Vec::new()
@@ -54,6 +54,7 @@ impl State {
             }
             Event::ViewFailed(ticket, problem) => {
                 self.awaited.take_if(|(awaited, _)| *awaited == ticket);
+                self.table.awaited.take_if(|awaited| *awaited == ticket);
                 if !self.problems.contains(&problem) {
                     self.problems.push(problem);
                 }
@@ -94,6 +95,7 @@ impl State {
         self.recording = None;
         self.view = None;
         self.table.rows = None;
+        self.table.awaited = None;
         self.awaited = None;
         self.refresh_knobs();
         match running.task {
@@ -144,6 +146,7 @@ impl State {
         };
         self.recording = Some(recording);
         self.table.rows = None;
+        self.table.awaited = None;
         effects.extend(self.refresh());
         effects
     }

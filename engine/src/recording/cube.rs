@@ -7,6 +7,7 @@
 //!
 //! Must not know: rules, lenses, files.
 
+mod between;
 #[cfg(test)]
 mod rough;
 mod table;
@@ -14,6 +15,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
+use between::{Between, Chunk, Stop};
 #[cfg(test)]
 pub(crate) use rough::rough;
 pub(crate) use table::cube_tables;
@@ -36,6 +38,9 @@ pub(crate) const RUNGS: usize = 1001;
 const MAX_CUBES: usize = 96;
 /// Tokens that one thread takes at a time.
 const CHUNK: usize = 1 << 14;
+/// Lists of what lies between rungs are kept up to so many bytes (about 60 MB for a million tokens at 32 depths);
+/// without its list a threshold between rungs is replayed.
+const MAX_LIST_BYTES: usize = 256 << 20;
 
 /// How a signal is compared with a threshold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -117,6 +122,16 @@ impl Ladder {
         }
     }
 
+    /// The strictest rung that is not stricter than `threshold`; `None` where there is none.
+    fn milder(self, threshold: f64) -> Option<usize> {
+        let num = self.num_up_to(threshold);
+        match self.sense {
+            Sense::AtLeast => num.checked_sub(1),
+            Sense::Below if num > 0 && self.threshold(num - 1) == threshold => Some(num - 1),
+            Sense::Below => Some(num).filter(|rung| *rung < RUNGS && !threshold.is_nan()),
+        }
+    }
+
     /// Position of a rung counted from the mildest threshold.
     fn step(self, rung: usize) -> usize {
         match self.sense {
@@ -165,7 +180,13 @@ pub(crate) struct Cube {
 }
 
 impl Cube {
-    fn build(recording: &Recording, ladder: Ladder, least: Depth, slice: &Slice) -> Self {
+    /// The cube, and a list of what lies between its rungs.
+    fn build(
+        recording: &Recording,
+        ladder: Ladder,
+        least: Depth,
+        slice: &Slice,
+    ) -> (Self, Option<Between>) {
         let num_depths = recording.num_layers() + 1;
         let source = Source::new(recording, ladder, least);
         let mut chunks = Vec::new();
@@ -173,16 +194,26 @@ impl Cube {
             let starts = range.clone().step_by(CHUNK);
             chunks.extend(starts.map(|start| start..range.end.min(start + CHUNK)));
         }
-        let empty = || vec![Cell::default(); (RUNGS + 1) * num_depths];
-        let mut cells = chunks
+        let empty = || (vec![Cell::default(); (RUNGS + 1) * num_depths], Some(Vec::new()));
+        let (mut cells, lists) = chunks
             .into_par_iter()
-            .fold(empty, |mut cells, chunk| {
-                source.count(chunk, &mut cells);
-                cells
+            .fold(empty, |(mut cells, lists), chunk| {
+                let first_token = chunk.start;
+                let stops = source.count(chunk, &mut cells);
+                let list = Chunk::new(first_token, &stops);
+                let lists = lists.zip(list).map(|(mut lists, list): (Vec<Chunk>, _)| {
+                    lists.push(list);
+                    lists
+                });
+                (cells, lists)
             })
-            .reduce_with(|mut sum, part| {
+            .reduce_with(|(mut sum, lists), (part, more)| {
                 sum.iter_mut().zip(&part).for_each(|(cell, other)| cell.add(other));
-                sum
+                let lists = lists.zip(more).map(|(mut lists, more)| {
+                    lists.extend(more);
+                    lists
+                });
+                (sum, lists)
             })
             .unwrap_or_else(empty);
         // From differences to counts: a running sum over the steps.
@@ -194,7 +225,8 @@ impl Cube {
             }
         }
         cells.truncate(RUNGS * num_depths);
-        Self { num_depths, cells, is_reversed: ladder.sense == Sense::Below }
+        let cube = Self { num_depths, cells, is_reversed: ladder.sense == Sense::Below };
+        (cube, lists.map(|chunks| Between { chunks }))
     }
 
     /// What a rung's threshold does.
@@ -239,9 +271,19 @@ impl<'a> Source<'a> {
         }
     }
 
-    fn count(&self, tokens: Range<usize>, cells: &mut [Cell]) {
+    fn passes(&self, depth: usize, token: usize, threshold: f64) -> bool {
+        let column = self.signal.get(depth).copied().flatten();
+        column.and_then(|c| c.get(token)).is_some_and(|value| match self.ladder.sense {
+            Sense::AtLeast => f64::from(*value) >= threshold,
+            Sense::Below => f64::from(*value) < threshold,
+        })
+    }
+
+    /// Adds the tokens to the differences; returns where they stop at some rung but not at all of them.
+    fn count(&self, tokens: Range<usize>, cells: &mut [Cell]) -> Vec<Stop> {
         let num_depths = self.signal.len();
         let last = num_depths - 1;
+        let mut stops = Vec::new();
         for token in tokens {
             let mut reached = 0;
             for depth in self.least.min(last)..=last {
@@ -274,8 +316,10 @@ impl<'a> Source<'a> {
                 if reached == RUNGS {
                     break;
                 }
+                stops.push(Stop { reach, token, depth });
             }
         }
+        stops
     }
 }
 
@@ -285,31 +329,69 @@ type Key = (Signal, Sense, u64, Depth, Slice);
 /// Cubes of a recording that were built so far, and what else need not be computed twice.
 #[derive(Debug, Default)]
 pub(crate) struct Cubes {
-    cubes: Mutex<BTreeMap<Key, Arc<Cube>>>,
+    counts: Mutex<BTreeMap<Key, Arc<Cube>>>,
+    lists: Mutex<BTreeMap<Key, Arc<Between>>>,
     pub(crate) memo: Memo,
 }
 
 impl Cubes {
-    fn put(&self, key: Key, cube: Arc<Cube>) {
-        let mut cubes = self.cubes.lock().unwrap_or_else(PoisonError::into_inner);
+    fn put(&self, key: &Key, cube: Arc<Cube>, list: Option<Between>) {
+        let mut cubes = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         if cubes.len() >= MAX_CUBES {
             cubes.clear();
         }
-        cubes.insert(key, cube);
+        cubes.insert(key.clone(), cube);
+        drop(cubes);
+        let Some(list) = list.filter(|list| list.num_bytes() <= MAX_LIST_BYTES) else { return };
+        let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        let known: usize = lists.values().map(|list| list.num_bytes()).sum();
+        if known + list.num_bytes() > MAX_LIST_BYTES {
+            lists.clear();
+        }
+        lists.insert(key.clone(), Arc::new(list));
     }
+}
+
+fn key(ladder: Ladder, least: Depth, slice: &Slice) -> Key {
+    (ladder.signal, ladder.sense, ladder.top.to_bits(), least, slice.clone())
 }
 
 impl Recording {
     /// The cube of a ladder, least depth and slice; built when it is asked for the first time.
     pub(crate) fn cube(&self, ladder: Ladder, least: Depth, slice: &Slice) -> Arc<Cube> {
-        let key = (ladder.signal, ladder.sense, ladder.top.to_bits(), least, slice.clone());
+        let key = key(ladder, least, slice);
         let known =
-            self.cubes.cubes.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+            self.cubes.counts.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
         known.unwrap_or_else(|| {
-            let cube = Arc::new(Cube::build(self, ladder, least, slice));
-            self.cubes.put(key, Arc::clone(&cube));
+            let (cube, list) = Cube::build(self, ladder, least, slice);
+            let cube = Arc::new(cube);
+            self.cubes.put(&key, Arc::clone(&cube), list);
             cube
         })
+    }
+
+    /// What a threshold between two rungs does, from the cube and what it moves; `None` where that is not known.
+    pub(crate) fn tally_between(
+        &self,
+        ladder: Ladder,
+        least: Depth,
+        slice: &Slice,
+        threshold: f64,
+    ) -> Option<Tally> {
+        let rung = ladder.milder(threshold)?;
+        let reach = ladder.step(rung) + 1;
+        // Beyond the strictest rung nothing is listed.
+        if reach == RUNGS {
+            return None;
+        }
+        let cube = self.cube(ladder, least, slice);
+        let lists = self.cubes.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        let list = lists.get(&key(ladder, least, slice)).cloned()?;
+        drop(lists);
+        let mut tally = cube.tally(rung);
+        let source = Source::new(self, ladder, least);
+        list.refine(&mut tally, &source, reach, threshold);
+        Some(tally)
     }
 }
 

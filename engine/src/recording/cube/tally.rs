@@ -47,21 +47,50 @@ impl Tally {
     /// Counts tokens whose exits are known: `exits` holds one depth for each token of `range`.
     pub(crate) fn add(&mut self, recording: &Recording, range: Range<usize>, exits: &[Depth]) {
         for (token, exit) in range.zip(exits) {
-            let depth = exit.index();
-            let agrees = recording.agrees(depth, token);
-            self.answered += u64::from(agrees.is_some());
-            if let Some(count) = self.exits.get_mut(depth) {
-                *count += 1;
-            }
-            if let Some(count) = self.agreeing.get_mut(depth).filter(|_| agrees == Some(true)) {
-                *count += 1;
-            }
-            let nll = recording.column(Signal::Nll, *exit).and_then(|c| c.get(token));
-            if let Some(nll) = nll.and_then(|v| ticks(*v)) {
-                self.with_nll += 1;
-                self.nll_ticks += nll;
-            }
+            self.add_token(recording, token, *exit);
         }
+    }
+
+    /// Counts one token that exits at `exit`.
+    pub(super) fn add_token(&mut self, recording: &Recording, token: usize, exit: Depth) {
+        let depth = exit.index();
+        let agrees = recording.agrees(depth, token);
+        self.answered += u64::from(agrees.is_some());
+        if let Some(count) = self.exits.get_mut(depth) {
+            *count += 1;
+        }
+        if let Some(count) = self.agreeing.get_mut(depth).filter(|_| agrees == Some(true)) {
+            *count += 1;
+        }
+        let nll = recording.column(Signal::Nll, exit).and_then(|c| c.get(token));
+        if let Some(nll) = nll.and_then(|v| ticks(*v)) {
+            self.with_nll += 1;
+            self.nll_ticks += nll;
+        }
+    }
+
+    /// Counts the tokens of `other`, too.
+    pub(super) fn merge(&mut self, other: &Self) {
+        let counts = |all: &mut [u64], more: &[u64]| {
+            all.iter_mut().zip(more).for_each(|(count, more)| *count += more);
+        };
+        counts(&mut self.exits, &other.exits);
+        counts(&mut self.agreeing, &other.agreeing);
+        self.answered += other.answered;
+        self.with_nll += other.with_nll;
+        self.nll_ticks += other.nll_ticks;
+    }
+
+    /// Counts the tokens of `other`, which were counted here, no longer.
+    pub(super) fn remove(&mut self, other: &Self) {
+        let counts = |all: &mut [u64], fewer: &[u64]| {
+            all.iter_mut().zip(fewer).for_each(|(count, fewer)| *count -= fewer);
+        };
+        counts(&mut self.exits, &other.exits);
+        counts(&mut self.agreeing, &other.agreeing);
+        self.answered -= other.answered;
+        self.with_nll -= other.with_nll;
+        self.nll_ticks -= other.nll_ticks;
     }
 
     pub(crate) fn num_tokens(&self) -> u64 {

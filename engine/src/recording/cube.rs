@@ -15,7 +15,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
-use between::{Between, Chunk, Stop};
+use between::{Between, Move};
 #[cfg(test)]
 pub(crate) use rough::rough;
 pub(crate) use table::cube_tables;
@@ -36,10 +36,10 @@ use crate::signal::{Depth, Signal};
 pub(crate) const RUNGS: usize = 1001;
 /// More cubes than this are not kept (about 1 MB each at 32 depths); the memory then begins anew.
 const MAX_CUBES: usize = 96;
-/// Tokens that one thread takes at a time.
+/// Tokens that one thread takes at a time; 16 bits tell them apart.
 const CHUNK: usize = 1 << 14;
-/// Lists of what lies between rungs are kept up to so many bytes (about 60 MB for a million tokens at 32 depths);
-/// without its list a threshold between rungs is replayed.
+/// Lists of what lies between rungs are kept up to so many bytes (at most about 90 MB for a million tokens at 32
+/// depths); without its list a threshold between rungs is replayed.
 const MAX_LIST_BYTES: usize = 256 << 20;
 
 /// How a signal is compared with a threshold.
@@ -180,40 +180,23 @@ pub(crate) struct Cube {
 }
 
 impl Cube {
-    /// The cube, and a list of what lies between its rungs.
-    fn build(
-        recording: &Recording,
-        ladder: Ladder,
-        least: Depth,
-        slice: &Slice,
-    ) -> (Self, Option<Between>) {
-        let num_depths = recording.num_layers() + 1;
-        let source = Source::new(recording, ladder, least);
+    fn build(source: &Source<'_>, slice: &Slice) -> Self {
+        let num_depths = source.signal.len();
         let mut chunks = Vec::new();
-        for range in slice.ranges(recording) {
+        for range in slice.ranges(source.recording) {
             let starts = range.clone().step_by(CHUNK);
             chunks.extend(starts.map(|start| start..range.end.min(start + CHUNK)));
         }
-        let empty = || (vec![Cell::default(); (RUNGS + 1) * num_depths], Some(Vec::new()));
-        let (mut cells, lists) = chunks
+        let empty = || vec![Cell::default(); (RUNGS + 1) * num_depths];
+        let mut cells = chunks
             .into_par_iter()
-            .fold(empty, |(mut cells, lists), chunk| {
-                let first_token = chunk.start;
-                let stops = source.count(chunk, &mut cells);
-                let list = Chunk::new(first_token, &stops);
-                let lists = lists.zip(list).map(|(mut lists, list): (Vec<Chunk>, _)| {
-                    lists.push(list);
-                    lists
-                });
-                (cells, lists)
+            .fold(empty, |mut cells, chunk| {
+                source.count(chunk, &mut cells);
+                cells
             })
-            .reduce_with(|(mut sum, lists), (part, more)| {
+            .reduce_with(|mut sum, part| {
                 sum.iter_mut().zip(&part).for_each(|(cell, other)| cell.add(other));
-                let lists = lists.zip(more).map(|(mut lists, more)| {
-                    lists.extend(more);
-                    lists
-                });
-                (sum, lists)
+                sum
             })
             .unwrap_or_else(empty);
         // From differences to counts: a running sum over the steps.
@@ -225,8 +208,7 @@ impl Cube {
             }
         }
         cells.truncate(RUNGS * num_depths);
-        let cube = Self { num_depths, cells, is_reversed: ladder.sense == Sense::Below };
-        (cube, lists.map(|chunks| Between { chunks }))
+        Self { num_depths, cells, is_reversed: source.ladder.sense == Sense::Below }
     }
 
     /// What a rung's threshold does.
@@ -279,23 +261,11 @@ impl<'a> Source<'a> {
         })
     }
 
-    /// Adds the tokens to the differences; returns where they stop at some rung but not at all of them.
-    fn count(&self, tokens: Range<usize>, cells: &mut [Cell]) -> Vec<Stop> {
+    /// Adds the tokens to the differences.
+    fn count(&self, tokens: Range<usize>, cells: &mut [Cell]) {
         let num_depths = self.signal.len();
-        let last = num_depths - 1;
-        let mut stops = Vec::new();
         for token in tokens {
-            let mut reached = 0;
-            for depth in self.least.min(last)..=last {
-                let reach = if depth == last {
-                    RUNGS
-                } else {
-                    let column = self.signal.get(depth).copied().flatten();
-                    column.and_then(|c| c.get(token)).map_or(0, |v| self.ladder.reach(*v))
-                };
-                if reach <= reached {
-                    continue;
-                }
+            self.stops(token, |reached, reach, depth| {
                 let agrees = self.recording.agrees(depth, token);
                 let nll = self.nll.get(depth).copied().flatten().and_then(|c| c.get(token));
                 let nll = nll.and_then(|v| ticks(*v));
@@ -312,60 +282,109 @@ impl<'a> Source<'a> {
                 if let Some(beyond) = cells.get_mut(reach * num_depths + depth) {
                     beyond.subtract(&cell);
                 }
+            });
+        }
+    }
+
+    /// Calls `stop` with every depth at which the token stops at some rung: the rungs that it passed before, those
+    /// that it passes there, and the depth.
+    fn stops(&self, token: usize, mut stop: impl FnMut(usize, usize, usize)) {
+        let last = self.signal.len() - 1;
+        let mut reached = 0;
+        for depth in self.least.min(last)..=last {
+            let reach = if depth == last {
+                RUNGS
+            } else {
+                let column = self.signal.get(depth).copied().flatten();
+                column.and_then(|c| c.get(token)).map_or(0, |v| self.ladder.reach(*v))
+            };
+            if reach > reached {
+                stop(reached, reach, depth);
                 reached = reach;
-                if reached == RUNGS {
-                    break;
-                }
-                stops.push(Stop { reach, token, depth });
+            }
+            if reached == RUNGS {
+                break;
             }
         }
-        stops
     }
 }
 
-/// What a cube depends on besides the recording: signal, sense, bits of the top, least depth, slice.
-type Key = (Signal, Sense, u64, Depth, Slice);
+/// What a list depends on besides the recording: signal, sense, bits of the top, least depth.
+type ListKey = (Signal, Sense, u64, Depth);
+
+/// What a cube depends on besides the recording.
+type Key = (ListKey, Slice);
 
 /// Cubes of a recording that were built so far, and what else need not be computed twice.
 #[derive(Debug, Default)]
 pub(crate) struct Cubes {
     counts: Mutex<BTreeMap<Key, Arc<Cube>>>,
-    lists: Mutex<BTreeMap<Key, Arc<Between>>>,
+    /// `None` for a list that is too long to be kept.
+    lists: Mutex<BTreeMap<ListKey, Option<Arc<Between>>>>,
+    /// What the newest threshold between two rungs moves: every slice of a view asks for it.
+    moves: Mutex<Option<(ListKey, u64, Arc<Vec<Move>>)>>,
     pub(crate) memo: Memo,
 }
 
 impl Cubes {
-    fn put(&self, key: &Key, cube: Arc<Cube>, list: Option<Between>) {
+    fn put(&self, key: Key, cube: Arc<Cube>) {
         let mut cubes = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         if cubes.len() >= MAX_CUBES {
             cubes.clear();
         }
-        cubes.insert(key.clone(), cube);
-        drop(cubes);
-        let Some(list) = list.filter(|list| list.num_bytes() <= MAX_LIST_BYTES) else { return };
+        cubes.insert(key, cube);
+    }
+
+    fn list(&self, key: ListKey) -> Option<Option<Arc<Between>>> {
+        self.lists.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned()
+    }
+
+    fn moves(
+        &self,
+        key: ListKey,
+        threshold: f64,
+        make: impl FnOnce() -> Vec<Move>,
+    ) -> Arc<Vec<Move>> {
+        let lock = || self.moves.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_it = |(of, at, _): &&(ListKey, u64, _)| *of == key && *at == threshold.to_bits();
+        let known = lock().as_ref().filter(is_it).map(|(_, _, moves)| Arc::clone(moves));
+        known.unwrap_or_else(|| {
+            let moves = Arc::new(make());
+            *lock() = Some((key, threshold.to_bits(), Arc::clone(&moves)));
+            moves
+        })
+    }
+
+    fn put_list(&self, key: ListKey, list: Between) {
+        let num_bytes = list.num_bytes();
+        let list = (num_bytes <= MAX_LIST_BYTES).then(|| Arc::new(list));
         let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
-        let known: usize = lists.values().map(|list| list.num_bytes()).sum();
-        if known + list.num_bytes() > MAX_LIST_BYTES {
+        let known: usize = lists.values().flatten().map(|list| list.num_bytes()).sum();
+        if list.is_some() && known + num_bytes > MAX_LIST_BYTES {
             lists.clear();
         }
-        lists.insert(key.clone(), Arc::new(list));
+        lists.insert(key, list);
     }
 }
 
-fn key(ladder: Ladder, least: Depth, slice: &Slice) -> Key {
-    (ladder.signal, ladder.sense, ladder.top.to_bits(), least, slice.clone())
+fn list_key(ladder: Ladder, least: Depth) -> ListKey {
+    (ladder.signal, ladder.sense, ladder.top.to_bits(), least)
 }
 
 impl Recording {
-    /// The cube of a ladder, least depth and slice; built when it is asked for the first time.
+    /// The cube of a ladder, least depth and slice; built when it is asked for the first time, with the list of
+    /// what lies between its rungs: a typed threshold may be the next thing that is asked for.
     pub(crate) fn cube(&self, ladder: Ladder, least: Depth, slice: &Slice) -> Arc<Cube> {
-        let key = key(ladder, least, slice);
+        let key = (list_key(ladder, least), slice.clone());
         let known =
             self.cubes.counts.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
         known.unwrap_or_else(|| {
-            let (cube, list) = Cube::build(self, ladder, least, slice);
-            let cube = Arc::new(cube);
-            self.cubes.put(&key, Arc::clone(&cube), list);
+            let source = Source::new(self, ladder, least);
+            let cube = Arc::new(Cube::build(&source, slice));
+            if self.cubes.list(key.0).is_none() {
+                self.cubes.put_list(key.0, Between::build(&source));
+            }
+            self.cubes.put(key, Arc::clone(&cube));
             cube
         })
     }
@@ -384,13 +403,18 @@ impl Recording {
         if reach == RUNGS {
             return None;
         }
-        let cube = self.cube(ladder, least, slice);
-        let lists = self.cubes.lists.lock().unwrap_or_else(PoisonError::into_inner);
-        let list = lists.get(&key(ladder, least, slice)).cloned()?;
-        drop(lists);
-        let mut tally = cube.tally(rung);
-        let source = Source::new(self, ladder, least);
-        list.refine(&mut tally, &source, reach, threshold);
+        let mut tally = self.cube(ladder, least, slice).tally(rung);
+        let key = list_key(ladder, least);
+        let list = self.cubes.list(key)??;
+        let source = || Source::new(self, ladder, least);
+        let moves = self.cubes.moves(key, threshold, || list.moves(&source(), reach, threshold));
+        let members = slice.members(self);
+        for Move { token, from, to } in moves.iter() {
+            if members.contains(self, *token) {
+                tally.uncount(from);
+                tally.count(to);
+            }
+        }
         Some(tally)
     }
 }

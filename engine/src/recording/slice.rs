@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::recording::Recording;
+use crate::recording::{Recording, Sample};
 
 /// Columns with more values than this are not offered: nobody can compare so many.
 pub(crate) const MAX_VALUES: usize = 24;
@@ -14,6 +14,19 @@ pub(crate) const MAX_VALUES: usize = 24;
 /// Samples whose columns have all of these values; none means every sample.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Slice(Vec<(String, String)>);
+
+/// The samples of a slice; `None` for all of them.
+#[derive(Debug)]
+pub(super) struct Members(Option<Vec<bool>>);
+
+impl Members {
+    pub(super) fn contains(&self, recording: &Recording, token: usize) -> bool {
+        self.0.as_ref().is_none_or(|samples| {
+            let sample = recording.tokens.sample.get(token);
+            sample.and_then(|sample| samples.get(*sample as usize)).is_some_and(|is_in| *is_in)
+        })
+    }
+}
 
 /// A sample column and the values that occur in it, in reading order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +67,20 @@ impl Slice {
         *first
     }
 
+    /// Whether a token belongs to the slice can be asked of these very often.
+    pub(super) fn members(&self, recording: &Recording) -> Arc<Members> {
+        recording.cubes.memo.get(&format!("members {}", self.key()), || {
+            if self.0.is_empty() {
+                return Members(None);
+            }
+            Members(Some(recording.samples.iter().map(|sample| self.holds(sample)).collect()))
+        })
+    }
+
+    fn holds(&self, sample: &Sample) -> bool {
+        self.0.iter().all(|(column, value)| sample.columns.get(column) == Some(value))
+    }
+
     /// Token ranges of the slice, ascending; neighbours are joined.
     pub(crate) fn ranges(&self, recording: &Recording) -> Vec<Range<usize>> {
         let num_tokens = recording.num_tokens();
@@ -66,9 +93,7 @@ impl Slice {
         }
         let mut ranges: Vec<Range<usize>> = Vec::new();
         for sample in &recording.samples {
-            let is_in =
-                |(column, value): &(String, String)| sample.columns.get(column) == Some(value);
-            if !self.0.iter().all(is_in) {
+            if !self.holds(sample) {
                 continue;
             }
             let start = sample.first_token.min(num_tokens);

@@ -6,26 +6,33 @@
 
 use rayon::prelude::*;
 
-use super::{RUNGS, Source, depth_of};
-use crate::recording::Tally;
+use super::tally::Outcome;
+use super::{CHUNK, RUNGS, Source, depth_of};
 
 /// A depth at which a token stops at some rung, and the strictest rung at which it does.
-pub(super) struct Stop {
+struct Stop {
     /// Rungs that the value passes, counted from the mildest; below `RUNGS`.
-    pub(super) reach: usize,
-    pub(super) token: usize,
-    pub(super) depth: usize,
+    reach: usize,
+    /// How far behind the first token of its chunk.
+    token: u16,
+    depth: u16,
 }
 
-/// Stops of a slice, listed by rung.
+/// A token that exits deeper than at the milder rung.
 #[derive(Debug)]
-pub(super) struct Between {
-    pub(super) chunks: Vec<Chunk>,
+pub(super) struct Move {
+    pub(super) token: usize,
+    pub(super) from: Outcome,
+    pub(super) to: Outcome,
 }
+
+/// Stops of all tokens, listed by rung.
+#[derive(Debug)]
+pub(super) struct Between(Vec<Chunk>);
 
 /// Stops of neighbouring tokens.
 #[derive(Debug)]
-pub(super) struct Chunk {
+struct Chunk {
     first_token: usize,
     /// Where the stops of each reach begin, and one entry more.
     starts: Vec<u32>,
@@ -34,24 +41,32 @@ pub(super) struct Chunk {
 }
 
 impl Chunk {
-    /// `None` where a number does not fit: such a chunk is not listed and its thresholds are replayed.
-    pub(super) fn new(first_token: usize, stops: &[Stop]) -> Option<Self> {
+    fn new(source: &Source<'_>, first_token: usize) -> Self {
+        let mut stops = Vec::new();
+        let tokens = first_token..source.recording.num_tokens().min(first_token + CHUNK);
+        for (token, behind) in tokens.zip(0_u16..) {
+            source.stops(token, |_, reach, depth| {
+                if let Ok(depth) = u16::try_from(depth)
+                    && reach < RUNGS
+                {
+                    stops.push(Stop { reach, token: behind, depth });
+                }
+            });
+        }
         let mut starts = vec![0_u32; RUNGS + 1];
-        for stop in stops {
-            *starts.get_mut(stop.reach + 1)? += 1;
+        for stop in &stops {
+            starts[stop.reach + 1] += 1;
         }
         for reach in 1..starts.len() {
             starts[reach] += starts[reach - 1];
         }
         let mut next = starts.clone();
         let mut listed = vec![[0; 2]; stops.len()];
-        for stop in stops {
-            let at = next.get_mut(stop.reach)?;
-            let token = u16::try_from(stop.token.checked_sub(first_token)?).ok()?;
-            *listed.get_mut(*at as usize)? = [token, u16::try_from(stop.depth).ok()?];
-            *at += 1;
+        for Stop { reach, token, depth } in stops {
+            listed[next[reach] as usize] = [token, depth];
+            next[reach] += 1;
         }
-        Some(Self { first_token, starts, stops: listed })
+        Self { first_token, starts, stops: listed }
     }
 
     fn with_reach(&self, reach: usize) -> &[[u16; 2]] {
@@ -63,45 +78,34 @@ impl Chunk {
 }
 
 impl Between {
-    pub(super) fn num_bytes(&self) -> usize {
-        self.chunks.iter().map(|chunk| chunk.starts.len() * 4 + chunk.stops.len() * 4).sum()
+    pub(super) fn build(source: &Source<'_>) -> Self {
+        let first_tokens = (0..source.recording.num_tokens().div_ceil(CHUNK)).into_par_iter();
+        Self(first_tokens.map(|chunk| Chunk::new(source, chunk * CHUNK)).collect())
     }
 
-    /// Turns the tally of the rung whose values reach `reach` into that of the stricter `threshold`, which lies
-    /// before the next rung.
-    pub(super) fn refine(
-        &self,
-        tally: &mut Tally,
-        source: &Source<'_>,
-        reach: usize,
-        threshold: f64,
-    ) {
-        let num_depths = source.signal.len();
-        let empty = || [Tally::empty(num_depths), Tally::empty(num_depths)];
-        let [left, joined] = self
-            .chunks
-            .par_iter()
-            .fold(empty, |[mut left, mut joined], chunk| {
-                for [token, depth] in chunk.with_reach(reach) {
-                    let (token, depth) =
-                        (chunk.first_token + usize::from(*token), usize::from(*depth));
-                    if source.passes(depth, token, threshold) {
-                        continue;
-                    }
-                    let exit = (depth + 1..num_depths - 1)
-                        .find(|depth| source.passes(*depth, token, threshold))
-                        .unwrap_or(num_depths - 1);
-                    left.add_token(source.recording, token, depth_of(depth));
-                    joined.add_token(source.recording, token, depth_of(exit));
-                }
-                [left, joined]
-            })
-            .reduce(empty, |[mut left, mut joined], [more_left, more_joined]| {
-                left.merge(&more_left);
-                joined.merge(&more_joined);
-                [left, joined]
+    pub(super) fn num_bytes(&self) -> usize {
+        self.0.iter().map(|chunk| chunk.starts.len() * 4 + chunk.stops.len() * 4).sum()
+    }
+
+    /// The tokens that leave the exit which they have at the rung whose values reach `reach`, at a stricter
+    /// threshold before the next rung.
+    pub(super) fn moves(&self, source: &Source<'_>, reach: usize, threshold: f64) -> Vec<Move> {
+        let last = source.signal.len() - 1;
+        let of_chunk = |chunk: &Chunk| -> Vec<Move> {
+            let stops = chunk.with_reach(reach).iter();
+            let stops = stops.map(|[token, depth]| {
+                (chunk.first_token + usize::from(*token), usize::from(*depth))
             });
-        tally.remove(&left);
-        tally.merge(&joined);
+            stops
+                .filter(|(token, depth)| !source.passes(*depth, *token, threshold))
+                .map(|(token, from)| {
+                    let passes = |depth: &usize| source.passes(*depth, token, threshold);
+                    let to = (from + 1..last).find(passes).unwrap_or(last);
+                    let at = |depth| Outcome::of(source.recording, token, depth_of(depth));
+                    Move { token, from: at(from), to: at(to) }
+                })
+                .collect()
+        };
+        self.0.par_iter().flat_map_iter(of_chunk).collect()
     }
 }

@@ -1,7 +1,8 @@
 //! A recording becomes a folder. Columns of every table: `schema`.
 //!
 //! A killed writer leaves either the older recording, whole, beside temporary files, or a manifest.json that
-//! says `"complete": false`. Tables of two recordings are never taken for one.
+//! says `"complete": false`. Tables of two recordings are never taken for one. Parts that a run left are removed
+//! last, when they are needed no more.
 
 use std::iter::repeat_n;
 use std::path::{Path, PathBuf};
@@ -31,19 +32,16 @@ fn write(
     job: &Job,
 ) -> Result<(), RecordingError> {
     let unfinished = Manifest { complete: false, ..recording.manifest.clone() };
-    // An older recording stays what it is until every new table is whole.
-    if before != Before::Recording {
+    // An older recording stays what it is until every new table is whole; so do the parts of a run, whose manifest
+    // is unfinished already.
+    if matches!(before, Before::Nothing | Before::Empty) {
         unfinished.write(folder)?;
     }
-    let mut tables = vec![
-        tokens(recording, folder)?,
-        samples(recording, folder)?,
-        pieces(recording, folder)?,
-        signals(recording, folder, job)?,
-        cubes(recording, folder)?,
-    ];
-    if !recording.top5.is_empty() {
-        tables.push(top5(recording, folder, job)?);
+    let mut tables = tables(recording, folder, job)?;
+    tables.push(cubes(recording, folder)?);
+    for table in &tables {
+        job.check()?;
+        files::sync_hidden(table)?;
     }
     job.check()?;
     if before == Before::Recording {
@@ -56,7 +54,28 @@ fn write(
     }
     files::sync_folder(folder)?;
     Manifest { complete: true, ..recording.manifest.clone() }.write(folder)?;
-    files::sync_folder(folder)
+    files::sync_folder(folder)?;
+    // The recording is whole; parts that cannot be removed are read by nobody.
+    drop(files::remove_parts(folder));
+    Ok(())
+}
+
+/// Every table that a reader needs, whole under its temporary name.
+pub(super) fn tables(
+    recording: &Recording,
+    folder: &Path,
+    job: &Job,
+) -> Result<Vec<PathBuf>, RecordingError> {
+    let mut tables = vec![
+        tokens(recording, folder)?,
+        samples(recording, folder)?,
+        pieces(recording, folder)?,
+        signals(recording, folder, job)?,
+    ];
+    if !recording.top5.is_empty() {
+        tables.push(top5(recording, folder, job)?);
+    }
+    Ok(tables)
 }
 
 /// After an error: temporary files go, and so does a folder that held nothing before. What cannot be removed
@@ -65,7 +84,7 @@ fn tidy_up(folder: &Path, before: Before) {
     for name in TABLES.iter().chain([&schema::CUBES, &TOP5, &MANIFEST]) {
         drop(files::remove(&files::temporary(&folder.join(name))));
     }
-    if before != Before::Recording {
+    if matches!(before, Before::Nothing | Before::Empty) {
         for name in TABLES.iter().chain([&schema::CUBES, &TOP5, &MANIFEST]) {
             drop(files::remove(&folder.join(name)));
         }

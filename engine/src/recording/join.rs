@@ -18,7 +18,7 @@ pub(super) fn load(
     budget_bytes: u64,
     job: &Job,
 ) -> Result<Recording, RecordingError> {
-    let Parts { whole, mut broken } = Parts::find(folder, manifest)?;
+    let Parts { whole, mut broken } = Parts::find(folder, manifest);
     let mut columns = 0_u64;
     for (path, part) in &whole {
         columns = columns.saturating_add(load::column_bytes(part, load::has_top5(path)));
@@ -57,10 +57,10 @@ pub(super) fn load(
 }
 
 /// What `load` would find, from manifests only; it still says that it is not complete.
-pub(super) fn header(folder: &Path, manifest: Manifest) -> Result<Manifest, RecordingError> {
-    let Parts { whole, broken } = Parts::find(folder, &manifest)?;
+pub(super) fn header(folder: &Path, manifest: &Manifest) -> Manifest {
+    let Parts { whole, broken } = Parts::find(folder, manifest);
     let manifests: Vec<_> = whole.into_iter().map(|(_, part)| part).collect();
-    Ok(summary(&manifest, &manifests, broken.as_ref()))
+    summary(manifest, &manifests, broken.as_ref())
 }
 
 /// Parts whose manifests are whole and belong together.
@@ -71,7 +71,7 @@ struct Parts {
 }
 
 impl Parts {
-    fn find(folder: &Path, run: &Manifest) -> Result<Self, RecordingError> {
+    fn find(folder: &Path, run: &Manifest) -> Self {
         let mut found = Self { whole: Vec::new(), broken: None };
         let mut left = run.tokens;
         for number in 0.. {
@@ -91,7 +91,7 @@ impl Parts {
                 }
             }
         }
-        Ok(found)
+        found
     }
 }
 

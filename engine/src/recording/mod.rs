@@ -157,7 +157,7 @@ impl Recording {
 /// What a folder holds, from manifests only; of a run that was killed, what it left.
 pub(crate) fn header(folder: &Path) -> Result<Manifest, RecordingError> {
     let manifest = Manifest::read(folder)?;
-    if manifest.complete { Ok(manifest) } else { join::header(folder, manifest) }
+    Ok(if manifest.complete { manifest } else { join::header(folder, &manifest) })
 }
 
 /// Whether a recording could be written to `folder`. Leaves everything as it was.

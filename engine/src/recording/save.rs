@@ -12,7 +12,9 @@ use crate::model::NO_TOKEN;
 use crate::recording::files::{self, Before};
 use crate::recording::schema;
 use crate::recording::table::{GROUP_ROWS, Values, Writer};
-use crate::recording::{MANIFEST, Manifest, Recording, RecordingError, TABLES, TOP5, cube_tables};
+use crate::recording::{
+    MANIFEST, Manifest, Recording, RecordingError, TABLES, TOP5, Top5, cube_tables,
+};
 
 /// Writes `recording` to `folder`.
 pub(super) fn save(recording: &Recording, folder: &Path, job: &Job) -> Result<(), RecordingError> {
@@ -172,6 +174,19 @@ fn places(from: usize, to: usize, depths: usize) -> Vec<Values> {
     vec![Values::U32(tokens.collect()), Values::U16(depth.collect())]
 }
 
+/// The rows of a long table: of every token from `from` to `to` a value for each depth. Depth by depth, because a
+/// column is one stretch of memory.
+fn rows<T: Copy>(columns: &[Vec<T>], from: usize, to: usize, depths: usize, absent: T) -> Vec<T> {
+    let mut rows = vec![absent; (to - from) * depths];
+    for (depth, column) in columns.iter().take(depths).enumerate() {
+        let values = column.get(from..).unwrap_or_default();
+        for (row, value) in rows.iter_mut().skip(depth).step_by(depths).zip(values) {
+            *row = *value;
+        }
+    }
+    rows
+}
+
 fn signals(recording: &Recording, folder: &Path, job: &Job) -> Result<PathBuf, RecordingError> {
     let present: Vec<_> = recording.signals.keys().copied().collect();
     let mut table = Writer::create(folder.join(schema::SIGNALS), schema::signals(&present))?;
@@ -179,18 +194,11 @@ fn signals(recording: &Recording, folder: &Path, job: &Job) -> Result<PathBuf, R
     let total = recording.num_tokens();
     for (from, to) in groups(total, cells_at_once(depths)) {
         job.progress("Writing", "tokens", from as u64, total as u64)?;
-        let rows = || (from..to).flat_map(|token| (0..depths).map(move |depth| (depth, token)));
-        let top1 = |(depth, token): (usize, usize)| {
-            recording.top1.get(depth).and_then(|column| column.get(token)).copied().and_then(some)
-        };
+        let top1 = rows(&recording.top1, from, to, depths, NO_TOKEN);
         let mut values = places(from, to, depths);
-        values.push(Values::MaybeU32(rows().map(top1).collect()));
+        values.push(Values::MaybeU32(top1.into_iter().map(some).collect()));
         for columns in recording.signals.values() {
-            let value = |(depth, token): (usize, usize)| {
-                let value = columns.get(depth).and_then(|column| column.get(token));
-                value.copied().unwrap_or(f32::NAN)
-            };
-            values.push(Values::F32(rows().map(value).collect()));
+            values.push(Values::F32(rows(columns, from, to, depths, f32::NAN)));
         }
         table.write(values)?;
     }
@@ -203,12 +211,7 @@ fn top5(recording: &Recording, folder: &Path, job: &Job) -> Result<PathBuf, Reco
     let total = recording.num_tokens();
     for (from, to) in groups(total, cells_at_once(depths)) {
         job.progress("Writing", "tokens", from as u64, total as u64)?;
-        let five = |(depth, token): (usize, usize)| {
-            let five = recording.top5.get(depth).and_then(|column| column.get(token));
-            five.copied().unwrap_or_default()
-        };
-        let rows = (from..to).flat_map(|token| (0..depths).map(move |depth| (depth, token)));
-        let here: Vec<_> = rows.map(five).collect();
+        let here = rows(&recording.top5, from, to, depths, Top5::default());
         let mut values = places(from, to, depths);
         for k in 0..5 {
             let ids = here.iter().map(|five| five.ids.get(k).copied().and_then(some));

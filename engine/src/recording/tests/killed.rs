@@ -10,9 +10,12 @@ fn cut(whole: &Recording, sequences: Range<usize>) -> Recording {
     let mut samples = whole.samples[sequences].to_vec();
     let from = samples[0].first_token;
     let num_tokens: usize = samples.iter().map(|sample| sample.num_tokens).sum();
-    samples.iter_mut().for_each(|sample| sample.first_token -= from);
+    for sample in &mut samples {
+        sample.first_token -= from;
+    }
     let range = from..from + num_tokens;
-    let sample = whole.tokens.sample[range.clone()].iter().map(|s| s - first as u32).collect();
+    let number = u32::try_from(first).unwrap();
+    let sample = whole.tokens.sample[range.clone()].iter().map(|s| s - number).collect();
     let floats =
         |columns: &Vec<Vec<f32>>| columns.iter().map(|c| c[range.clone()].to_vec()).collect();
     Recording {
@@ -42,16 +45,18 @@ fn whole() -> Recording {
     synthetic(100, 3, 7)
 }
 
-/// What lies on the disk when a run is killed that was to have 120 tokens and has written these sequences.
-fn kill(folder: &Path, whole: &Recording, parts: &[Range<usize>]) {
+/// What lies on the disk when a run is killed that was to have 120 tokens: parts that end before these sequences.
+fn kill(folder: &Path, whole: &Recording, parts: &[usize]) {
     let manifest = Manifest { tokens: 120, columns: Vec::new(), ..whole.manifest.clone() };
     let mut run = Unfinished::begin(folder, manifest).unwrap();
-    for part in parts {
-        run.add(&cut(whole, part.clone())).unwrap();
+    let mut begun = 0;
+    for end in parts {
+        run.add(&cut(whole, begun..*end)).unwrap();
+        begun = *end;
     }
 }
 
-fn killed(parts: &[Range<usize>]) -> (TempDir, PathBuf) {
+fn killed(parts: &[usize]) -> (TempDir, PathBuf) {
     let home = tempfile::tempdir().unwrap();
     let folder = home.path().join("recording");
     kill(&folder, &whole(), parts);
@@ -64,7 +69,7 @@ fn notes(manifest: &Manifest) -> Vec<&str> {
 
 #[test]
 fn the_parts_of_a_killed_run_are_read_as_one_recording() {
-    let (_home, folder) = killed(&[0..2, 2..3, 3..7]);
+    let (_home, folder) = killed(&[2, 3, 7]);
     assert_eq!(names(&folder), ["manifest.json", "unfinished"]);
     assert_eq!(names(&folder.join("unfinished")), ["0000", "0001", "0002"]);
     assert!(!names(&files::part(&folder, 0)).contains(&schema::CUBES.to_owned()));
@@ -83,7 +88,7 @@ fn the_parts_of_a_killed_run_are_read_as_one_recording() {
 
 #[test]
 fn inspecting_a_killed_run_counts_its_parts_without_opening_a_table() {
-    let (_home, folder) = killed(&[0..2, 2..3]);
+    let (_home, folder) = killed(&[2, 3]);
     fs::write(files::part(&folder, 0).join(schema::SIGNALS), "").unwrap();
     let found = header(&folder).unwrap();
     assert!(!found.complete && found.partial);
@@ -106,7 +111,7 @@ fn a_part_that_is_damaged_or_foreign_ends_the_joining_and_that_is_said() {
         },
     ];
     for (number, damage) in damages.into_iter().enumerate() {
-        let (_home, folder) = killed(&[0..2, 2..3, 3..7]);
+        let (_home, folder) = killed(&[2, 3, 7]);
         damage(&files::part(&folder, 1));
         let read = load(&folder).unwrap();
         assert_eq!(read.num_tokens(), 32, "{number}");
@@ -122,11 +127,11 @@ fn a_part_that_is_damaged_or_foreign_ends_the_joining_and_that_is_said() {
 
 #[test]
 fn without_a_readable_part_a_killed_run_is_incomplete() {
-    let (_home, folder) = killed(&[0..2]);
+    let (_home, folder) = killed(&[2]);
     fs::write(files::part(&folder, 0).join(schema::TOKENS), "").unwrap();
     assert!(matches!(load(&folder), Err(RecordingError::Incomplete { .. })));
     // Half a part has another name.
-    let (_home, folder) = killed(&[0..2]);
+    let (_home, folder) = killed(&[2]);
     fs::rename(files::part(&folder, 0), files::temporary(&files::part(&folder, 0))).unwrap();
     assert!(matches!(load(&folder), Err(RecordingError::Incomplete { .. })));
     assert_eq!(header(&folder).unwrap().tokens, 0);
@@ -136,7 +141,7 @@ fn without_a_readable_part_a_killed_run_is_incomplete() {
 
 #[test]
 fn parts_that_do_not_fit_into_memory_together_are_refused() {
-    let (_home, folder) = killed(&[0..2, 2..3, 3..7]);
+    let (_home, folder) = killed(&[2, 3, 7]);
     let one = 52 * (4 * 80 + 16);
     let read = Recording::load(&folder, one + 16_000, &Job::unattended());
     assert!(read.is_err(), "each part alone would fit");
@@ -148,7 +153,7 @@ fn parts_that_do_not_fit_into_memory_together_are_refused() {
 fn an_older_recording_survives_a_killed_run_until_the_new_one_is_whole() {
     let older = synthetic(30, 2, 1);
     let (_home, folder) = saved(&older);
-    kill(&folder, &whole(), &[0..2, 2..3]);
+    kill(&folder, &whole(), &[2, 3]);
     assert_eq!(bits(&load(&folder).unwrap()), bits(&older));
     assert!(header(&folder).unwrap().complete);
     let again = whole().save(&folder, &cancelled_midway());
@@ -168,7 +173,7 @@ fn a_kill_during_the_last_save_leaves_the_parts() {
         if has_older {
             save(&synthetic(30, 2, 1), &folder);
         }
-        kill(&folder, &whole(), &[0..2, 2..7]);
+        kill(&folder, &whole(), &[2, 7]);
         Manifest { complete: false, ..whole().manifest }.write(&folder).unwrap();
         let (_other_home, other) = saved(&whole());
         fs::copy(other.join(schema::TOKENS), folder.join(schema::TOKENS)).unwrap();
@@ -181,7 +186,7 @@ fn a_kill_during_the_last_save_leaves_the_parts() {
 
 #[test]
 fn parts_beside_a_whole_recording_are_read_by_nobody_and_go_with_the_next_save() {
-    let (_home, folder) = killed(&[0..2]);
+    let (_home, folder) = killed(&[2]);
     Manifest { complete: true, ..whole().manifest }.write(&folder).unwrap();
     let (_other_home, other) = saved(&whole());
     for name in TABLES.iter().chain([&TOP5]) {
@@ -194,11 +199,11 @@ fn parts_beside_a_whole_recording_are_read_by_nobody_and_go_with_the_next_save()
 
 #[test]
 fn a_new_run_replaces_what_a_killed_one_left_once_it_has_something_better() {
-    let (_home, folder) = killed(&[0..2, 2..7]);
+    let (_home, folder) = killed(&[2, 7]);
     // Cancelled at once: what the killed run left is still there.
     kill(&folder, &synthetic(30, 2, 1), &[]);
     assert_eq!(load(&folder).unwrap().num_tokens(), 100);
-    kill(&folder, &synthetic(30, 2, 1), std::slice::from_ref(&(0..1)));
+    kill(&folder, &synthetic(30, 2, 1), &[1]);
     let read = load(&folder).unwrap();
     assert_eq!((read.num_tokens(), read.num_layers()), (16, 2));
 }
@@ -220,7 +225,7 @@ fn a_run_without_parts_leaves_the_folder_as_it_was() {
 #[test]
 fn what_no_run_wrote_among_the_parts_is_left_as_it_is() {
     for place in ["unfinished", "unfinished/0000"] {
-        let (_home, folder) = killed(&[0..2]);
+        let (_home, folder) = killed(&[2]);
         let thesis = folder.join(place).join("thesis.txt");
         fs::write(&thesis, "three years of work").unwrap();
         let refused = whole().save(&folder, &Job::unattended());

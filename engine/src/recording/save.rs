@@ -11,7 +11,7 @@ use crate::job::Job;
 use crate::model::NO_TOKEN;
 use crate::recording::files::{self, Before};
 use crate::recording::schema;
-use crate::recording::table::{GROUP_ROWS, Values, Writer};
+use crate::recording::table::{Column, GROUP_ROWS, Packing, Values, Writer};
 use crate::recording::{
     MANIFEST, Manifest, Recording, RecordingError, TABLES, TOP5, Top5, cube_tables,
 };
@@ -39,8 +39,9 @@ fn write(
     if matches!(before, Before::Nothing | Before::Empty) {
         unfinished.write(folder)?;
     }
-    let mut tables = tables(recording, folder, job)?;
-    tables.push(cubes(recording, folder)?);
+    let mut tables = tables(recording, folder, Packing::Small, job)?;
+    let path = folder.join(schema::CUBES);
+    tables.push(cubes(recording, Writer::create(path, &schema::cubes(), Packing::Small)?)?);
     for table in &tables {
         job.check()?;
         files::sync_hidden(table)?;
@@ -66,16 +67,21 @@ fn write(
 pub(super) fn tables(
     recording: &Recording,
     folder: &Path,
+    packing: Packing,
     job: &Job,
 ) -> Result<Vec<PathBuf>, RecordingError> {
+    let create =
+        |name: &str, columns: &[Column]| Writer::create(folder.join(name), columns, packing);
+    let names = &recording.manifest.columns;
+    let present: Vec<_> = recording.signals.keys().copied().collect();
     let mut tables = vec![
-        tokens(recording, folder)?,
-        samples(recording, folder)?,
-        pieces(recording, folder)?,
-        signals(recording, folder, job)?,
+        tokens(recording, create(schema::TOKENS, &schema::tokens())?)?,
+        samples(recording, create(schema::SAMPLES, &schema::samples(names))?)?,
+        pieces(recording, create(schema::PIECES, &schema::pieces())?)?,
+        signals(recording, create(schema::SIGNALS, &schema::signals(&present))?, job)?,
     ];
     if !recording.top5.is_empty() {
-        tables.push(top5(recording, folder, job)?);
+        tables.push(top5(recording, create(TOP5, &schema::top5())?, job)?);
     }
     Ok(tables)
 }
@@ -96,10 +102,6 @@ fn tidy_up(folder: &Path, before: Before) {
     }
 }
 
-fn some(id: u32) -> Option<u32> {
-    (id != NO_TOKEN).then_some(id)
-}
-
 /// Row numbers as the tables spell them.
 fn numbers(from: usize, to: usize) -> impl Iterator<Item = u32> {
     (from..to).map(|row| u32::try_from(row).unwrap_or(NO_TOKEN))
@@ -114,8 +116,7 @@ fn groups(rows: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
     (0..rows).step_by(most).map(move |from| (from, rows.min(from.saturating_add(most))))
 }
 
-fn tokens(recording: &Recording, folder: &Path) -> Result<PathBuf, RecordingError> {
-    let mut table = Writer::create(folder.join(schema::TOKENS), schema::tokens())?;
+fn tokens(recording: &Recording, mut table: Writer) -> Result<PathBuf, RecordingError> {
     let all = &recording.tokens;
     for (from, to) in groups(recording.num_tokens(), GROUP_ROWS) {
         let ids = part(&all.ids, from, to);
@@ -124,16 +125,15 @@ fn tokens(recording: &Recording, folder: &Path) -> Result<PathBuf, RecordingErro
             Values::U32(part(&all.sample, from, to)),
             Values::U32(part(&all.position, from, to)),
             Values::U32(ids.clone()),
-            Values::MaybeU32(part(&all.next_ids, from, to).into_iter().map(some).collect()),
+            Values::MaybeU32(part(&all.next_ids, from, to)),
             Values::Text(ids.iter().map(|id| Some(recording.piece(*id))).collect()),
         ])?;
     }
     table.finish()
 }
 
-fn samples(recording: &Recording, folder: &Path) -> Result<PathBuf, RecordingError> {
+fn samples(recording: &Recording, mut table: Writer) -> Result<PathBuf, RecordingError> {
     let names = &recording.manifest.columns;
-    let mut table = Writer::create(folder.join(schema::SAMPLES), schema::samples(names))?;
     for (from, to) in groups(recording.samples.len(), GROUP_ROWS) {
         let here = recording.samples.get(from..to).unwrap_or_default();
         let count = |n: usize| u32::try_from(n).unwrap_or(NO_TOKEN);
@@ -150,8 +150,7 @@ fn samples(recording: &Recording, folder: &Path) -> Result<PathBuf, RecordingErr
     table.finish()
 }
 
-fn pieces(recording: &Recording, folder: &Path) -> Result<PathBuf, RecordingError> {
-    let mut table = Writer::create(folder.join(schema::PIECES), schema::pieces())?;
+fn pieces(recording: &Recording, mut table: Writer) -> Result<PathBuf, RecordingError> {
     let all: Vec<_> = recording.pieces.iter().collect();
     for here in all.chunks(GROUP_ROWS) {
         table.write(vec![
@@ -187,16 +186,14 @@ fn rows<T: Copy>(columns: &[Vec<T>], from: usize, to: usize, depths: usize, abse
     rows
 }
 
-fn signals(recording: &Recording, folder: &Path, job: &Job) -> Result<PathBuf, RecordingError> {
-    let present: Vec<_> = recording.signals.keys().copied().collect();
-    let mut table = Writer::create(folder.join(schema::SIGNALS), schema::signals(&present))?;
+fn signals(recording: &Recording, mut table: Writer, job: &Job) -> Result<PathBuf, RecordingError> {
     let depths = recording.num_layers() + 1;
     let total = recording.num_tokens();
     for (from, to) in groups(total, cells_at_once(depths)) {
         job.progress("Writing", "tokens", from as u64, total as u64)?;
         let top1 = rows(&recording.top1, from, to, depths, NO_TOKEN);
         let mut values = places(from, to, depths);
-        values.push(Values::MaybeU32(top1.into_iter().map(some).collect()));
+        values.push(Values::MaybeU32(top1));
         for columns in recording.signals.values() {
             values.push(Values::F32(rows(columns, from, to, depths, f32::NAN)));
         }
@@ -205,8 +202,7 @@ fn signals(recording: &Recording, folder: &Path, job: &Job) -> Result<PathBuf, R
     table.finish()
 }
 
-fn top5(recording: &Recording, folder: &Path, job: &Job) -> Result<PathBuf, RecordingError> {
-    let mut table = Writer::create(folder.join(TOP5), schema::top5())?;
+fn top5(recording: &Recording, mut table: Writer, job: &Job) -> Result<PathBuf, RecordingError> {
     let depths = recording.num_layers() + 1;
     let total = recording.num_tokens();
     for (from, to) in groups(total, cells_at_once(depths)) {
@@ -214,7 +210,7 @@ fn top5(recording: &Recording, folder: &Path, job: &Job) -> Result<PathBuf, Reco
         let here = rows(&recording.top5, from, to, depths, Top5::default());
         let mut values = places(from, to, depths);
         for k in 0..5 {
-            let ids = here.iter().map(|five| five.ids.get(k).copied().and_then(some));
+            let ids = here.iter().map(|five| five.ids.get(k).copied().unwrap_or(NO_TOKEN));
             values.push(Values::MaybeU32(ids.collect()));
         }
         for k in 0..5 {
@@ -226,8 +222,7 @@ fn top5(recording: &Recording, folder: &Path, job: &Job) -> Result<PathBuf, Reco
     table.finish()
 }
 
-fn cubes(recording: &Recording, folder: &Path) -> Result<PathBuf, RecordingError> {
-    let mut table = Writer::create(folder.join(schema::CUBES), schema::cubes())?;
+fn cubes(recording: &Recording, mut table: Writer) -> Result<PathBuf, RecordingError> {
     for cube in cube_tables(recording) {
         table.write(vec![
             Values::Text(cube.signal.into_iter().map(Some).collect()),

@@ -6,7 +6,7 @@ mod reader;
 mod writer;
 
 pub(super) use reader::Reader;
-pub(super) use writer::{Values, Writer};
+pub(super) use writer::{Packing, Values, Writer};
 
 use std::sync::Arc;
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::job::Job;
 use crate::recording::files::{self, Before};
+use crate::recording::table::Packing;
 use crate::recording::{MANIFEST, Manifest, Recording, RecordingError, UNFINISHED, save};
 
 /// The folder of a run that goes on. Where no part was written it is left as it was found.
@@ -44,7 +45,7 @@ impl Unfinished {
         let hidden = files::temporary(&place);
         fs::create_dir(&hidden).map_err(RecordingError::writing(&hidden))?;
         // Half a second of work at most, so nobody needs to watch or end it.
-        for table in save::tables(part, &hidden, &Job::unattended())? {
+        for table in save::tables(part, &hidden, Packing::Quick, &Job::unattended())? {
             files::reveal(&table)?;
         }
         let manifest = hidden.join(MANIFEST);

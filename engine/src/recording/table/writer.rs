@@ -14,6 +14,7 @@ use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
+use crate::model::NO_TOKEN;
 use crate::recording::table::{Column, GROUP_ROWS, Kind, schema};
 use crate::recording::{RecordingError, files};
 
@@ -21,7 +22,8 @@ use crate::recording::{RecordingError, files};
 pub(in crate::recording) enum Values {
     U16(Vec<u16>),
     U32(Vec<u32>),
-    MaybeU32(Vec<Option<u32>>),
+    /// `NO_TOKEN` is written as an absent value.
+    MaybeU32(Vec<u32>),
     /// NaN is written as an absent value.
     F32(Vec<f32>),
     F64(Vec<f64>),
@@ -33,8 +35,14 @@ impl Values {
         match self {
             Self::U16(values) => Arc::new(UInt16Array::from(values)),
             Self::U32(values) => Arc::new(UInt32Array::from(values)),
-            Self::MaybeU32(values) => Arc::new(UInt32Array::from(values)),
-            // Most signals are numbers everywhere: one pass less, and nothing to say about every row.
+            // Most columns have a value in every row: one pass less, and nothing to say about each.
+            Self::MaybeU32(values) if !values.contains(&NO_TOKEN) => {
+                Arc::new(UInt32Array::from(values))
+            }
+            Self::MaybeU32(values) => {
+                let present = |value: u32| (value != NO_TOKEN).then_some(value);
+                Arc::new(values.into_iter().map(present).collect::<UInt32Array>())
+            }
             Self::F32(values) if !values.iter().any(|value| value.is_nan()) => {
                 Arc::new(Float32Array::from(values))
             }
@@ -48,24 +56,35 @@ impl Values {
     }
 }
 
+/// What matters more: how large a table is, or how long it takes to write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::recording) enum Packing {
+    Small,
+    Quick,
+}
+
 /// Writes a table under a temporary name.
 pub(in crate::recording) struct Writer {
     path: PathBuf,
     schema: SchemaRef,
-    columns: Vec<Column>,
+    num_columns: usize,
     parquet: ArrowWriter<File>,
 }
 
 impl Writer {
     pub(in crate::recording) fn create(
         path: PathBuf,
-        columns: Vec<Column>,
+        columns: &[Column],
+        packing: Packing,
     ) -> Result<Self, RecordingError> {
         let hidden = files::temporary(&path);
         let file = File::create(&hidden).map_err(RecordingError::writing(&hidden))?;
-        let schema = schema(&columns);
+        let schema = schema(columns);
         let properties = WriterProperties::builder()
-            .set_compression(Compression::SNAPPY)
+            .set_compression(match packing {
+                Packing::Small => Compression::SNAPPY,
+                Packing::Quick => Compression::UNCOMPRESSED,
+            })
             .set_max_row_group_row_count(Some(GROUP_ROWS))
             .set_statistics_enabled(EnabledStatistics::None)
             // Signals hardly ever repeat; a dictionary would be built for each group and thrown away.
@@ -76,7 +95,7 @@ impl Writer {
             ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
         let parquet = ArrowWriter::try_new_with_options(file, Arc::clone(&schema), options);
         let parquet = parquet.map_err(unwritten(&path))?;
-        Ok(Self { path, schema, columns, parquet })
+        Ok(Self { path, schema, num_columns: columns.len(), parquet })
     }
 
     /// Adds rows; `values` stand in the order of the columns.
@@ -84,7 +103,7 @@ impl Writer {
         &mut self,
         values: Vec<Values>,
     ) -> Result<(), RecordingError> {
-        debug_assert_eq!(values.len(), self.columns.len());
+        debug_assert_eq!(values.len(), self.num_columns);
         let arrays = values.into_iter().map(Values::into_array).collect();
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), arrays)
             .map_err(|error| unwritten(&self.path)(error.into()))?;

@@ -50,11 +50,13 @@ fn a_full_disk_is_named_and_is_not_the_fault_of_the_input() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join(schema::PIECES);
     std::os::unix::fs::symlink("/dev/full", files::temporary(&path)).unwrap();
-    let written = table::Writer::create(path, schema::pieces()).and_then(|mut table| {
-        let text = Some("a".repeat(100));
-        table.write(vec![table::Values::U32(vec![1]), table::Values::Text(vec![text])])?;
-        table.finish()
-    });
+    let written = table::Writer::create(path, &schema::pieces(), table::Packing::Small).and_then(
+        |mut table| {
+            let text = Some("a".repeat(100));
+            table.write(vec![table::Values::U32(vec![1]), table::Values::Text(vec![text])])?;
+            table.finish()
+        },
+    );
     let error = written.unwrap_err();
     assert!(!error.is_input());
     let said = error.to_string();

@@ -3,7 +3,9 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::Duration;
 
 fn layerscope(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_layerscope"))
@@ -115,6 +117,73 @@ fn a_folder_that_is_in_use_is_not_overwritten() {
     let done = layerscope(&["record", "--limit-tokens", "50", "--out", words(folder.path())]);
     assert_eq!(done.status.code(), Some(3), "{}", text(&done.stderr));
     assert_eq!(fs::read_to_string(&file).unwrap(), "three years of work");
+}
+
+#[test]
+fn a_folder_that_cannot_be_used_is_told_before_the_model_is_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("thesis.txt");
+    fs::write(&file, "three years of work").unwrap();
+    // The checkpoint is none; the folder is what is told.
+    for out in [&file, folder.path()] {
+        let done = layerscope(&["record", words(&file), "--out", words(out)]);
+        assert_eq!(done.status.code(), Some(3));
+        let message = text(&done.stderr);
+        assert!(message.contains("a file, not a folder") || message.contains("other files"));
+    }
+}
+
+/// A recording of the embedded checkpoint over `data` that is killed as soon as a part of it is on the disk.
+fn kill_a_run(data: &Path, recording: &Path) {
+    let mut run = Command::new(env!("CARGO_BIN_EXE_layerscope"))
+        .args(["record", "--data", words(data), "--out", words(recording)])
+        .stderr(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    while !recording.join("unfinished/0000").exists() {
+        assert!(run.try_wait().unwrap().is_none(), "the run ended before it could be killed");
+        thread::park_timeout(Duration::from_millis(10));
+    }
+    run.kill().unwrap();
+    assert!(!run.wait().unwrap().success());
+}
+
+#[test]
+fn a_run_that_is_killed_leaves_a_recording_of_what_was_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let inside = |name: &str| folder.path().join(name);
+    let (data, recording) = (inside("data.txt"), inside("recording"));
+    // Much more work than until the first part, so that there is always something left to kill.
+    fs::write(&data, "tom has a red ball . the ball is red .\n".repeat(50_000)).unwrap();
+    kill_a_run(&data, &recording);
+
+    let told = layerscope(&["inspect", words(&recording)]);
+    assert!(
+        text(&told.stdout).contains("incomplete: the run was killed"),
+        "{}",
+        text(&told.stdout)
+    );
+    let json = layerscope(&["inspect", words(&recording), "--json"]);
+    assert_eq!(json.status.code(), Some(0), "{}", text(&json.stderr));
+    let manifest: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!((&manifest["complete"], &manifest["partial"]), (&false.into(), &true.into()));
+    let tokens = manifest["tokens"].as_f64().unwrap();
+    assert!(tokens > 0.0);
+    let readings = view(&recording, &["threshold=0.8"], &inside("view"));
+    assert_eq!(reading(&readings, "tokens"), tokens);
+    assert_eq!(readings["provenance"]["partial"], true);
+    let said = format!("The run was killed (or is still going): {tokens} of ");
+    let mut notes = readings["notes"].as_array().unwrap().iter();
+    assert!(notes.any(|note| note["what"].as_str().unwrap().starts_with(&said)), "{said}");
+
+    // The same folder again, and then a kill over a whole recording, which stays.
+    record_embedded(&recording);
+    assert!(!recording.join("unfinished").exists());
+    kill_a_run(&data, &recording);
+    let readings = view(&recording, &[], &inside("view"));
+    assert_eq!(reading(&readings, "tokens"), 600.0);
+    assert_eq!(readings["provenance"]["partial"], false);
 }
 
 #[test]

@@ -33,6 +33,12 @@ pub fn inspect(path: &std::path::Path) -> Result<Inspected, Problem> {
     crate::worker::inspect(path)
 }
 
+/// Whether a recording could be written to `folder`: it is new, empty or holds an older recording, and a file can be
+/// made there. Leaves everything as it was.
+pub fn check_recording_folder(folder: &std::path::Path) -> Result<(), Problem> {
+    crate::worker::check_recording_folder(folder)
+}
+
 /// Columns of a data file that can hold the text.
 pub fn data_columns(path: &std::path::Path) -> Result<Vec<String>, Problem> {
     crate::worker::data_columns(path)

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use layerscope_engine::api::{self, Inspected, Manifest, ModelCard};
+use layerscope_engine::api::{self, Inspected, Manifest, ModelCard, Note};
 
 use super::{Failure, say, say_json};
 
@@ -48,11 +48,11 @@ fn checkpoint_text(card: &ModelCard) -> String {
 
 fn recording_text(manifest: &Manifest) -> String {
     let state = match (manifest.complete, manifest.partial) {
-        (false, _) => "incomplete: its writing was interrupted",
-        (true, true) => "partial: the run was cancelled",
+        (false, _) => "incomplete: the run was killed, or is still going",
+        (true, true) => "partial: the run was cut short",
         (true, false) => "complete",
     };
-    let rows = [
+    let mut rows = vec![
         ("recording of", manifest.provenance.model.clone()),
         ("data", manifest.provenance.data.clone()),
         ("state", state.to_owned()),
@@ -63,6 +63,8 @@ fn recording_text(manifest: &Manifest) -> String {
         ("columns", manifest.columns.join(", ")),
         ("recorded by", format!("Layerscope {}", manifest.provenance.version)),
     ];
+    let words = |note: &Note| format!("{} {}", note.what, note.hint).trim_end().to_owned();
+    rows.extend(manifest.notes.iter().map(|note| ("note", words(note))));
     aligned(&rows)
 }
 

@@ -32,7 +32,8 @@ pub(crate) struct Arguments {
     /// The lens whose signals are recorded.
     #[arg(long, value_name = "ID", default_value = "exits")]
     lens: String,
-    /// The folder to write; it must be new, empty, or an older recording.
+    /// The folder to write; it must be new, empty, or an older recording. A run that is killed leaves there what it had
+    /// done: `inspect` and `view` work with it.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Print JSON for a program to read.
@@ -54,6 +55,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         let lens = arguments.lens;
         return Err(Failure::Usage(format!("No lens `{lens}`; there are: {}", known.join(", "))));
     }
+    // Before anything that takes long.
+    api::check_recording_folder(&arguments.out)?;
     let mut runner = Runner::start()?;
     runner.run(arguments.model.map_or(Command::OpenEmbedded, Command::Open))?;
     let cut = match arguments.cut {
@@ -65,11 +68,12 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         (None, Some(path)) => Input::File { path, column: arguments.column, cut },
         (None, None) => Input::Embedded,
     };
-    let request = RecordRequest { input, limit_tokens: arguments.limit_tokens };
+    let folder = arguments.out.clone();
+    let limit_tokens = arguments.limit_tokens;
+    let request = RecordRequest { input, limit_tokens, folder: Some(folder.clone()) };
     let Event::Recorded(_, recording) = runner.run(Command::Record(request))? else {
         return Err(Failure::Other(anyhow::anyhow!("the engine recorded nothing")));
     };
-    let folder = arguments.out.clone();
     runner.run(Command::Save { recording: recording.clone(), folder })?;
     let manifest = recording.manifest();
     if arguments.json {

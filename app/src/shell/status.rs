@@ -75,7 +75,7 @@ fn facts(ui: &mut egui::Ui, state: &State) {
         let manifest = recording.manifest();
         if manifest.partial {
             ui.label("Partial")
-                .on_hover_text("The run was cancelled; what was done until then is shown");
+                .on_hover_text("The run was cut short; what was done until then is shown");
         } else if !manifest.complete {
             ui.label("Incomplete")
                 .on_hover_text("The recording was cut short while it was written");

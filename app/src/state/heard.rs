@@ -128,6 +128,13 @@ impl State {
         let mut effects = vec![Effect::Tell(
             json!({"event": "recorded", "tokens": tokens, "partial": is_partial}),
         )];
+        self.message = match (is_partial, &running.task) {
+            (true, Task::OpenRecording(_)) => {
+                format!("Partial: the first {tokens} tokens are here")
+            }
+            (true, _) => format!("Cancelled: the first {tokens} tokens are kept"),
+            (false, _) => format!("{tokens} tokens recorded"),
+        };
         self.session.recording = None;
         if let Task::OpenRecording(path) = running.task {
             self.session.recording = Some(path.clone());
@@ -139,11 +146,6 @@ impl State {
         if self.session.selection.token.is_some_and(|token| token >= tokens) {
             self.session.selection = Selection::default();
         }
-        self.message = if is_partial {
-            format!("Cancelled: the first {tokens} tokens are kept")
-        } else {
-            format!("{tokens} tokens recorded")
-        };
         self.recording = Some(recording);
         self.table.rows = None;
         self.table.awaited = None;

@@ -2,6 +2,7 @@
 
 use crate::job::Cancelled;
 use crate::model::ModelError;
+use crate::recording::RecordingError;
 
 /// Why a run left no recording.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +40,9 @@ pub(crate) enum RecordError {
     /// The model said no.
     #[error(transparent)]
     Model(ModelError),
+    /// The folder that the recording is for cannot take it.
+    #[error(transparent)]
+    Folder(RecordingError),
     /// A person cancelled before anything was done.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
@@ -49,6 +53,15 @@ impl From<ModelError> for RecordError {
         match error {
             ModelError::Cancelled(cancelled) => Self::Cancelled(cancelled),
             other => Self::Model(other),
+        }
+    }
+}
+
+impl From<RecordingError> for RecordError {
+    fn from(error: RecordingError) -> Self {
+        match error {
+            RecordingError::Cancelled(cancelled) => Self::Cancelled(cancelled),
+            other => Self::Folder(other),
         }
     }
 }
@@ -77,7 +90,16 @@ impl RecordError {
             Self::TooLarge { fits, .. } => format!("Limit the run to {fits} tokens."),
             Self::Shape { .. } => "This is a defect; please report it with the model.".to_owned(),
             Self::Model(error) => error.hint(),
+            Self::Folder(error) => error.hint(),
             Self::Cancelled(_) => String::new(),
+        }
+    }
+    /// Whether what a person chose is at fault, not the disk or a defect of ours.
+    pub(crate) fn is_input(&self) -> bool {
+        match self {
+            Self::NothingToRun | Self::TooLarge { .. } | Self::Model(_) => true,
+            Self::Folder(error) => error.is_input(),
+            Self::Shape { .. } | Self::Cancelled(_) => false,
         }
     }
 }

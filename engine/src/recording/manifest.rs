@@ -28,9 +28,9 @@ pub struct Manifest {
     pub version: u32,
     /// False while tables are being written and after a killed run.
     pub complete: bool,
-    /// True when the run was cancelled and only its first tokens are here.
+    /// True when the run was cancelled or killed and only its first tokens are here.
     pub partial: bool,
-    /// Tokens that are here.
+    /// Tokens that are here; in the folder of a run that goes on: that are to be.
     pub tokens: u64,
     /// Number of blocks L.
     pub layers: usize,
@@ -107,7 +107,7 @@ impl Manifest {
         }
     }
 
-    fn checked(self, path: &Path) -> Result<Self, RecordingError> {
+    pub(super) fn checked(self, path: &Path) -> Result<Self, RecordingError> {
         let within = |field: &str, found: u64, least: u64, most: u64| {
             if (least..=most).contains(&found) {
                 return Ok(());
@@ -160,11 +160,15 @@ impl Manifest {
     /// Replaces manifest.json in one step.
     pub(super) fn write(&self, folder: &Path) -> Result<(), RecordingError> {
         let path = folder.join(MANIFEST);
-        let mut bytes = match serde_json::to_vec_pretty(self) {
-            Ok(bytes) => bytes,
-            Err(source) => return Err(RecordingError::Json { source, path }),
-        };
-        bytes.push(b'\n');
-        files::replace(&path, &bytes)
+        files::replace(&path, &self.to_bytes(&path)?)
+    }
+
+    /// As it stands in the file `path`.
+    pub(super) fn to_bytes(&self, path: &Path) -> Result<Vec<u8>, RecordingError> {
+        let bytes = serde_json::to_vec_pretty(self).map(|mut bytes| {
+            bytes.push(b'\n');
+            bytes
+        });
+        bytes.map_err(|source| RecordingError::Json { source, path: path.to_owned() })
     }
 }

@@ -15,6 +15,10 @@ use crate::job::CancelSwitch;
 use crate::model::NO_TOKEN;
 use crate::notes::Note;
 
+mod killed;
+mod texts;
+mod unwritten;
+
 const PLENTY: u64 = 1 << 32;
 
 fn load(folder: &Path) -> Result<Recording, RecordingError> {
@@ -154,7 +158,7 @@ fn a_folder_with_anything_else_is_left_as_it_is() {
     fs::create_dir(folder.join("notes")).unwrap();
     assert!(matches!(recording.save(&folder, &job), Err(RecordingError::NotEmpty { .. })));
     let file = folder.join(MANIFEST);
-    assert!(matches!(recording.save(&file, &job), Err(RecordingError::Io { .. })));
+    assert!(matches!(recording.save(&file, &job), Err(RecordingError::NotFolder { .. })));
 }
 
 /// Cancels while the tables are written.
@@ -209,7 +213,10 @@ fn a_recording_that_does_not_fit_is_refused_before_a_table_is_opened() {
     let (_home, folder) = saved(&recording);
     let needed = 400 * (9 * 4 + 4 + 40) + 100 * 16;
     let job = Job::unattended();
-    assert!(Recording::load(&folder, needed, &job).is_ok());
+    // Seven samples with two short texts, and 64 pieces.
+    assert!(Recording::load(&folder, needed + 16_000, &job).is_ok());
+    let without_texts = Recording::load(&folder, needed, &job);
+    assert!(matches!(without_texts, Err(RecordingError::TooLarge { .. })));
     fs::write(folder.join(schema::SAMPLES), "").unwrap();
     let refused = Recording::load(&folder, needed - 1, &job);
     assert!(matches!(refused, Err(RecordingError::TooLarge { .. })));

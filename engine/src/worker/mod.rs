@@ -14,7 +14,7 @@ mod tests;
 
 pub use protocol::{Blame, Command, Event, Input, Inspected, Look, Problem, RecordRequest, Shared};
 
-pub(crate) use models::{data_columns, inspect};
+pub(crate) use models::{check_recording_folder, data_columns, inspect};
 
 use std::any::Any;
 use std::collections::BTreeMap;

@@ -111,9 +111,9 @@ impl From<TrainError> for Ending {
         match error {
             TrainError::Cancelled(_) => Self::Cancelled,
             other => {
-                let hint = "Run the same command again: training goes on where it stopped.";
+                let blame = if other.is_input() { Blame::Input } else { Blame::Engine };
                 let what = sentence(&other);
-                Self::Problem(Problem { what, hint: hint.to_owned(), blame: Blame::Engine })
+                Self::Problem(Problem { what, hint: other.hint(), blame })
             }
         }
     }
@@ -277,12 +277,15 @@ fn export_look(
     let recording = look.recording.0.as_ref();
     let knob_cards = lens.knobs(Some(recording), &look.knobs);
     let view = lens.view(recording, &look.knobs, look.selection);
+    let token_columns = lens.token_columns(recording, &look.knobs);
     let export = Export {
         card: lens.card(),
         knob_cards: &knob_cards,
         knobs: &look.knobs,
         recording,
+        selection: look.selection,
         view: &view,
+        token_columns: &token_columns,
     };
     Ok(write(&export)?)
 }

@@ -17,7 +17,10 @@ use crate::job::Job;
 use crate::model::{LayeredModel, ModelCard, NO_TOKEN};
 use crate::notes::Note;
 use crate::record::batch::{Part, run_batch};
-use crate::recording::{Manifest, Provenance, Recording, Sample, Tokens, Top5, VERSION};
+use crate::recording::{
+    BlockCost, Manifest, Provenance, Recording, Sample, Tokens, Top5, VERSION, fingerprint,
+    mean_keys,
+};
 use crate::signal::Signal;
 
 /// Tokens that go through the model together; a longer sequence goes alone.
@@ -222,15 +225,15 @@ fn manifest(
     block_secs: Vec<f64>,
     notes: Vec<Note>,
 ) -> Manifest {
-    let positions = &columns.tokens.position;
-    let keys: f64 = positions.iter().map(|position| f64::from(*position) + 1.0).sum();
-    let mean_keys = keys / positions.len().max(1) as f64;
+    let num_tokens = columns.tokens.ids.len();
+    let cost = BlockCost { fixed: card.flops_fixed(), per_key: card.flops_per_key() };
+    let flops = cost.at(mean_keys(columns.tokens.position.iter()));
     let names: BTreeSet<_> = columns.samples.iter().flat_map(|s| s.columns.keys()).collect();
     Manifest {
         version: VERSION,
         complete: true,
         partial: false,
-        tokens: positions.len() as u64,
+        tokens: num_tokens as u64,
         layers: card.layers,
         vocab: card.vocab,
         signals: Signal::ALL.iter().map(|signal| signal.id().to_owned()).collect(),
@@ -240,10 +243,11 @@ fn manifest(
             model_fingerprint: card.fingerprint.clone(),
             tokenizer_fingerprint: card.tokenizer_fingerprint.clone(),
             data: data.name.clone(),
-            data_fingerprint: data.fingerprint.clone(),
+            data_fingerprint: fingerprint(&columns.tokens, &columns.samples),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         },
-        flops_per_block: vec![card.flops_per_block(mean_keys); card.layers],
+        flops_per_block: vec![flops; card.layers],
+        block_costs: vec![cost; card.layers],
         flops_per_readout: card.flops_per_readout(),
         block_secs,
         notes,

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use layerscope_engine::api::{self, Inspected, Manifest, ModelCard};
+use layerscope_engine::api::{self, Inspected, Manifest, ModelCard, counted};
 
 use super::{Failure, say, say_json};
 
@@ -35,10 +35,10 @@ fn checkpoint_text(card: &ModelCard) -> String {
         ("heads", format!("{} ({} key/value)", card.heads, card.kv_heads)),
         ("feed-forward", card.ffn_width.to_string()),
         ("vocabulary", card.vocab.to_string()),
-        ("context", format!("{} tokens", card.context)),
+        ("context", counted(card.context, "token")),
         ("parameters", card.parameters.to_string()),
         ("types", card.types.clone()),
-        ("size", format!("{} bytes", card.size_bytes)),
+        ("size", counted(card.size_bytes, "byte")),
         ("tokenizer", card.tokenizer.clone()),
         ("chat template", if card.chat_template.is_some() { "yes" } else { "no" }.to_owned()),
         ("fingerprint", card.fingerprint.clone()),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use layerscope_engine::api::{self, Command, Cut, Event, Input, Manifest, RecordRequest};
+use layerscope_engine::api::{self, Command, Cut, Event, Input, Manifest, RecordRequest, counted};
 
 use super::run::Runner;
 use super::{Failure, say, say_json};
@@ -82,9 +82,9 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
 
 fn summary(manifest: &Manifest, folder: &str) -> String {
     let head = format!(
-        "{} tokens at {} depths of {} written to {folder}",
-        manifest.tokens,
-        manifest.layers + 1,
+        "{} at {} of {} written to {folder}",
+        counted(manifest.tokens, "token"),
+        counted(manifest.layers + 1, "depth"),
         manifest.provenance.model
     );
     let notes = manifest.notes.iter().map(|note| format!("note: {} {}", note.what, note.hint));

@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use layerscope_engine::api::{self, Event, JobId, Knobs, ModelCard, Recording, Selection, Shared};
+use layerscope_engine::api::{
+    self, Event, JobId, Knobs, ModelCard, Recording, Selection, Shared, counted,
+};
 use serde_json::json;
 
 use super::{AfterOpen, Effect, Source, State, Task};
@@ -138,9 +140,9 @@ impl State {
             self.session.selection = Selection::default();
         }
         self.message = if is_partial {
-            format!("Cancelled: the first {tokens} tokens are kept")
+            format!("Cancelled: the first {} kept", counted(tokens, "token"))
         } else {
-            format!("{tokens} tokens recorded")
+            format!("{} recorded", counted(tokens, "token"))
         };
         self.recording = Some(recording);
         self.table.rows = None;

@@ -18,8 +18,6 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read as _};
 use std::path::Path;
 
-use sha2::{Digest as _, Sha256};
-
 /// Most bytes of a file.
 const MOST_BYTES: u64 = 2 << 30;
 /// Most bytes of one line, and of one row of a table.
@@ -55,8 +53,6 @@ pub(crate) struct TextSample {
 pub(crate) struct Data {
     /// File name, "prompt" or "embedded".
     pub(crate) name: String,
-    /// SHA-256 (hex) of the text that is run and its columns.
-    pub(crate) fingerprint: String,
     pub(crate) samples: Vec<TextSample>,
 }
 
@@ -99,9 +95,10 @@ pub(crate) fn read(path: &Path, column: Option<&str>, cut: Cut) -> Result<Data, 
 /// One sample: what a person typed.
 pub(crate) fn from_prompt(text: &str) -> Result<Data, DataError> {
     let sample = TextSample { text: text.to_owned(), columns: BTreeMap::new() };
-    let is_blank = text.trim().is_empty();
-    let samples = if is_blank { Vec::new() } else { vec![sample] };
-    data("prompt".to_owned(), samples, Path::new("prompt"))
+    if text.trim().is_empty() {
+        return Err(DataError::Blank);
+    }
+    Ok(Data { name: "prompt".to_owned(), samples: vec![sample] })
 }
 
 /// JSON lines that lie in memory.
@@ -131,26 +128,7 @@ fn data(name: String, samples: Vec<TextSample>, path: &Path) -> Result<Data, Dat
     if samples.is_empty() {
         return Err(DataError::Empty { path: path.to_owned() });
     }
-    let fingerprint = fingerprint(&samples);
-    Ok(Data { name, fingerprint, samples })
-}
-
-/// Every string goes in behind its length, so that no two data sets share their bytes.
-fn fingerprint(samples: &[TextSample]) -> String {
-    let mut hash = Sha256::new();
-    let mut add = |text: &str| {
-        hash.update((text.len() as u64).to_le_bytes());
-        hash.update(text);
-    };
-    for sample in samples {
-        add(&sample.text);
-        add(&sample.columns.len().to_string());
-        for (name, value) in &sample.columns {
-            add(name);
-            add(value);
-        }
-    }
-    crate::checkpoint::hex(&hash.finalize())
+    Ok(Data { name, samples })
 }
 
 /// Samples of a file, counted against the limits.

@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
+use crate::checkpoint::reason;
 use crate::job::Cancelled;
 
 /// Why a run did not end in a checkpoint.
@@ -34,6 +35,14 @@ pub(crate) enum TrainError {
         /// The file of the other run.
         path: PathBuf,
     },
+    /// Something else than a training run lies in the folder.
+    #[error("the folder holds `{found}`, which no training run left there alone: {}", path.display())]
+    Foreign {
+        /// Name of such an entry.
+        found: String,
+        /// The folder.
+        path: PathBuf,
+    },
     /// A tensor file cannot be written or read.
     #[error("tensors: {source}: {}", path.display())]
     Tensors {
@@ -43,7 +52,7 @@ pub(crate) enum TrainError {
         source: safetensors::SafeTensorError,
     },
     /// The file system said no.
-    #[error("{source}: {}", path.display())]
+    #[error("cannot read or write: {}: {}", reason(source), path.display())]
     Io {
         /// What was read or written.
         path: PathBuf,
@@ -61,6 +70,9 @@ impl TrainError {
         match self {
             Self::Cancelled(_) => "",
             Self::Unknown { .. } => "Choose one of them.",
+            Self::Foreign { .. } => {
+                "Choose a new or an empty folder, or one that holds only an older training run."
+            }
             Self::Empty => "This is a defect; please report it with the command.",
             Self::Diverged { .. } => "Train with another seed into a new folder.",
             Self::OtherRun { .. } => {
@@ -81,7 +93,10 @@ impl TrainError {
     /// Whether what a person chose is at fault, not the disk or a defect.
     pub(crate) fn is_input(&self) -> bool {
         match self {
-            Self::Unknown { .. } | Self::OtherRun { .. } | Self::Tensors { .. } => true,
+            Self::Unknown { .. }
+            | Self::Foreign { .. }
+            | Self::OtherRun { .. }
+            | Self::Tensors { .. } => true,
             Self::Io { source, .. } => matches!(
                 source.kind(),
                 ErrorKind::PermissionDenied

@@ -22,7 +22,6 @@ mod vocabulary;
 
 pub(crate) use error::TrainError;
 
-use std::fs;
 use std::path::Path;
 
 use crate::job::Job;
@@ -39,14 +38,13 @@ pub(crate) trait Run: Sync {
     fn train(&self, folder: &Path, seed: u64, job: &Job) -> Result<(), TrainError>;
 }
 
-/// Trains the run called `name` into `folder`; the same seed gives the same weights.
+/// Trains the run called `name` into `folder`, which holds nothing else; the same seed gives the same weights.
 pub(crate) fn run(name: &str, folder: &Path, seed: u64, job: &Job) -> Result<(), TrainError> {
     let Some(run) = RUNS.iter().find(|run| run.name() == name) else {
         let allowed = RUNS.iter().map(|run| run.name()).collect();
         return Err(TrainError::Unknown { found: name.to_owned(), allowed });
     };
-    fs::create_dir_all(folder)
-        .map_err(|source| TrainError::Io { path: folder.to_owned(), source })?;
+    folder::claim(folder)?;
     run.train(folder, seed, job)
 }
 

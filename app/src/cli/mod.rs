@@ -124,7 +124,7 @@ fn check_path(path: &Path) -> Result<(), Failure> {
 
 #[cfg(feature = "window")]
 fn window(path: Option<PathBuf>, events: Option<PathBuf>) -> Result<(), Failure> {
-    crate::shell::run(path, events).map_err(Failure::Other)
+    crate::shell::run(path, events).map_err(Failure::Problem)
 }
 
 #[cfg(not(feature = "window"))]

@@ -164,16 +164,21 @@ fn a_usage_error_is_one_line_and_the_usage_of_what_was_called() {
         ),
         (
             &["record", "--out", "a", "--limit-tokens", "0"],
-            "`0` is no value of `--limit-tokens <N>`: 0 is not in 1..",
+            "`0` is no value of `--limit-tokens <N>`: number would be zero for non-zero type",
         ),
         (
             &["record", "--out", "a", "--text", "b", "--data", "c"],
             "`--text <TEXT>` cannot be used together with `--data <FILE>`",
         ),
+        (
+            &["record", "--out", "a", "--text", "b", "--column", "c"],
+            "`--text <TEXT>` cannot be used together with `--column <COLUMN>`",
+        ),
+        (&["record", "--out", "a", "--cut", "line"], "Missing: `--data <FILE>`"),
         (&["record", "--out", "a", "--lens", "exit"], "No lens `exit`; there are: exits"),
         (
             &["train", "deflaut", "--out", "a"],
-            "`deflaut` is no value of `<NAME>`; allowed: `default`; did you mean `default`?",
+            "`deflaut` is no value of `<NAME>`; allowed: `default`",
         ),
         (&["view"], "Missing: `--out <DIR>`, `<RECORDING>`"),
         (&["inspect", "a", "b"], "Unknown argument `b`"),

@@ -37,8 +37,7 @@ pub(super) fn sentence(error: &clap::Error) -> String {
         sentence.push_str("; allowed: ");
         sentence.push_str(&allowed);
     }
-    let similar = [ContextKind::SuggestedArg, ContextKind::SuggestedValue];
-    if let Some(similar) = similar.into_iter().find_map(words) {
+    if let Some(similar) = words(ContextKind::SuggestedArg) {
         sentence.push_str("; did you mean ");
         sentence.push_str(&similar);
         sentence.push('?');

@@ -52,6 +52,8 @@ fn recording_text(manifest: &Manifest) -> String {
         (true, true) => "partial: the run was cancelled",
         (true, false) => "complete",
     };
+    let columns = manifest.columns.join(", ");
+    let columns = if columns.is_empty() { "none".to_owned() } else { columns };
     let rows = [
         ("recording of", manifest.provenance.model.clone()),
         ("data", manifest.provenance.data.clone()),
@@ -60,7 +62,7 @@ fn recording_text(manifest: &Manifest) -> String {
         ("layers", manifest.layers.to_string()),
         ("vocabulary", manifest.vocab.to_string()),
         ("signals", manifest.signals.join(", ")),
-        ("columns", manifest.columns.join(", ")),
+        ("columns", columns),
         ("recorded by", format!("Layerscope {}", manifest.provenance.version)),
     ];
     aligned(&rows)

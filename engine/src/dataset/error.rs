@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::checkpoint::OpenError;
+use crate::checkpoint::{OpenError, reason};
 use crate::count::counted;
 use crate::job::Cancelled;
 
@@ -10,7 +10,7 @@ use crate::job::Cancelled;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DataError {
     /// The file system said no.
-    #[error("cannot read: {source}: {}", path.display())]
+    #[error("cannot read: {}: {}", reason(source), path.display())]
     Io {
         /// What was read.
         path: PathBuf,
@@ -24,7 +24,7 @@ pub(crate) enum DataError {
         path: PathBuf,
     },
     /// An ending that no format has.
-    #[error("the ending `{found}` is no data set; allowed are {}: {}", allowed.join(", "), path.display())]
+    #[error("{} is no data set; allowed are {}: {}", ending(found), allowed.join(", "), path.display())]
     UnknownKind {
         /// The ending, without its dot.
         found: String,
@@ -146,6 +146,15 @@ pub(crate) enum DataError {
     Cancelled(#[from] Cancelled),
 }
 
+/// How a sentence begins that is about the ending of a name.
+fn ending(found: &str) -> String {
+    if found.is_empty() {
+        "a name without ending".to_owned()
+    } else {
+        format!("the ending `{found}`")
+    }
+}
+
 /// Names as a sentence needs them; a wide table is cut.
 fn listed(names: &[String]) -> String {
     const SHOWN: usize = 12;
@@ -185,9 +194,9 @@ impl DataError {
             Self::Twice { .. } => "Rename one of them.",
             Self::NoColumn { found, .. } if found.is_empty() => "Leave the column out.",
             Self::NoColumn { is_numbered: true, .. } => {
-                "Choose one of these, or #1, #2 … if the file has no header."
+                "Choose one of these as the column, or #1, #2 … if the file has no header."
             }
-            Self::NoColumn { .. } => "Choose one of these.",
+            Self::NoColumn { .. } => "Choose one of these as the column.",
             Self::NotText { .. } => "Choose a column that holds text.",
             Self::Blank => "Type some text.",
             Self::Empty { .. } => "Choose a file that holds text.",

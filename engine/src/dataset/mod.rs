@@ -115,6 +115,9 @@ pub(crate) fn columns(path: &Path) -> Result<Vec<String>, DataError> {
 }
 
 fn format_of(path: &Path) -> Result<&'static dyn DataFormat, DataError> {
+    if path.is_dir() {
+        return Err(DataError::NoFile { path: path.to_owned() });
+    }
     let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
     let format = FORMATS.iter().find(|format| format.endings().contains(&ending.as_str()));
     format.copied().ok_or_else(|| DataError::UnknownKind {

@@ -88,7 +88,7 @@ fn numbers_of_columns_are_offered_only_where_they_work() {
         read(&path, Some("body"), Cut::Line).unwrap_err().hint()
     };
     assert!(hint("a.csv", "q,a\n1,2\n").contains("#1"));
-    assert_eq!(hint("a.jsonl", "{\"q\": \"a\"}"), "Choose one of these.");
+    assert_eq!(hint("a.jsonl", "{\"q\": \"a\"}"), "Choose one of these as the column.");
     assert_eq!(hint("a.txt", "a"), "Leave the column out.");
 }
 
@@ -148,8 +148,14 @@ fn nothing_unknown_or_empty_is_run() {
     let inside = folder.path().join("a.txt");
     fs::create_dir(&inside).unwrap();
     assert!(matches!(read(&inside, None, Cut::Line), Err(DataError::NoFile { .. })));
-    let missing = read(&folder.path().join("b.txt"), None, Cut::Line);
-    assert!(matches!(missing, Err(DataError::Io { .. })));
+    assert!(matches!(read(folder.path(), None, Cut::Line), Err(DataError::NoFile { .. })));
+    let missing = read(&folder.path().join("b.txt"), None, Cut::Line).unwrap_err().to_string();
+    assert!(missing.starts_with("cannot read: there is no such file or folder: "), "{missing}");
+    let bare = lines("bare", "x");
+    assert!(
+        bare[0].starts_with("a name without ending is no data set; allowed are txt"),
+        "{bare:?}"
+    );
 }
 
 #[test]

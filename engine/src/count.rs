@@ -3,7 +3,7 @@
 //! Must not know: what is counted.
 
 /// A number and its noun, which takes an s unless the number is 1.
-pub fn counted(count: impl ToString, noun: &str) -> String {
+pub fn counted(count: impl ToString + Copy, noun: &str) -> String {
     let count = count.to_string();
     let ending = if count == "1" { "" } else { "s" };
     format!("{count} {noun}{ending}")

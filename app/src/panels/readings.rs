@@ -59,7 +59,7 @@ fn words(reading: &Reading) -> String {
     };
     match reading.unit {
         "fraction" => format!("{:.2} %", value * 100.0),
-        "tokens" => counted(format!("{value:.0}"), "token"),
+        "tokens" => counted(format!("{value:.0}").as_str(), "token"),
         "" => format!("{value:.4}"),
         unit => format!("{value:.3} {unit}"),
     }

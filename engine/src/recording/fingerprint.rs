@@ -17,7 +17,9 @@ pub(crate) fn fingerprint(tokens: &Tokens, samples: &[Sample]) -> String {
         let end = sample.first_token.saturating_add(sample.num_tokens);
         let ids = tokens.ids.get(sample.first_token..end).unwrap_or_default();
         hash.update(number(ids.len()));
-        ids.iter().for_each(|id| hash.update(id.to_le_bytes()));
+        for id in ids {
+            hash.update(id.to_le_bytes());
+        }
         hash.update(number(sample.columns.len()));
         for text in sample.columns.iter().flat_map(|(name, value)| [name, value]) {
             hash.update(number(text.len()));
@@ -33,8 +35,10 @@ mod tests {
 
     use super::*;
 
-    /// Sequences of these ids, each with these columns.
-    fn print(sequences: &[(&[u32], &[(&str, &str)])]) -> String {
+    /// Ids and columns.
+    type Sequence<'a> = (&'a [u32], &'a [(&'a str, &'a str)]);
+
+    fn print(sequences: &[Sequence<'_>]) -> String {
         let mut tokens = Tokens::default();
         let mut samples = Vec::new();
         for (ids, columns) in sequences {

@@ -120,7 +120,9 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let claimed = |names: &[&str]| {
             let folder = tempfile::tempdir_in(place.path()).unwrap();
-            names.iter().for_each(|name| fs::write(folder.path().join(name), "mine").unwrap());
+            for name in names {
+                fs::write(folder.path().join(name), "mine").unwrap();
+            }
             claim(folder.path())
         };
         assert!(claim(&place.path().join("a/new/one")).is_ok());

@@ -1,5 +1,6 @@
 //! What an app may name. No tensor type, no file handle, no model is reachable from here.
 
+pub use crate::count::counted;
 pub use crate::dataset::Cut;
 pub use crate::figure::{
     Axis, ColorMap, Direction, Figure, Heat, Ink, Mark, Palette, PngError, Rgb, Scale, Size, Theme,
@@ -13,7 +14,7 @@ pub use crate::lens::{
 };
 pub use crate::model::{ModelCard, Point};
 pub use crate::notes::Note;
-pub use crate::recording::{Manifest, Provenance, Recording, Top5};
+pub use crate::recording::{BlockCost, Manifest, Provenance, Recording, Top5};
 pub use crate::worker::{
     Blame, Command, Engine, Event, Input, Inspected, Look, Problem, RecordRequest, Shared,
 };
@@ -26,6 +27,11 @@ pub fn lenses() -> Vec<&'static LensCard> {
 /// The knobs of a lens as they are for this recording and these values; empty for an unknown lens.
 pub fn knobs(lens: &str, recording: Option<&Recording>, knobs: &Knobs) -> Vec<KnobCard> {
     crate::lens::find(lens).map(|lens| lens.knobs(recording, knobs)).unwrap_or_default()
+}
+
+/// Names of the training runs, in the order in which they are listed.
+pub fn training_runs() -> Vec<&'static str> {
+    crate::train::RUNS.iter().map(|run| run.name()).collect()
 }
 
 /// What `path` holds, read from its header only: no weight and no table is touched.

@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use layerscope_engine::api::{self, Event, JobId, Knobs, ModelCard, Recording, Selection, Shared};
+use layerscope_engine::api::{
+    self, Event, JobId, Knobs, ModelCard, Recording, Selection, Shared, counted,
+};
 use serde_json::json;
 
 use super::{AfterOpen, Effect, Source, State, Task};
@@ -130,10 +132,10 @@ impl State {
         )];
         self.message = match (is_partial, &running.task) {
             (true, Task::OpenRecording(_)) => {
-                format!("Partial: the first {tokens} tokens are here")
+                format!("Partial: the first {} here", counted(tokens, "token"))
             }
-            (true, _) => format!("Cancelled: the first {tokens} tokens are kept"),
-            (false, _) => format!("{tokens} tokens recorded"),
+            (true, _) => format!("Cancelled: the first {} kept", counted(tokens, "token")),
+            (false, _) => format!("{} recorded", counted(tokens, "token")),
         };
         self.session.recording = None;
         if let Task::OpenRecording(path) = running.task {

@@ -16,7 +16,7 @@ mod tensor;
 mod tests;
 mod tokenizer;
 
-pub(crate) use error::OpenError;
+pub(crate) use error::{OpenError, reason};
 pub(crate) use tensor::{Bytes, DType, TensorInfo};
 pub(crate) use tokenizer::{Tokenizer, hex};
 

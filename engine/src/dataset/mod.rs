@@ -18,9 +18,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read as _};
 use std::path::Path;
 
-use sha2::{Digest as _, Sha256};
-
-use crate::job::{Cancelled, Job};
+use crate::job::Job;
 
 /// Most bytes of a file.
 const MOST_BYTES: u64 = 2 << 30;
@@ -30,9 +28,8 @@ const MOST_LINE: usize = 16 << 20;
 const MOST_ROWS: u64 = 10_000_000;
 /// Most different columns of a file.
 const MOST_COLUMNS: usize = 256;
-/// After so many bytes, and so many samples, a reader tells how far it is and learns whether anybody still waits.
+/// After so many bytes a reader tells how far it is and learns whether anybody still waits.
 const BYTES_BETWEEN: u64 = 1 << 20;
-const SAMPLES_BETWEEN: usize = 4096;
 /// Name of the column that holds the text, where none was chosen.
 const TEXT: &str = "text";
 
@@ -60,8 +57,6 @@ pub(crate) struct TextSample {
 pub(crate) struct Data {
     /// File name, "prompt" or "embedded".
     pub(crate) name: String,
-    /// SHA-256 (hex) of the text that is run and its columns.
-    pub(crate) fingerprint: String,
     pub(crate) samples: Vec<TextSample>,
 }
 
@@ -103,15 +98,16 @@ pub(crate) fn read(
     let mut lines = Lines::open(path, Some(job))?;
     let rows = format.read(&mut lines, &Ask { column, cut })?;
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-    data(name, rows.samples, path, job)
+    data(name, rows.samples, path)
 }
 
 /// One sample: what a person typed.
-pub(crate) fn from_prompt(text: &str, job: &Job) -> Result<Data, DataError> {
+pub(crate) fn from_prompt(text: &str) -> Result<Data, DataError> {
     let sample = TextSample { text: text.to_owned(), columns: BTreeMap::new() };
-    let is_blank = text.trim().is_empty();
-    let samples = if is_blank { Vec::new() } else { vec![sample] };
-    data("prompt".to_owned(), samples, Path::new("prompt"), job)
+    if text.trim().is_empty() {
+        return Err(DataError::Blank);
+    }
+    Ok(Data { name: "prompt".to_owned(), samples: vec![sample] })
 }
 
 /// JSON lines that lie in memory.
@@ -120,7 +116,7 @@ pub(crate) fn from_embedded(lines: &[u8], job: &Job) -> Result<Data, DataError> 
     let ask = Ask { column: None, cut: Cut::Line };
     let total = lines.len() as u64;
     let rows = jsonl::JSONL.read(&mut Lines::new(Box::new(lines), total, path, Some(job)), &ask)?;
-    data("embedded".to_owned(), rows.samples, path, job)
+    data("embedded".to_owned(), rows.samples, path)
 }
 
 /// Columns of a data file that can hold the text, from its first rows only; empty for txt.
@@ -129,6 +125,9 @@ pub(crate) fn columns(path: &Path) -> Result<Vec<String>, DataError> {
 }
 
 fn format_of(path: &Path) -> Result<&'static dyn DataFormat, DataError> {
+    if path.is_dir() {
+        return Err(DataError::NoFile { path: path.to_owned() });
+    }
     let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
     let format = FORMATS.iter().find(|format| format.endings().contains(&ending.as_str()));
     format.copied().ok_or_else(|| DataError::UnknownKind {
@@ -138,33 +137,11 @@ fn format_of(path: &Path) -> Result<&'static dyn DataFormat, DataError> {
     })
 }
 
-fn data(name: String, samples: Vec<TextSample>, path: &Path, job: &Job) -> Result<Data, DataError> {
+fn data(name: String, samples: Vec<TextSample>, path: &Path) -> Result<Data, DataError> {
     if samples.is_empty() {
         return Err(DataError::Empty { path: path.to_owned() });
     }
-    let fingerprint = fingerprint(&samples, job)?;
-    Ok(Data { name, fingerprint, samples })
-}
-
-/// Every string goes in behind its length, so that no two data sets share their bytes.
-fn fingerprint(samples: &[TextSample], job: &Job) -> Result<String, Cancelled> {
-    let mut hash = Sha256::new();
-    let mut add = |text: &str| {
-        hash.update((text.len() as u64).to_le_bytes());
-        hash.update(text);
-    };
-    for some in samples.chunks(SAMPLES_BETWEEN) {
-        job.check()?;
-        for sample in some {
-            add(&sample.text);
-            add(&sample.columns.len().to_string());
-            for (name, value) in &sample.columns {
-                add(name);
-                add(value);
-            }
-        }
-    }
-    Ok(crate::checkpoint::hex(&hash.finalize()))
+    Ok(Data { name, samples })
 }
 
 /// Samples of a file, counted against the limits.

@@ -64,8 +64,33 @@ fn json_lines_that_do_not_fit_say_where_and_what_is_there() {
     assert_eq!(missing, ["line 2: no column `text`; there are `body`"]);
     let number = lines("a.jsonl", "{\"text\": 7}");
     assert_eq!(number, ["line 1: column `text` holds a number, text is allowed"]);
-    let broken = lines("a.jsonl", "{\"text\": \"a\"}\n[]\n");
-    assert!(broken[0].starts_with("line 2: not a JSON object: "), "{broken:?}");
+    let list = lines("a.jsonl", "{\"text\": \"a\"}\n[]\n");
+    assert_eq!(list, ["line 2: a list found, an object is allowed"]);
+    let broken = lines("a.jsonl", "{\"text\": \"a\"}\n{\"text\": \"b\",}\n");
+    assert_eq!(broken, ["line 2, column 14: not JSON: trailing comma"]);
+    let cut = lines("a.jsonl", "{\"text\": \"a");
+    assert_eq!(cut, ["line 1, column 11: not JSON: EOF while parsing a string"]);
+}
+
+#[test]
+fn json_may_be_nested_as_deep_as_the_hint_says() {
+    let nested = |depth: usize| {
+        format!("{{\"text\": \"a\", \"b\": {}{}}}", "[".repeat(depth), "]".repeat(depth))
+    };
+    assert_eq!(lines("a.jsonl", nested(126)), ["a"]);
+    let said = lines("a.jsonl", nested(127));
+    assert_eq!(said, ["line 1, column 146: not JSON: recursion limit exceeded"]);
+}
+
+#[test]
+fn numbers_of_columns_are_offered_only_where_they_work() {
+    let hint = |name: &str, text: &str| {
+        let (_folder, path) = file(name, text);
+        read(&path, Some("body"), Cut::Line, &Job::unattended()).unwrap_err().hint()
+    };
+    assert!(hint("a.csv", "q,a\n1,2\n").contains("#1"));
+    assert_eq!(hint("a.jsonl", "{\"q\": \"a\"}"), "Choose one of these as the column.");
+    assert_eq!(hint("a.txt", "a"), "Leave the column out.");
 }
 
 #[test]
@@ -88,7 +113,7 @@ fn a_table_without_header_is_addressed_by_number() {
 
 #[test]
 fn tables_that_are_none_are_refused_with_the_line() {
-    assert_eq!(lines("a.csv", "text,b\n1,2\n3\n"), ["line 3: 1 fields found, 2 allowed"]);
+    assert_eq!(lines("a.csv", "text,b\n1,2\n3\n"), ["line 3: 1 field found, 2 allowed"]);
     assert_eq!(lines("a.csv", "text\n\"ab\nc"), ["line 2: a quoted field does not end"]);
     assert_eq!(lines("a.csv", "text\n\"a\"b\n"), ["line 2: a quoted field does not end"]);
     assert_eq!(lines("a.csv", "text,b,b\n1,2,3\n"), ["two columns are called `b`"]);
@@ -123,7 +148,7 @@ fn nothing_unknown_or_empty_is_run() {
     for name in ["a.txt", "a.jsonl", "a.csv"] {
         assert_eq!(lines(name, "\n\n"), ["there is no text to run"], "{name}");
     }
-    assert!(matches!(from_prompt(" \n", &Job::unattended()), Err(DataError::Empty { .. })));
+    assert_eq!(from_prompt(" \n").unwrap_err().to_string(), "the text is empty");
     let folder = tempfile::tempdir().unwrap();
     let inside = folder.path().join("a.txt");
     fs::create_dir(&inside).unwrap();
@@ -131,8 +156,19 @@ fn nothing_unknown_or_empty_is_run() {
         read(&inside, None, Cut::Line, &Job::unattended()),
         Err(DataError::NoFile { .. })
     ));
-    let missing = read(&folder.path().join("b.txt"), None, Cut::Line, &Job::unattended());
-    assert!(matches!(missing, Err(DataError::Io { .. })));
+    assert!(matches!(
+        read(folder.path(), None, Cut::Line, &Job::unattended()),
+        Err(DataError::NoFile { .. })
+    ));
+    let missing = read(&folder.path().join("b.txt"), None, Cut::Line, &Job::unattended())
+        .unwrap_err()
+        .to_string();
+    assert!(missing.starts_with("cannot read: there is no such file or folder: "), "{missing}");
+    let bare = lines("bare", "x");
+    assert!(
+        bare[0].starts_with("a name without ending is no data set; allowed are txt"),
+        "{bare:?}"
+    );
 }
 
 #[test]
@@ -167,27 +203,6 @@ fn a_large_file_is_read_with_progress_and_a_cancel_ends_it_within_a_mebibyte() {
         assert!(matches!(read, Err(DataError::Cancelled(_))), "{name}");
         assert_eq!(*told.lock().unwrap(), [0, 1, 2, 3], "{name}");
     }
-    let cancelled = CancelSwitch::default();
-    cancelled.cancel();
-    let prompt = from_prompt("ab", &Job::new(cancelled, |_| {}));
-    assert!(matches!(prompt, Err(DataError::Cancelled(_))));
-}
-
-#[test]
-fn the_fingerprint_changes_with_every_text_and_column() {
-    let print =
-        |lines: &str| from_embedded(lines.as_bytes(), &Job::unattended()).unwrap().fingerprint;
-    let all = [
-        print(r#"{"text": "ab"}"#),
-        print("{\"text\": \"a\"}\n{\"text\": \"b\"}"),
-        print(r#"{"text": "ab", "k": "1"}"#),
-        print(r#"{"text": "ab", "k": "2"}"#),
-        print(r#"{"text": "ab", "l": "1"}"#),
-    ];
-    let different: BTreeSet<_> = all.iter().collect();
-    assert_eq!(different.len(), all.len());
-    assert_eq!(all[0], from_prompt("ab", &Job::unattended()).unwrap().fingerprint);
-    assert_eq!(all[0].len(), 64);
 }
 
 proptest! {

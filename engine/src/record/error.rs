@@ -1,5 +1,6 @@
 //! Why a run left no recording.
 
+use crate::count::counted;
 use crate::job::Cancelled;
 use crate::model::ModelError;
 use crate::recording::RecordingError;
@@ -12,8 +13,8 @@ pub(crate) enum RecordError {
     NothingToRun,
     /// The columns would not fit.
     #[error(
-        "{tokens} tokens at {depths} depths need {} of memory, {} are free for a recording",
-        size(*needed), size(*allowed)
+        "{} at {} need {} of memory, {} are free for a recording",
+        counted(tokens, "token"), counted(depths, "depth"), size(*needed), size(*allowed)
     )]
     TooLarge {
         /// Tokens of the whole run.
@@ -87,7 +88,7 @@ impl RecordError {
             Self::TooLarge { fits: 0, .. } => {
                 "Close other programs, or run shorter texts.".to_owned()
             }
-            Self::TooLarge { fits, .. } => format!("Limit the run to {fits} tokens."),
+            Self::TooLarge { fits, .. } => format!("Limit the run to {}.", counted(fits, "token")),
             Self::Shape { .. } => "This is a defect; please report it with the model.".to_owned(),
             Self::Model(error) => error.hint(),
             Self::Folder(error) => error.hint(),

@@ -20,7 +20,10 @@ use crate::model::{LayeredModel, ModelCard, NO_TOKEN};
 use crate::notes::Note;
 use crate::record::batch::{Part, run_batch};
 use crate::record::parts::{Pace, Parts, pace};
-use crate::recording::{Manifest, Provenance, Recording, Sample, Tokens, Top5, VERSION};
+use crate::recording::{
+    BlockCost, Manifest, Provenance, Recording, Sample, Tokens, Top5, VERSION, fingerprint,
+    mean_keys,
+};
 use crate::signal::Signal;
 
 /// Tokens that go through the model together; a longer sequence goes alone.
@@ -70,10 +73,10 @@ fn record_with(
     let keeps_top5 = check_budget(run.card, sequences, budget_bytes, &mut notes)?;
     let mut columns = Columns::new(layers, keeps_top5);
     let mut block_secs = vec![0.0; layers];
-    let begun = Manifest {
-        tokens: total as u64,
-        ..run.manifest(&columns, block_secs.clone(), notes.clone())
-    };
+    let mut begun = run.manifest(&columns, block_secs.clone(), notes.clone());
+    begun.tokens = total as u64;
+    // Nobody knows yet how much will have been run.
+    begun.provenance.data_fingerprint = String::new();
     let mut parts = Parts::begin(folder, begun, pace)?;
     let mut is_partial = false;
     job.progress("Recording", "tokens", 0, total as u64)?;
@@ -279,15 +282,15 @@ struct Run<'a> {
 impl Run<'_> {
     fn manifest(&self, columns: &Columns, block_secs: Vec<f64>, notes: Vec<Note>) -> Manifest {
         let Self { card, data, .. } = self;
-        let positions = &columns.tokens.position;
-        let keys: f64 = positions.iter().map(|position| f64::from(*position) + 1.0).sum();
-        let mean_keys = keys / positions.len().max(1) as f64;
+        let num_tokens = columns.tokens.ids.len();
+        let cost = BlockCost { fixed: card.flops_fixed(), per_key: card.flops_per_key() };
+        let flops = cost.at(mean_keys(columns.tokens.position.iter()));
         let names: BTreeSet<_> = columns.samples.iter().flat_map(|s| s.columns.keys()).collect();
         Manifest {
             version: VERSION,
             complete: true,
             partial: false,
-            tokens: positions.len() as u64,
+            tokens: num_tokens as u64,
             layers: card.layers,
             vocab: card.vocab,
             signals: Signal::ALL.iter().map(|signal| signal.id().to_owned()).collect(),
@@ -297,10 +300,11 @@ impl Run<'_> {
                 model_fingerprint: card.fingerprint.clone(),
                 tokenizer_fingerprint: card.tokenizer_fingerprint.clone(),
                 data: data.name.clone(),
-                data_fingerprint: data.fingerprint.clone(),
+                data_fingerprint: fingerprint(&columns.tokens, &columns.samples),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
             },
-            flops_per_block: vec![card.flops_per_block(mean_keys); card.layers],
+            flops_per_block: vec![flops; card.layers],
+            block_costs: vec![cost; card.layers],
             flops_per_readout: card.flops_per_readout(),
             block_secs,
             notes,

@@ -110,11 +110,7 @@ fn sequences(lengths: &[usize]) -> Vec<Sequence> {
 fn data(samples: usize) -> Data {
     let columns = |at: usize| BTreeMap::from([("task".to_owned(), format!("t{at}"))]);
     let sample = |at| TextSample { text: "…".to_owned(), columns: columns(at) };
-    Data {
-        name: "prompt".to_owned(),
-        fingerprint: "ef".to_owned(),
-        samples: (0..samples).map(sample).collect(),
-    }
+    Data { name: "prompt".to_owned(), samples: (0..samples).map(sample).collect() }
 }
 
 fn run(model: &Arithmetic, lengths: &[usize], budget_bytes: u64) -> Result<Recording, RecordError> {
@@ -191,14 +187,31 @@ fn the_manifest_says_what_was_run_and_every_id_has_its_text() {
     assert_eq!(manifest.columns, ["task"]);
     assert_eq!(manifest.signals.len(), Signal::ALL.len());
     assert_eq!(manifest.provenance.model_fingerprint, "ab");
-    assert_eq!(manifest.provenance.data_fingerprint, "ef");
     // Keys of the positions 0, 1, 2 and 0, 1: (1 + 2 + 3 + 1 + 2) / 5.
-    assert_eq!(manifest.flops_per_block, vec![model.card.flops_per_block(1.8); LAYERS]);
+    let (fixed, per_key) = (model.card.flops_fixed(), model.card.flops_per_key());
+    assert_eq!(manifest.flops_per_block, vec![fixed + 1.8 * per_key; LAYERS]);
+    assert_eq!(manifest.block_costs, vec![BlockCost { fixed, per_key }; LAYERS]);
     assert_eq!(manifest.block_secs.len(), LAYERS);
     assert!(manifest.block_secs.iter().all(|secs| *secs > 0.0));
     let ids: Vec<_> = recording.pieces.keys().copied().collect();
     assert_eq!(ids, [0, 1, 2, 3, 4, 7, 8, 9, 1000, 1001, 1002, 1003]);
     assert_eq!(recording.piece(1003), "<1003>");
+}
+
+#[test]
+fn the_fingerprint_of_the_data_is_that_of_what_was_run() {
+    let print = |model: &Arithmetic, lengths: &[usize]| {
+        let recording = run(model, lengths, PLENTY).unwrap();
+        recording.manifest.provenance.data_fingerprint
+    };
+    let whole = print(&arithmetic(), &[400, 400]);
+    assert_eq!(whole, print(&arithmetic(), &[400, 400]));
+    // The same tokens, limited, and cut elsewhere.
+    assert_ne!(whole, print(&arithmetic(), &[400, 399]));
+    assert_ne!(whole, print(&arithmetic(), &[400, 200, 200]));
+    let cancel = Some((LAYERS + 1, CancelSwitch::default()));
+    let cancelled = Arithmetic { cancel, ..arithmetic() };
+    assert_eq!(print(&cancelled, &[400, 400]), print(&arithmetic(), &[400]));
 }
 
 #[test]

@@ -9,7 +9,9 @@ use crate::job::Job;
 use crate::model::NO_TOKEN;
 use crate::notes::Note;
 use crate::recording::room::Room;
-use crate::recording::{MANIFEST, Manifest, Recording, RecordingError, files, load};
+use crate::recording::{
+    MANIFEST, Manifest, Provenance, Recording, RecordingError, files, fingerprint, load,
+};
 
 /// Reads the parts of an unfinished folder, whose manifest this is.
 pub(super) fn load(
@@ -51,7 +53,8 @@ pub(super) fn load(
     let Some(joined) = joined else {
         return Err(RecordingError::Incomplete { path: folder.to_owned() });
     };
-    let manifest = summary(manifest, &manifests, broken.as_ref());
+    let mut manifest = summary(manifest, &manifests, broken.as_ref());
+    manifest.provenance.data_fingerprint = fingerprint(&joined.tokens, &joined.samples);
     let manifest = Manifest { complete: true, ..manifest }.checked(&folder.join(MANIFEST))?;
     Ok(Recording { manifest, ..joined })
 }
@@ -108,9 +111,16 @@ fn belongs(part: &Manifest, run: &Manifest, left: u64, path: &Path) -> Result<()
     same("layers", part.layers.to_string(), run.layers.to_string())?;
     same("vocab", part.vocab.to_string(), run.vocab.to_string())?;
     same("signals", part.signals.join(", "), run.signals.join(", "))?;
-    same("provenance", format!("{:?}", part.provenance), format!("{:?}", run.provenance))?;
-    let flops = |manifest: &Manifest| manifest.flops_per_readout.to_string();
-    same("flops_per_readout", flops(part), flops(run))?;
+    // Each part ran other data.
+    let source = |manifest: &Manifest| {
+        let provenance = manifest.provenance.clone();
+        format!("{:?}", Provenance { data_fingerprint: String::new(), ..provenance })
+    };
+    same("provenance", source(part), source(run))?;
+    let costs = |manifest: &Manifest| {
+        format!("{:?} {:?}", manifest.block_costs, manifest.flops_per_readout)
+    };
+    same("block_costs and flops_per_readout", costs(part), costs(run))?;
     if part.tokens == 0 || part.tokens > left {
         let allowed = format!("1 to {left}");
         return Err(RecordingError::field("tokens", &part.tokens, allowed, &path));

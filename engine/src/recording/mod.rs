@@ -5,6 +5,7 @@
 mod cube;
 mod error;
 mod files;
+mod fingerprint;
 mod join;
 mod load;
 mod manifest;
@@ -24,8 +25,9 @@ mod unfinished;
 pub(crate) use cube::rough;
 pub(crate) use cube::{Cubes, Ladder, RUNGS, Sense, Tally, cube_tables, depth_of};
 pub(crate) use error::RecordingError;
-pub use manifest::{Manifest, Provenance};
-pub(crate) use slice::{Column, Slice};
+pub(crate) use fingerprint::fingerprint;
+pub use manifest::{BlockCost, Manifest, Provenance};
+pub(crate) use slice::{Column, Slice, mean_keys};
 #[cfg(any(test, feature = "bench"))]
 pub(crate) use synthetic::synthetic;
 pub(crate) use unfinished::Unfinished;

@@ -108,7 +108,25 @@ impl Slice {
     }
 }
 
+/// How many positions a token attends to in the mean, where attention is causal: its own and all before it in its
+/// sequence. 0 without tokens.
+pub(crate) fn mean_keys<'a>(positions: impl Iterator<Item = &'a u32>) -> f64 {
+    let add = |(keys, tokens), position: &u32| (keys + u64::from(*position) + 1, tokens + 1);
+    let (keys, tokens) = positions.fold((0_u64, 0_u64), add);
+    keys as f64 / tokens.max(1) as f64
+}
+
 impl Recording {
+    /// How many positions a token of the slice attends to in the mean.
+    pub(crate) fn mean_keys(&self, slice: &Slice) -> f64 {
+        let count = || {
+            let ranges = slice.ranges(self);
+            let parts = ranges.iter().filter_map(|range| self.tokens.position.get(range.clone()));
+            mean_keys(parts.flatten())
+        };
+        *self.cubes.memo.get(&format!("mean keys {}", slice.key()), count)
+    }
+
     /// Sample columns with at most `MAX_VALUES` values. Numbers are ordered as numbers.
     pub(crate) fn slice_columns(&self) -> Arc<Columns> {
         self.cubes.memo.get("slice columns", || {
@@ -155,5 +173,17 @@ mod tests {
         let mut values = vec!["10", "b", "9", "a", "2"];
         values.sort_by(|a, b| reading_order(a, b));
         assert_eq!(values, ["2", "9", "10", "a", "b"]);
+    }
+
+    #[test]
+    fn a_slice_knows_how_much_its_tokens_attend_to() {
+        // 1 + 2 + 3 and 1 + 2 keys.
+        assert_eq!(mean_keys([0, 1, 2, 0, 1].iter()), 1.8);
+        assert_eq!(mean_keys([].iter()), 0.0);
+        let mut recording = crate::recording::synthetic(64, 2, 1);
+        recording.tokens.position.iter_mut().skip(16).take(16).for_each(|at| *at += 100);
+        // Samples of 16 tokens take turns: story, hops.
+        let keys = |task| recording.mean_keys(&Slice::all().with("task", task));
+        assert_eq!((keys("story"), keys("hops"), keys("none")), (8.5, 58.5, 0.0));
     }
 }

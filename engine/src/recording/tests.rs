@@ -222,6 +222,19 @@ fn a_recording_that_does_not_fit_is_refused_before_a_table_is_opened() {
     assert!(matches!(refused, Err(RecordingError::TooLarge { .. })));
 }
 
+#[test]
+fn a_manifest_of_a_version_without_costs_per_key_opens() {
+    let recording = synthetic(20, 2, 1);
+    let (_home, folder) = saved(&recording);
+    let path = folder.join(MANIFEST);
+    let mut json: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    assert!(json.as_object_mut().unwrap().remove("block_costs").is_some());
+    fs::write(&path, json.to_string()).unwrap();
+    let loaded = load(&folder).unwrap();
+    assert_eq!(loaded.manifest.flops_per_block, recording.manifest.flops_per_block);
+    assert!(!loaded.manifest.prices_keys());
+}
+
 /// What loading says after one field of the manifest was changed.
 fn manifest_with(pointer: &str, value: serde_json::Value) -> String {
     let (_home, folder) = saved(&synthetic(20, 2, 1));
@@ -243,6 +256,7 @@ fn a_manifest_that_cannot_be_is_refused_with_what_is_allowed() {
         manifest_with("/tokens", u64::MAX.into()),
         manifest_with("/layers", 100_000.into()),
         manifest_with("/layers", 3.into()),
+        manifest_with("/block_costs", serde_json::json!([{"fixed": 1, "per_key": 2}])),
         manifest_with("/vocab", 1.into()),
         manifest_with("/signals/0", "sparkle".into()),
         manifest_with("/signals/0", "margin".into()),

@@ -107,9 +107,9 @@ impl From<TrainError> for Ending {
         match error {
             TrainError::Cancelled(_) => Self::Cancelled,
             other => {
-                let hint = "Run the same command again: training goes on where it stopped.";
+                let blame = if other.is_input() { Blame::Input } else { Blame::Engine };
                 let what = sentence(&other);
-                Self::Problem(Problem { what, hint: hint.to_owned(), blame: Blame::Engine })
+                Self::Problem(Problem { what, hint: other.hint(), blame })
             }
         }
     }
@@ -265,7 +265,7 @@ fn problem(what: String, hint: &str) -> Ending {
 
 fn data_of(input: &Input, job: &Job) -> Result<Data, DataError> {
     match input {
-        Input::Text(text) => dataset::from_prompt(text, job),
+        Input::Text(text) => dataset::from_prompt(text),
         Input::Embedded => dataset::from_embedded(embedded::data(), job),
         Input::File { path, column, cut } => dataset::read(path, column.as_deref(), *cut, job),
     }
@@ -280,12 +280,15 @@ fn export_look(
     let recording = look.recording.0.as_ref();
     let knob_cards = lens.knobs(Some(recording), &look.knobs);
     let view = lens.view(recording, &look.knobs, look.selection);
+    let token_columns = lens.token_columns(recording, &look.knobs);
     let export = Export {
         card: lens.card(),
         knob_cards: &knob_cards,
         knobs: &look.knobs,
         recording,
+        selection: look.selection,
         view: &view,
+        token_columns: &token_columns,
     };
     Ok(write(&export)?)
 }

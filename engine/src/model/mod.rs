@@ -8,7 +8,11 @@ mod decoder;
 mod error;
 mod families;
 #[cfg(test)]
+mod family_tests;
+#[cfg(test)]
 mod fixtures;
+#[cfg(test)]
+mod gguf_tests;
 #[cfg(test)]
 #[cfg(feature = "shared-checks")]
 mod golden_tests;

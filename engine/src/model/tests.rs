@@ -126,9 +126,7 @@ proptest! {
         let eps = 1e-6_f64;
         let fixture = Fixture::llama(config, seed);
         let floats = |name: &str| -> Vec<f64> {
-            let info = fixture.tensors.iter().find(|t| t.name == name).unwrap();
-            let (numbers, _) = fixture.data[info.range.clone()].as_chunks::<4>();
-            numbers.iter().map(|b| f64::from(f32::from_le_bytes(*b))).collect()
+            fixture.floats(name).into_iter().map(f64::from).collect()
         };
         let norm = floats("model.norm.weight");
         let head = floats(if tied { "model.embed_tokens.weight" } else { "lm_head.weight" });

@@ -25,6 +25,8 @@ fn card(name: &str) -> Arc<ModelCard> {
         head_dim: 4,
         ffn_width: 32,
         context: 64,
+        block_weights: 1,
+        windows: Vec::new(),
         parameters: 1000,
         types: "F32 x 9".to_owned(),
         size_bytes: 4000,

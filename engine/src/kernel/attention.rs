@@ -1,12 +1,20 @@
 //! Causal attention with grouped keys and values.
 //!
 //! Definition: for head h of query t, with g = h / (heads / kv_heads) and j over the positions of the same
-//! sequence up to t: `out = sum_j softmax_j(q_t . k_j / sqrt(head_dim)) v_j`. Queries are taken in tiles,
-//! so that memory grows with the length of a sequence and not with its square. A later token is never
-//! read, not even with weight zero: its NaN stays its own.
+//! sequence that t sees: `out = sum_j softmax_j(cap(q_t . k_j * scale)) v_j`. A query sees the positions up to
+//! its own, of those only the last `window` where there is one; `cap` is a soft cap, where there is one.
+//! Queries are taken in tiles, so that memory grows with the length of a sequence and not with its square.
+//! What a query does not see is never read, not even with weight zero: its NaN stays its own.
+
+mod columns;
+
+pub(crate) use columns::column_sums;
+
+use std::ops::Range;
 
 use rayon::prelude::*;
 
+use crate::kernel::cap::soft_cap;
 use crate::kernel::exp::exp;
 use crate::kernel::matmul::{Dims, Strided, Target, Threads, product};
 use crate::kernel::rounded;
@@ -25,6 +33,18 @@ pub(crate) struct Heads {
     pub(crate) dim: usize,
 }
 
+/// How the queries of one block look at its keys.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Looking {
+    pub(crate) heads: Heads,
+    /// Factor of the scores, usually `1 / sqrt(dim)`.
+    pub(crate) scale: f32,
+    /// Soft cap of the scaled scores.
+    pub(crate) cap: Option<f32>,
+    /// Positions that a query sees, its own included; `None`: all up to its own.
+    pub(crate) window: Option<usize>,
+}
+
 /// `q` is [tokens, count * dim], `k` and `v` are [tokens, kv_count * dim]; `starts` as in a batch.
 /// Returns [tokens, count * dim].
 pub(crate) fn attention(
@@ -32,70 +52,113 @@ pub(crate) fn attention(
     k: &[f32],
     v: &[f32],
     starts: &[usize],
-    heads: Heads,
+    how: Looking,
 ) -> Vec<f32> {
-    let width = heads.count * heads.dim;
+    let width = how.heads.count * how.heads.dim;
     let mut out = vec![0.0; q.len()];
     let mut tiles = Vec::new();
     let mut rest = out.as_mut_slice();
-    for (&begin, &end) in starts.iter().zip(starts.iter().skip(1)) {
-        for first in (begin..end).step_by(QUERIES) {
-            let count = QUERIES.min(end - first);
-            let (tile, after) = rest.split_at_mut(count * width);
-            rest = after;
-            tiles.push(Tile { begin, first, out: tile });
-        }
+    for tile in tiles_of(starts, how.window) {
+        let (out, after) = rest.split_at_mut(tile.queries * width);
+        rest = after;
+        tiles.push((tile, out));
     }
-    tiles.into_par_iter().for_each(|tile| tile.run(q, k, v, heads));
+    tiles.into_par_iter().for_each(|(tile, out)| tile.run(q, k, v, how, out));
     out
 }
 
-/// Some queries of one sequence.
-struct Tile<'a> {
+/// The queries of every sequence, tile by tile.
+fn tiles_of(starts: &[usize], window: Option<usize>) -> impl Iterator<Item = Tile> {
+    starts.iter().zip(starts.iter().skip(1)).flat_map(move |(&begin, &end)| {
+        (begin..end).step_by(QUERIES).map(move |first| {
+            let queries = QUERIES.min(end - first);
+            let mut tile = Tile { begin, first, queries, window, keys: 0..first + queries };
+            tile.keys.start = tile.earliest(first);
+            tile
+        })
+    })
+}
+
+/// Some queries of one sequence and the keys that one of them sees.
+struct Tile {
     /// First token of the sequence.
     begin: usize,
     /// First query.
     first: usize,
-    out: &'a mut [f32],
+    queries: usize,
+    window: Option<usize>,
+    keys: Range<usize>,
 }
 
-impl Tile<'_> {
-    fn run(self, q: &[f32], k: &[f32], v: &[f32], heads: Heads) {
-        let Heads { count, kv_count, dim } = heads;
+impl Tile {
+    /// The earliest token that token `query` sees.
+    fn earliest(&self, query: usize) -> usize {
+        let window = self.window.unwrap_or(usize::MAX);
+        self.begin.max((query + 1).saturating_sub(window))
+    }
+
+    /// Which of `keys` query `i` sees, counted from the first of them.
+    fn seen(&self, i: usize) -> Range<usize> {
+        let query = self.first + i;
+        self.earliest(query) - self.keys.start..query + 1 - self.keys.start
+    }
+
+    /// Weights of the keys for every query of the tile and one head, [queries, keys]; where a query does not
+    /// see a key there is no number that means anything.
+    fn weigh(&self, q: &[f32], k: &[f32], head: usize, how: Looking, weights: &mut [f32]) {
+        let Heads { count, kv_count, dim } = how.heads;
         let (width, kv_width) = (count * dim, kv_count * dim);
-        let queries = self.out.len() / width;
-        let past = self.first - self.begin;
-        let keys = past + queries;
-        let mut scores = vec![0.0; queries * keys];
-        for head in 0..count {
-            let group = head / (count / kv_count);
-            let kv_at = self.begin * kv_width + group * dim;
-            product(
-                Target { data: &mut scores, row: keys },
-                Strided { data: &q[self.first * width + head * dim..], row: width, col: 1 },
-                Strided { data: &k[kv_at..], row: 1, col: kv_width },
-                Dims { rows: queries, cols: keys, inner: dim },
-                Threads::One,
-            );
-            for (i, row) in scores.chunks_exact_mut(keys).enumerate() {
-                softmax(&mut row[..=past + i], (dim as f32).sqrt().recip());
+        let keys = self.keys.len();
+        let group = head / (count / kv_count);
+        product(
+            Target { data: weights, row: keys },
+            Strided { data: &q[self.first * width + head * dim..], row: width, col: 1 },
+            Strided { data: &k[self.keys.start * kv_width + group * dim..], row: 1, col: kv_width },
+            Dims { rows: self.queries, cols: keys, inner: dim },
+            Threads::One,
+        );
+        for (i, row) in weights.chunks_exact_mut(keys).enumerate() {
+            let row = &mut row[self.seen(i)];
+            let Some(cap) = how.cap else {
+                softmax(row, how.scale);
+                continue;
+            };
+            for score in row.iter_mut() {
+                *score *= how.scale;
             }
-            if past > 0 {
+            soft_cap(row, cap);
+            softmax(row, 1.0);
+        }
+    }
+
+    fn run(&self, q: &[f32], k: &[f32], v: &[f32], how: Looking, out: &mut [f32]) {
+        let Heads { count, kv_count, dim } = how.heads;
+        let (width, kv_width) = (count * dim, kv_count * dim);
+        let keys = self.keys.len();
+        let past = self.first - self.keys.start;
+        // Keys before the tile that all of its queries see; none where the window is shorter than the tile.
+        let shared = self.seen(self.queries - 1).start.min(past)..past;
+        let mut weights = vec![0.0; self.queries * keys];
+        for head in 0..count {
+            self.weigh(q, k, head, how, &mut weights);
+            let group = head / (count / kv_count);
+            let v = &v[self.keys.start * kv_width + group * dim..];
+            if !shared.is_empty() {
                 product(
-                    Target { data: &mut self.out[head * dim..], row: width },
-                    Strided { data: &scores, row: keys, col: 1 },
-                    Strided { data: &v[kv_at..], row: kv_width, col: 1 },
-                    Dims { rows: queries, cols: dim, inner: past },
+                    Target { data: &mut out[head * dim..], row: width },
+                    Strided { data: &weights[shared.start..], row: keys, col: 1 },
+                    Strided { data: &v[shared.start * kv_width..], row: kv_width, col: 1 },
+                    Dims { rows: self.queries, cols: dim, inner: shared.len() },
                     Threads::One,
                 );
             }
-            // The triangle of the tile itself, without the keys that come later.
-            for (i, row) in scores.chunks_exact(keys).enumerate() {
-                let out = &mut self.out[i * width + head * dim..][..dim];
-                for (j, &weight) in row[past..=past + i].iter().enumerate() {
-                    let values = &v[kv_at + (past + j) * kv_width..][..dim];
-                    for (o, &value) in out.iter_mut().zip(values) {
-                        *o += weight * value;
+            // The two ragged ends, key by key.
+            for (i, row) in weights.chunks_exact(keys).enumerate() {
+                let out = &mut out[i * width + head * dim..][..dim];
+                let seen = self.seen(i);
+                for j in (seen.start..shared.start).chain(past.max(seen.start)..seen.end) {
+                    for (o, &value) in out.iter_mut().zip(&v[j * kv_width..][..dim]) {
+                        *o += row[j] * value;
                     }
                 }
             }
@@ -120,73 +183,4 @@ fn softmax(row: &mut [f32], scale: f32) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn plain(q: &[f32], k: &[f32], v: &[f32], starts: &[usize], heads: Heads) -> Vec<f32> {
-        let (width, kv_width) = (heads.count * heads.dim, heads.kv_count * heads.dim);
-        let mut out = vec![0.0; q.len()];
-        for window in starts.windows(2) {
-            for t in window[0]..window[1] {
-                for h in 0..heads.count {
-                    let g = h / (heads.count / heads.kv_count) * heads.dim;
-                    let query = &q[t * width + h * heads.dim..][..heads.dim];
-                    let weights: Vec<f64> = (window[0]..=t)
-                        .map(|j| {
-                            let key = &k[j * kv_width + g..][..heads.dim];
-                            let dot: f32 = query.iter().zip(key).map(|(a, b)| a * b).sum();
-                            (f64::from(dot) / (heads.dim as f64).sqrt()).exp()
-                        })
-                        .collect();
-                    let sum: f64 = weights.iter().sum();
-                    let out = &mut out[t * width + h * heads.dim..][..heads.dim];
-                    for (c, out) in out.iter_mut().enumerate() {
-                        let value = |i: usize| f64::from(v[(window[0] + i) * kv_width + g + c]);
-                        let terms = weights.iter().enumerate().map(|(i, w)| w / sum * value(i));
-                        *out = rounded(terms.sum());
-                    }
-                }
-            }
-        }
-        out
-    }
-
-    fn wave(count: usize, step: f32) -> Vec<f32> {
-        (0..count).map(|i| (i as f32 * step).sin()).collect()
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(48))]
-        #[test]
-        fn tiles_give_what_the_definition_says(
-            lengths in prop::collection::vec(0_usize..80, 1..4),
-            kv_count in 1_usize..3,
-            share in 1_usize..4,
-            half in 1_usize..5,
-        ) {
-            let heads = Heads { count: kv_count * share, kv_count, dim: 2 * half };
-            let mut starts = vec![0];
-            starts.extend(lengths.iter().scan(0, |end, length| { *end += length; Some(*end) }));
-            let tokens = starts.last().copied().unwrap();
-            let q = wave(tokens * heads.count * heads.dim, 0.73);
-            let k = wave(tokens * kv_count * heads.dim, 0.41);
-            let v = wave(tokens * kv_count * heads.dim, 0.29);
-            let fast = attention(&q, &k, &v, &starts, heads);
-            for (got, want) in fast.iter().zip(plain(&q, &k, &v, &starts, heads)) {
-                prop_assert!((got - want).abs() < 1e-5, "{got} {want}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_nan_never_reaches_an_earlier_token_or_another_sequence() {
-        let heads = Heads { count: 1, kv_count: 1, dim: 2 };
-        let q = wave(12, 0.3);
-        let mut v = wave(12, 0.2);
-        v[4] = f32::NAN;
-        let out = attention(&q, &q, &v, &[0, 4, 6], heads);
-        assert!(out[..4].iter().all(|x| x.is_finite()) && out[8..].iter().all(|x| x.is_finite()));
-        assert!(out[4].is_nan() && out[6].is_nan());
-    }
-}
+mod tests;

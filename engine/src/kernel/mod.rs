@@ -2,16 +2,20 @@
 //!
 //! Must not know: files, models, threads of the app.
 
+pub(crate) mod activation;
 pub(crate) mod attention;
+pub(crate) mod cap;
 mod exp;
 pub(crate) mod gate;
 pub(crate) mod geometry;
+pub(crate) mod layer_norm;
 pub(crate) mod matmul;
 pub(crate) mod matrix;
 pub(crate) mod norm;
 pub(crate) mod packed;
 pub(crate) mod readout;
 pub(crate) mod rotary;
+pub(crate) mod routing;
 mod tally;
 
 /// Rounds what was summed in f64, once.

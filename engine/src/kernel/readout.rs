@@ -8,9 +8,10 @@
 use rayon::prelude::*;
 
 use crate::job::{Cancelled, Job};
+use crate::kernel::cap::soft_cap;
 use crate::kernel::matmul::{Dims, Strided, Target, Threads, product};
 use crate::kernel::matrix::Matrix;
-use crate::kernel::norm::rms_norm_row;
+use crate::kernel::norm::Norm;
 use crate::kernel::rounded;
 use crate::kernel::tally::{Tally, dot, weights};
 use crate::signal::NO_TOKEN;
@@ -45,12 +46,12 @@ pub(crate) struct Readouts {
 /// Final norm and head.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Head<'a> {
-    /// Weight of the final RMS norm.
-    pub(crate) norm: &'a [f32],
-    /// Its epsilon.
-    pub(crate) eps: f32,
+    /// The final norm.
+    pub(crate) norm: &'a Norm,
     /// [vocabulary, width].
     pub(crate) matrix: &'a Matrix,
+    /// Soft cap of the logits.
+    pub(crate) cap: Option<f32>,
 }
 
 /// What is to be read.
@@ -75,7 +76,7 @@ pub(crate) fn readout(
     if depths == 0 || tokens == 0 {
         return Ok(out);
     }
-    let block = (NORMED / (depths * head.norm.len())).clamp(16, ROWS);
+    let block = (NORMED / (depths * head.matrix.cols())).clamp(16, ROWS);
     for start in (0..tokens).step_by(block) {
         let end = tokens.min(start + block);
         let tallies = tally_block(head, request, start..end, job)?;
@@ -100,13 +101,14 @@ fn tally_block(
     range: std::ops::Range<usize>,
     job: &Job,
 ) -> Result<Vec<Tally>, Cancelled> {
-    let (depths, width, vocab) = (request.streams.len(), head.norm.len(), head.matrix.rows());
+    let (depths, width, vocab) = (request.streams.len(), head.matrix.cols(), head.matrix.rows());
     let next = &request.next[range.clone()];
     let mut normed = vec![0.0; range.len() * depths * width];
     normed.par_chunks_exact_mut(width).enumerate().for_each(|(row, out)| {
         let token = range.start + row / depths;
         let stream = &request.streams[row % depths][token * width..][..width];
-        rms_norm_row(stream, head.norm, head.eps, out);
+        out.copy_from_slice(stream);
+        head.norm.apply_row(out);
     });
     let mut tallies = vec![Tally::new(NO_TOKEN); range.len() * depths];
     next_logits(head, &normed, next, &mut tallies);
@@ -134,6 +136,9 @@ fn tally_block(
                 Dims { rows: tallies.len(), cols: columns, inner: width },
                 Threads::One,
             );
+            if let Some(cap) = head.cap {
+                soft_cap(&mut logits[..tallies.len() * columns], cap);
+            }
             let logits = logits.chunks_exact(depths * columns);
             for ((tallies, logits), &next) in tallies.chunks_exact_mut(depths).zip(logits).zip(next)
             {
@@ -168,7 +173,7 @@ fn absorb<'a>(
 /// the matrix kernel of the tiles, so that a token with exactly the same row is not counted as larger.
 fn next_logits(head: Head<'_>, normed: &[f32], next: &[u32], tallies: &mut [Tally]) {
     const TOKENS: usize = 16;
-    let width = head.norm.len();
+    let width = head.matrix.cols();
     let depths = tallies.len() / next.len().max(1);
     tallies
         .par_chunks_mut(TOKENS * depths)
@@ -189,6 +194,9 @@ fn next_logits(head: Head<'_>, normed: &[f32], next: &[u32], tallies: &mut [Tall
                 Dims { rows: tallies.len(), cols: TOKENS, inner: width },
                 Threads::One,
             );
+            if let Some(cap) = head.cap {
+                soft_cap(&mut logits, cap);
+            }
             for (at, (tally, row)) in tallies.iter_mut().zip(logits.chunks(TOKENS)).enumerate() {
                 let known = next.get(at / depths).filter(|id| **id != NO_TOKEN);
                 tally.next = known.and_then(|_| row.get(at / depths)).copied().unwrap_or(f32::NAN);
@@ -271,6 +279,7 @@ mod tests {
         streams: Vec<Vec<f32>>,
         next: Vec<u32>,
         vocab: usize,
+        cap: Option<f32>,
     }
 
     impl Case {
@@ -292,6 +301,7 @@ mod tests {
                     .collect(),
                 next,
                 vocab,
+                cap: None,
             }
         }
 
@@ -299,7 +309,8 @@ mod tests {
             let matrix = matrix(&self.head, self.vocab, self.norm.len());
             let streams: Vec<&[f32]> = self.streams.iter().map(Vec::as_slice).collect();
             let request = Request { streams: &streams, next: &self.next, last_is_final: true };
-            let head = Head { norm: &self.norm, eps: 1e-5, matrix: &matrix };
+            let norm = Norm::Rms { weight: self.norm.clone(), eps: 1e-5 };
+            let head = Head { norm: &norm, matrix: &matrix, cap: self.cap };
             readout(head, request, &Job::unattended()).unwrap()
         }
 
@@ -313,7 +324,11 @@ mod tests {
                 let terms = row.iter().zip(&self.norm).zip(w);
                 terms.map(|((&h, &n), &w)| f64::from(h) * scale * f64::from(n) * f64::from(w)).sum()
             };
-            let z: Vec<f64> = self.head.chunks(width).map(logit).collect();
+            let capped = |z: f64| match self.cap.map(f64::from) {
+                Some(cap) => cap * (z / cap).tanh(),
+                None => z,
+            };
+            let z: Vec<f64> = self.head.chunks(width).map(|w| capped(logit(w))).collect();
             let max = z.iter().copied().fold(f64::NEG_INFINITY, f64::max);
             let lse = max + z.iter().map(|z| (z - max).exp()).sum::<f64>().ln();
             z.into_iter().map(|z| z - lse).collect()
@@ -367,8 +382,10 @@ mod tests {
         fn tiles_give_what_the_definitions_say(
             tokens in 1_usize..40, depths in 1_usize..6, width in 1_usize..12,
             vocab in prop_oneof![1_usize..9, 1000_usize..2100], size in 0.1_f32..12.0,
+            cap in prop_oneof![Just(None), (0.5_f32..40.0).prop_map(Some)],
         ) {
-            let case = Case::new(tokens, depths, width, vocab, size);
+            let mut case = Case::new(tokens, depths, width, vocab, size);
+            case.cap = cap;
             case.check(&case.fast());
         }
     }
@@ -415,7 +432,8 @@ mod tests {
         let switch = CancelSwitch::default();
         switch.cancel();
         let matrix = matrix(&[1.0; 4], 2, 2);
-        let head = Head { norm: &[1.0, 1.0], eps: 0.0, matrix: &matrix };
+        let norm = Norm::Rms { weight: vec![1.0, 1.0], eps: 0.0 };
+        let head = Head { norm: &norm, matrix: &matrix, cap: None };
         let request = Request { streams: &[&[1.0, 2.0]], next: &[0], last_is_final: true };
         assert!(readout(head, request, &Job::new(switch, |_| {})).is_err());
     }

@@ -1,17 +1,28 @@
 //! Rotary positions.
 //!
-//! Definition: pair i of a head (of `head_dim / 2`) is turned by `position * f_i`, with
-//! `f_i = theta^(-2i / head_dim)`, changed by a scaling. Frequencies and angles are rounded to f32 as
-//! PyTorch does it; sine and cosine are taken in f64.
+//! Definition: of the first `dims` numbers of a head (all of them, in most families), pair i of `dims / 2` is
+//! turned by `position * f_i`, with `f_i = theta^(-2i / dims)`, changed by a scaling. Frequencies and angles
+//! are rounded to f32 as PyTorch does it; sine and cosine are taken in f64.
 
 use rayon::prelude::*;
 
 use crate::kernel::rounded;
 
+/// Which numbers of a head are turned, and how fast.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Turning {
+    /// Numbers at the start of a head that are turned, an even number; the others stay.
+    pub(crate) dims: usize,
+    /// Base of the frequencies.
+    pub(crate) theta: f64,
+    pub(crate) scaling: Scaling,
+    pub(crate) pairs: Pairs,
+}
+
 /// Which two numbers of a head make a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pairs {
-    /// i and i + head_dim / 2: Hugging Face.
+    /// i and i + dims / 2: Hugging Face.
     Halves,
     /// 2i and 2i + 1: llama.cpp, whose q and k rows are stored in that order.
     Interleaved,
@@ -45,6 +56,7 @@ pub(crate) enum Scaling {
 pub(crate) struct Rotary {
     frequencies: Vec<f32>,
     pairs: Pairs,
+    head_dim: usize,
 }
 
 /// Cosines and sines, `[position][pair]`.
@@ -53,25 +65,21 @@ pub(crate) struct Angles {
     turns: Vec<(f32, f32)>,
     per_position: usize,
     pairs: Pairs,
+    head_dim: usize,
 }
 
 impl Rotary {
     /// `divisors`: one per pair, from checkpoints that store the scaling as numbers.
-    pub(crate) fn new(
-        head_dim: usize,
-        theta: f64,
-        scaling: Scaling,
-        divisors: Option<&[f32]>,
-        pairs: Pairs,
-    ) -> Self {
-        let frequencies = (0..head_dim / 2)
+    pub(crate) fn new(head_dim: usize, turning: Turning, divisors: Option<&[f32]>) -> Self {
+        let Turning { dims, theta, scaling, pairs } = turning;
+        let frequencies = (0..dims / 2)
             .map(|i| {
-                let plain = rounded(theta.powf(-2.0 * i as f64 / head_dim as f64));
+                let plain = rounded(theta.powf(-2.0 * i as f64 / dims as f64));
                 let divisor = divisors.and_then(|d| d.get(i)).copied().unwrap_or(1.0);
                 rounded(scaled(f64::from(plain), scaling)) / divisor
             })
             .collect();
-        Self { frequencies, pairs }
+        Self { frequencies, pairs, head_dim }
     }
 
     /// Angles of positions `0..positions`.
@@ -84,7 +92,7 @@ impl Rotary {
                 *turn = (rounded(cos), rounded(sin));
             }
         });
-        Angles { turns, per_position, pairs: self.pairs }
+        Angles { turns, per_position, pairs: self.pairs, head_dim: self.head_dim }
     }
 }
 
@@ -117,7 +125,8 @@ impl Angles {
         let rows = x.par_chunks_mut(width.max(1)).zip(positions).with_min_len(16);
         rows.for_each(|(row, &position)| {
             let turns = &self.turns[position * self.per_position..][..self.per_position];
-            for head in row.chunks_exact_mut(2 * self.per_position) {
+            for head in row.chunks_exact_mut(self.head_dim) {
+                let (head, _stays) = head.split_at_mut(2 * self.per_position);
                 match self.pairs {
                     Pairs::Halves => {
                         let (first, second) = head.split_at_mut(self.per_position);
@@ -144,11 +153,27 @@ fn turned(a: f32, b: f32, (cos, sin): (f32, f32)) -> (f32, f32) {
 mod tests {
     use super::*;
 
+    fn turning(dims: usize, theta: f64, pairs: Pairs) -> Turning {
+        Turning { dims, theta, scaling: Scaling::None, pairs }
+    }
+
     fn rotated(pairs: Pairs, head: &[f32], position: usize) -> Vec<f32> {
-        let rotary = Rotary::new(head.len(), 10000.0, Scaling::None, None, pairs);
+        let rotary = Rotary::new(head.len(), turning(head.len(), 10000.0, pairs), None);
         let mut x = head.to_vec();
         rotary.angles(position + 1).rotate(&mut x, head.len(), &[position]);
         x
+    }
+
+    #[test]
+    fn a_head_that_is_turned_in_part_keeps_the_rest() {
+        for pairs in [Pairs::Halves, Pairs::Interleaved] {
+            let rotary = Rotary::new(6, turning(4, 10000.0, pairs), None);
+            let mut x: Vec<f32> = (1..=12_u8).map(f32::from).collect();
+            rotary.angles(8).rotate(&mut x, 12, &[7]);
+            assert_eq!((&x[4..6], &x[10..]), (&[5.0, 6.0][..], &[11.0, 12.0][..]));
+            assert_eq!(x[..4], rotated(pairs, &[1.0, 2.0, 3.0, 4.0], 7));
+            assert_eq!(x[6..10], rotated(pairs, &[7.0, 8.0, 9.0, 10.0], 7));
+        }
     }
 
     #[test]
@@ -171,7 +196,7 @@ mod tests {
         let between = scaled(0.4, llama3);
         assert!(between > 0.4 / 8.0 && between < 0.4);
         assert_eq!(scaled(0.5, Scaling::Linear { factor: 4.0 }), 0.125);
-        let stored = Rotary::new(4, 100.0, Scaling::None, Some(&[1.0, 4.0]), Pairs::Halves);
+        let stored = Rotary::new(4, turning(4, 100.0, Pairs::Halves), Some(&[1.0, 4.0]));
         assert_eq!(stored.frequencies, [1.0, 0.025]);
     }
 }

@@ -2,6 +2,10 @@
 //!
 //! A key is read, or refused by name, or stands in a list of keys that change no number.
 
+pub(crate) mod gguf;
+pub(crate) mod hugging_face;
+pub(crate) mod rope;
+
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
@@ -12,7 +16,9 @@ use crate::model::ModelError;
 /// A configuration, and which of its keys somebody has looked at.
 pub(crate) struct Config<'a> {
     map: &'a Map<String, Value>,
-    /// Stands before every key: "llama." in GGUF, "rope_scaling." in a nested object.
+    /// Stands before every key in the map: "llama." in GGUF.
+    scope: String,
+    /// Stands before every key in a message: the scope, or "rope_scaling." in a nested object.
     prefix: String,
     seen: RefCell<BTreeSet<String>>,
 }
@@ -22,7 +28,13 @@ const LARGEST: u64 = 1 << 26;
 
 impl<'a> Config<'a> {
     pub(crate) fn new(map: &'a Map<String, Value>) -> Self {
-        Self { map, prefix: String::new(), seen: RefCell::default() }
+        Self { map, scope: String::new(), prefix: String::new(), seen: RefCell::default() }
+    }
+
+    /// The keys that begin with `scope`, without it; the others do not exist here.
+    pub(crate) fn scoped(&self, scope: &str) -> Self {
+        let (scope, prefix) = (format!("{}{scope}", self.scope), format!("{}{scope}", self.prefix));
+        Self { map: self.map, scope, prefix, seen: RefCell::default() }
     }
 
     /// The object at `key`; `None` where it is absent or null.
@@ -30,7 +42,8 @@ impl<'a> Config<'a> {
         match self.get(key) {
             None => Ok(None),
             Some(Value::Object(map)) => {
-                Ok(Some(Self { map, prefix: format!("{key}."), seen: RefCell::default() }))
+                let prefix = format!("{}{key}.", self.prefix);
+                Ok(Some(Self { map, scope: String::new(), prefix, seen: RefCell::default() }))
             }
             Some(other) => Err(self.refuse(key, other, "an object")),
         }
@@ -39,12 +52,16 @@ impl<'a> Config<'a> {
     /// The value at `key`; `None` where it is absent or null.
     pub(crate) fn get(&self, key: &str) -> Option<&'a Value> {
         self.seen.borrow_mut().insert(key.to_owned());
-        self.map.get(key).filter(|value| !value.is_null())
+        self.value(key).filter(|value| !value.is_null())
     }
 
     /// Whether the key stands there, be it null.
     pub(crate) fn has(&self, key: &str) -> bool {
-        self.map.contains_key(key)
+        self.value(key).is_some()
+    }
+
+    fn value(&self, key: &str) -> Option<&'a Value> {
+        self.map.get(&format!("{}{key}", self.scope))
     }
 
     pub(crate) fn text(&self, key: &str) -> Result<Option<&'a str>, ModelError> {
@@ -67,6 +84,15 @@ impl<'a> Config<'a> {
                 number.ok_or_else(|| self.refuse(key, value, "a finite number above 0"))
             })
             .transpose()
+    }
+
+    /// A size: `absent` where the key is not there, `None` where it is null.
+    pub(crate) fn size_or(
+        &self,
+        key: &str,
+        absent: Option<usize>,
+    ) -> Result<Option<usize>, ModelError> {
+        if self.has(key) { self.size(key) } else { Ok(absent) }
     }
 
     /// A size from 1 to `LARGEST`.
@@ -112,6 +138,7 @@ impl<'a> Config<'a> {
         let unknown = self
             .map
             .iter()
+            .filter_map(|(key, value)| Some((key.strip_prefix(&self.scope)?, value)))
             .find(|(key, value)| !value.is_null() && !seen.contains(*key) && !harmless(key));
         match unknown {
             None => Ok(()),

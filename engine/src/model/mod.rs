@@ -8,7 +8,11 @@ mod decoder;
 mod error;
 mod families;
 #[cfg(test)]
+mod family_tests;
+#[cfg(test)]
 mod fixtures;
+#[cfg(test)]
+mod gguf_tests;
 #[cfg(test)]
 #[cfg(feature = "shared-checks")]
 mod golden_tests;
@@ -23,6 +27,7 @@ pub(crate) use error::ModelError;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use decoder::names::ROPE_DIVISORS;
 use decoder::{Decoder, Plan};
 use weights::Weights;
 
@@ -56,6 +61,12 @@ pub struct ModelCard {
     pub ffn_width: usize,
     /// Longest sequence the model was made for, in tokens.
     pub context: usize,
+    /// Weights of the matrices that one block multiplies with each token.
+    #[serde(default)]
+    pub block_weights: u64,
+    /// For each block how many positions a token sees, its own included; null: all up to its own.
+    #[serde(default)]
+    pub windows: Vec<Option<usize>>,
     /// Weights in all, tied ones counted once.
     pub parameters: u64,
     /// "F32 x 48, Q8_0 x 32".
@@ -90,6 +101,10 @@ pub enum Point {
     AttnOut,
     /// What the feed-forward sublayer added.
     MlpOut,
+    /// Attention that each token receives, summed over the queries that see it: [heads, tokens].
+    AttnColumns,
+    /// Probabilities of the experts: [tokens, experts].
+    Router,
 }
 
 /// Sequences laid end to end, without padding.
@@ -125,7 +140,7 @@ pub(crate) enum Run {
 pub(crate) trait Probe {
     /// Unwanted points are never materialised.
     fn wants(&self, point: Point, layer: Layer) -> bool;
-    /// `values`: [tokens, width], row by row.
+    /// `values`: [tokens, width], row by row, where the point says nothing else.
     fn see(&mut self, point: Point, layer: Layer, values: &[f32]);
 }
 
@@ -187,7 +202,7 @@ fn card_of(
     for (name, shape) in plan.tensors(&weights) {
         let info = weights.info(&name, &shape)?;
         // Divisors of rotary frequencies are a table, not weights.
-        if plan.names.rope_divisors != Some(name.as_str()) {
+        if name != ROPE_DIVISORS {
             parameters += info.num_elements() as u64;
         }
         *types.entry(info.dtype).or_default() += 1;
@@ -208,6 +223,8 @@ fn card_of(
         head_dim: plan.heads.dim,
         ffn_width: plan.ffn_width,
         context: plan.context,
+        block_weights: plan.block_weights(),
+        windows: plan.windows.clone(),
         parameters,
         types: types.join(", "),
         size_bytes: checkpoint.size_bytes(),
@@ -215,13 +232,7 @@ fn card_of(
         chat_template: checkpoint.chat_template(),
         fingerprint: checkpoint.fingerprint()?,
         tokenizer_fingerprint: tokenizer.map_or("", Tokenizer::fingerprint).to_owned(),
-        points: vec![
-            Point::ResidPre,
-            Point::ResidMid,
-            Point::ResidPost,
-            Point::AttnOut,
-            Point::MlpOut,
-        ],
+        points: plan.points(),
     })
 }
 

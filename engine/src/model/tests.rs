@@ -109,6 +109,7 @@ proptest! {
                     }
                     Point::ResidPre => prop_assert_eq!(values, &before.hidden),
                     Point::ResidMid | Point::ResidPost => prop_assert_eq!(values, &sum),
+                    Point::AttnColumns | Point::Router => {}
                 }
             }
             prop_assert_eq!(&sum, &after.hidden);
@@ -125,9 +126,7 @@ proptest! {
         let eps = 1e-6_f64;
         let fixture = Fixture::llama(config, seed);
         let floats = |name: &str| -> Vec<f64> {
-            let info = fixture.tensors.iter().find(|t| t.name == name).unwrap();
-            let (numbers, _) = fixture.data[info.range.clone()].as_chunks::<4>();
-            numbers.iter().map(|b| f64::from(f32::from_le_bytes(*b))).collect()
+            fixture.floats(name).into_iter().map(f64::from).collect()
         };
         let norm = floats("model.norm.weight");
         let head = floats(if tied { "model.embed_tokens.weight" } else { "lm_head.weight" });
@@ -190,15 +189,19 @@ fn the_card_says_what_the_header_says() {
 
 #[test]
 fn another_family_is_refused_with_what_is_supported() {
-    let text = complaint_about("architectures", json!(["BertModel"]));
+    let text = complaint_about("architectures", json!(["BloomForCausalLM"]));
     assert_eq!(
         text,
-        "the architecture `BertModel` is not supported; supported are Llama, \
-         Mistral (no sliding window), SmolLM, TinyLlama"
+        "the architecture `BloomForCausalLM` is not supported; supported are Llama, SmolLM, TinyLlama, \
+         Mistral, Mixtral, Qwen2, Qwen2.5, Qwen3, Gemma 2, Gemma 3 (text), Phi-3, OLMo 2, GPT-2, GPT-NeoX, \
+         Pythia"
     );
     assert!(complaint_about("model_type", json!("gemma2")).contains("not supported"));
-    let gguf = Fixture::new("GGUF", "x".as_ref(), json!({"general.architecture": "qwen2"}));
-    assert!(complaint(&gguf).contains("`qwen2` is not supported; supported are Llama"));
+    for architecture in ["falcon", "olmo2"] {
+        let gguf = json!({"general.architecture": architecture});
+        let text = complaint(&Fixture::new("GGUF", "x".as_ref(), gguf));
+        assert!(text.contains(&format!("`{architecture}` is not supported; supported are Llama")));
+    }
     let nothing = Fixture::new("Hugging Face folder", "x".as_ref(), json!({}));
     assert!(complaint(&nothing).contains("(none named)"));
 }
@@ -262,10 +265,12 @@ fn a_mistral_without_a_word_about_its_window_has_one() {
     let mut config = with("max_position_embeddings", json!(32768));
     config["model_type"] = json!("mistral");
     config["architectures"] = json!(["MistralForCausalLM"]);
-    let text = complaint(&Fixture::llama(config.clone(), 7));
-    assert!(text.contains("sliding window 4096"), "{text}");
+    let windows = |config: &Value| card(&Fixture::llama(config.clone(), 7), None).unwrap().windows;
+    assert_eq!(windows(&config), [Some(4096); 3]);
     config["sliding_window"] = json!(null);
-    assert!(card(&Fixture::llama(config, 7), None).is_ok());
+    assert_eq!(windows(&config), [None; 3]);
+    config["sliding_window"] = json!(9);
+    assert_eq!(windows(&config), [Some(9); 3]);
 }
 
 #[test]

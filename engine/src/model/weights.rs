@@ -3,8 +3,9 @@
 //! A tensor that is missing, has another shape or that nobody takes is an error with its name.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use crate::checkpoint::{Checkpoint, TensorInfo};
+use crate::checkpoint::{Bytes, Checkpoint, TensorInfo};
 use crate::kernel::matrix::Matrix;
 use crate::model::ModelError;
 
@@ -63,6 +64,65 @@ impl<'a> Weights<'a> {
         cols: usize,
     ) -> Result<Matrix, ModelError> {
         self.matrix_of(name, &[rows, cols], rows, cols)
+    }
+
+    /// A matrix of whatever size the header says.
+    pub(crate) fn linear(&mut self, name: &str) -> Result<Matrix, ModelError> {
+        let (rows, cols) = self.sides(name)?;
+        self.matrix(name, rows, cols)
+    }
+
+    /// A matrix of plain floats that is stored [in, out], laid out as [out, in].
+    pub(crate) fn transposed(&mut self, name: &str) -> Result<Matrix, ModelError> {
+        let (cols, rows) = self.sides(name)?;
+        let info = self.info(name, &[cols, rows])?;
+        let size = info.dtype.block_bytes();
+        let bytes = self.checkpoint.bytes(info)?;
+        let wrong = || layout(info, "a transposed matrix of plain floats");
+        if info.dtype.block_len() != 1 || bytes.len() != rows * cols * size {
+            return Err(wrong());
+        }
+        // Room to begin where a vector of f32 may begin.
+        let mut turned = vec![0; bytes.len() + size];
+        let start = turned.as_ptr().align_offset(size).min(size);
+        for (row, element) in
+            turned[start..].chunks_exact_mut(cols * size).zip((0..rows).map(|r| r * size))
+        {
+            for (to, from) in row.chunks_exact_mut(size).zip(bytes.chunks_exact(rows * size)) {
+                to.copy_from_slice(&from[element..element + size]);
+            }
+        }
+        let range = start..start + bytes.len();
+        let bytes = Bytes::new(Arc::new(turned), range).ok_or_else(wrong)?;
+        Matrix::new(bytes, info.dtype, rows, cols).ok_or_else(wrong)
+    }
+
+    /// The matrices of a tensor [matrices, rows, cols], each where it lies.
+    pub(crate) fn stack(&mut self, name: &str) -> Result<Vec<Matrix>, ModelError> {
+        let missing = || ModelError::MissingTensor { name: name.to_owned() };
+        let shape = self.find(name).ok_or_else(missing)?.shape.clone();
+        let info = self.info(name, &shape)?;
+        let wrong = || layout(info, "a stack of matrices");
+        let [count, rows, cols] = shape[..] else { return Err(wrong()) };
+        let bytes = info.range.len() / count.max(1);
+        let starts = (0..count).map(|number| info.range.start + number * bytes);
+        starts
+            .map(|start| {
+                let part = TensorInfo { range: start..start + bytes, ..info.clone() };
+                let bytes = self.checkpoint.bytes(&part)?;
+                Matrix::new(bytes, info.dtype, rows, cols).ok_or_else(wrong)
+            })
+            .collect()
+    }
+
+    /// The two axes of a matrix.
+    fn sides(&self, name: &str) -> Result<(usize, usize), ModelError> {
+        let info =
+            self.find(name).ok_or_else(|| ModelError::MissingTensor { name: name.to_owned() })?;
+        match info.shape[..] {
+            [first, second] => Ok((first, second)),
+            _ => Err(layout(info, "a matrix")),
+        }
     }
 
     /// A vector as f32: norm weights are small and read often.

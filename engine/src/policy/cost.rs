@@ -7,7 +7,7 @@
 //! negative, and is shown so.
 //!
 //! Block l costs `fixed_l + K per_key_l`, with K the mean number of positions that the tokens of the slice
-//! attend to, those that exit early as the others. With E the depth at which a token exits, n its tokens
+//! attend to there, those that exit early as the others. With E the depth at which a token exits, n its tokens
 //! and R a readout, the share that is saved is
 //! `1 - mean over tokens of (sum over l < E of block l + (E - least + 1) R) / (sum over all l of block l + R)`.
 //! Recordings of versions that stored no cost per key are priced with K of the whole recording.
@@ -25,8 +25,8 @@ pub(crate) fn flops_saved(
 ) -> Option<f64> {
     let manifest = &recording.manifest;
     let blocks: Vec<f64> = if manifest.prices_keys() {
-        let keys = recording.mean_keys(slice);
-        manifest.block_costs.iter().map(|cost| cost.at(keys)).collect()
+        let keys = |window| recording.mean_keys(slice, window);
+        manifest.block_costs.iter().map(|cost| cost.at(keys(cost.window))).collect()
     } else {
         manifest.flops_per_block.clone()
     };
@@ -56,8 +56,10 @@ mod tests {
     /// to 7.3.
     fn recording() -> Recording {
         let mut recording = synthetic(20, 2, 0);
-        let costs =
-            [BlockCost { fixed: 3.5, per_key: 1.0 }, BlockCost { fixed: 0.0, per_key: 4.0 }];
+        let costs = [
+            BlockCost { fixed: 3.5, per_key: 1.0, window: None },
+            BlockCost { fixed: 0.0, per_key: 4.0, window: None },
+        ];
         recording.manifest.block_costs = costs.to_vec();
         recording.manifest.flops_per_block = vec![10.0, 30.0];
         recording.manifest.flops_per_readout = 20.0;

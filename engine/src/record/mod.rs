@@ -283,8 +283,15 @@ impl Run<'_> {
     fn manifest(&self, columns: &Columns, block_secs: Vec<f64>, notes: Vec<Note>) -> Manifest {
         let Self { card, data, .. } = self;
         let num_tokens = columns.tokens.ids.len();
-        let cost = BlockCost { fixed: card.flops_fixed(), per_key: card.flops_per_key() };
-        let flops = cost.at(mean_keys(columns.tokens.position.iter()));
+        let costs: Vec<_> = (0..card.layers)
+            .map(|layer| BlockCost {
+                fixed: card.flops_fixed(),
+                per_key: card.flops_per_key(),
+                window: card.window(layer),
+            })
+            .collect();
+        let positions = || columns.tokens.position.iter();
+        let flops = |cost: &BlockCost| cost.at(mean_keys(positions(), cost.window));
         let names: BTreeSet<_> = columns.samples.iter().flat_map(|s| s.columns.keys()).collect();
         Manifest {
             version: VERSION,
@@ -303,8 +310,8 @@ impl Run<'_> {
                 data_fingerprint: fingerprint(&columns.tokens, &columns.samples),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
             },
-            flops_per_block: vec![flops; card.layers],
-            block_costs: vec![cost; card.layers],
+            flops_per_block: costs.iter().map(flops).collect(),
+            block_costs: costs,
             flops_per_readout: card.flops_per_readout(),
             block_secs,
             notes,

@@ -64,6 +64,9 @@ pub struct BlockCost {
     pub fixed: f64,
     /// For every position that the token attends to, its own among them.
     pub per_key: f64,
+    /// Most positions that a token attends to; null: all up to its own.
+    #[serde(default)]
+    pub window: Option<usize>,
 }
 
 impl BlockCost {

@@ -108,23 +108,28 @@ impl Slice {
     }
 }
 
-/// How many positions a token attends to in the mean, where attention is causal: its own and all before it in its
-/// sequence. 0 without tokens.
-pub(crate) fn mean_keys<'a>(positions: impl Iterator<Item = &'a u32>) -> f64 {
-    let add = |(keys, tokens), position: &u32| (keys + u64::from(*position) + 1, tokens + 1);
+/// How many positions a token attends to in the mean, where attention is causal: its own and those before it in its
+/// sequence, no more than `window` where there is one. 0 without tokens.
+pub(crate) fn mean_keys<'a>(
+    positions: impl Iterator<Item = &'a u32>,
+    window: Option<usize>,
+) -> f64 {
+    let most = window.map_or(u64::MAX, |window| window as u64);
+    let add =
+        |(keys, tokens), position: &u32| (keys + (u64::from(*position) + 1).min(most), tokens + 1);
     let (keys, tokens) = positions.fold((0_u64, 0_u64), add);
     keys as f64 / tokens.max(1) as f64
 }
 
 impl Recording {
     /// How many positions a token of the slice attends to in the mean.
-    pub(crate) fn mean_keys(&self, slice: &Slice) -> f64 {
+    pub(crate) fn mean_keys(&self, slice: &Slice, window: Option<usize>) -> f64 {
         let count = || {
             let ranges = slice.ranges(self);
             let parts = ranges.iter().filter_map(|range| self.tokens.position.get(range.clone()));
-            mean_keys(parts.flatten())
+            mean_keys(parts.flatten(), window)
         };
-        *self.cubes.memo.get(&format!("mean keys {}", slice.key()), count)
+        *self.cubes.memo.get(&format!("mean keys {window:?} {}", slice.key()), count)
     }
 
     /// Sample columns with at most `MAX_VALUES` values. Numbers are ordered as numbers.
@@ -178,12 +183,13 @@ mod tests {
     #[test]
     fn a_slice_knows_how_much_its_tokens_attend_to() {
         // 1 + 2 + 3 and 1 + 2 keys.
-        assert_eq!(mean_keys([0, 1, 2, 0, 1].iter()), 1.8);
-        assert_eq!(mean_keys([].iter()), 0.0);
+        assert_eq!(mean_keys([0, 1, 2, 0, 1].iter(), None), 1.8);
+        assert_eq!(mean_keys([0, 1, 2, 0, 1].iter(), Some(2)), 1.6);
+        assert_eq!(mean_keys([].iter(), None), 0.0);
         let mut recording = crate::recording::synthetic(64, 2, 1);
         recording.tokens.position.iter_mut().skip(16).take(16).for_each(|at| *at += 100);
         // Samples of 16 tokens take turns: story, hops.
-        let keys = |task| recording.mean_keys(&Slice::all().with("task", task));
+        let keys = |task| recording.mean_keys(&Slice::all().with("task", task), None);
         assert_eq!((keys("story"), keys("hops"), keys("none")), (8.5, 58.5, 0.0));
     }
 }

@@ -1,6 +1,16 @@
 //! Which families exist: what each is called in a checkpoint, and how its configuration becomes a decoder's.
 
+mod gemma2;
+mod gemma3;
+mod gpt2;
+mod gpt_neox;
 mod llama;
+mod mistral;
+mod mixtral;
+mod olmo2;
+mod phi3;
+mod qwen2;
+mod qwen3;
 
 use crate::checkpoint::Checkpoint;
 use crate::model::ModelError;
@@ -18,20 +28,36 @@ pub(crate) struct Family {
     /// `general.architecture` in GGUF.
     pub(crate) gguf: &'static [&'static str],
     /// Turns a config.json into a plan, or refuses what it cannot run.
-    pub(crate) plan_hf: fn(&Config<'_>, &dyn Checkpoint) -> Result<Plan, ModelError>,
-    /// Turns GGUF keys into a plan, or refuses what it cannot run.
-    pub(crate) plan_gguf: fn(&Config<'_>, &dyn Checkpoint) -> Result<Plan, ModelError>,
+    pub(crate) plan_hf: PlanOf,
+    /// Turns the GGUF keys of its architecture into a plan, or refuses what it cannot run.
+    pub(crate) plan_gguf: Option<PlanOf>,
 }
 
+/// Reads a plan from a configuration.
+type PlanOf = fn(&Config<'_>, &dyn Checkpoint) -> Result<Plan, ModelError>;
+
 /// Every family.
-pub(crate) static FAMILIES: &[&Family] = &[&llama::FAMILY];
+pub(crate) static FAMILIES: &[&Family] = &[
+    &llama::FAMILY,
+    &mistral::FAMILY,
+    &mixtral::FAMILY,
+    &qwen2::FAMILY,
+    &qwen3::FAMILY,
+    &gemma2::FAMILY,
+    &gemma3::FAMILY,
+    &phi3::FAMILY,
+    &olmo2::FAMILY,
+    &gpt2::FAMILY,
+    &gpt_neox::FAMILY,
+];
 
 /// The plan of what a checkpoint holds.
 pub(crate) fn plan(checkpoint: &dyn Checkpoint) -> Result<Plan, ModelError> {
     let config = Config::new(checkpoint.config());
     if let Some(found) = config.text("general.architecture")? {
         let family = FAMILIES.iter().find(|family| family.gguf.contains(&found));
-        return (family.ok_or_else(|| unknown(found))?.plan_gguf)(&config, checkpoint);
+        let plan = family.and_then(|family| family.plan_gguf).ok_or_else(|| unknown(found))?;
+        return plan(&config.scoped(&format!("{found}.")), checkpoint);
     }
     let kind = config.text("model_type")?;
     let architecture = match config.get("architectures") {

@@ -1,0 +1,118 @@
+//! Attention of one block.
+
+use std::ops::Range;
+
+use crate::kernel::attention::{Heads, attention, column_sums};
+use crate::kernel::norm::Norm;
+use crate::model::decoder::linear::{Linear, Take};
+use crate::model::decoder::names::{QkNorm, Qkv};
+use crate::model::decoder::positions::Turns;
+use crate::model::decoder::running::Running;
+use crate::model::{Batch, ModelError, Point};
+
+/// Its weights.
+#[derive(Debug)]
+pub(super) struct Attention {
+    norm: Option<Norm>,
+    projections: Projections,
+    qk_norm: Option<(Norm, Norm)>,
+    out: Linear,
+    post_norm: Option<Norm>,
+}
+
+/// What makes queries, keys and values.
+#[derive(Debug)]
+enum Projections {
+    Split { q: Linear, k: Linear, v: Linear },
+    Fused(Linear),
+    FusedByHead(Linear),
+}
+
+impl Attention {
+    pub(super) fn take(from: &mut Take<'_, '_>) -> Result<Self, ModelError> {
+        let plan = from.plan;
+        let (d, names, biases) = (plan.width, plan.names, plan.biases);
+        let Heads { count, kv_count, dim } = plan.heads;
+        let projections = match names.qkv {
+            Qkv::Split { q, k, v } => Projections::Split {
+                q: from.linear(q, biases.qkv)?,
+                k: from.linear(k, biases.qkv)?,
+                v: from.linear(v, biases.qkv)?,
+            },
+            Qkv::Fused(name) => Projections::Fused(from.linear(name, biases.qkv)?),
+            Qkv::FusedByHead(name) => Projections::FusedByHead(from.linear(name, biases.qkv)?),
+        };
+        let qk_norm = match names.qk_norm {
+            None => None,
+            Some(QkNorm::PerHead { q, k }) => Some((from.norm(q, dim)?, from.norm(k, dim)?)),
+            Some(QkNorm::Whole { q, k }) => {
+                Some((from.norm(q, count * dim)?, from.norm(k, kv_count * dim)?))
+            }
+        };
+        Ok(Self {
+            norm: from.norm_if(names.attn_norm, d)?,
+            projections,
+            qk_norm,
+            out: from.linear(names.o, biases.o)?,
+            post_norm: from.norm_if(names.attn_post_norm, d)?,
+        })
+    }
+
+    /// What attention adds to the stream `h`.
+    pub(super) fn run(
+        &self,
+        at: &mut Running<'_>,
+        batch: &Batch,
+        turns: Option<&Turns>,
+        h: &[f32],
+    ) -> Vec<f32> {
+        let plan = at.plan;
+        let normed = self.norm.as_ref().map(|norm| norm.of(h));
+        let (mut q, mut k, v) = self.projections.run(normed.as_deref().unwrap_or(h), plan.heads);
+        drop(normed);
+        if let Some((q_norm, k_norm)) = &self.qk_norm {
+            q_norm.apply(&mut q);
+            k_norm.apply(&mut k);
+        }
+        if let Some(turns) = turns {
+            turns.turn(&mut q, plan.heads.count * plan.heads.dim);
+            turns.turn(&mut k, plan.heads.kv_count * plan.heads.dim);
+        }
+        let how = plan.looking(at.layer.index());
+        at.look(Point::AttnColumns, || column_sums(&q, &k, &batch.starts, how));
+        let mixed = attention(&q, &k, &v, &batch.starts, how);
+        let mut added = self.out.apply(&mixed);
+        if let Some(norm) = &self.post_norm {
+            norm.apply(&mut added);
+        }
+        added
+    }
+}
+
+impl Projections {
+    /// Queries [tokens, count * dim], keys and values [tokens, kv_count * dim] of `x`.
+    fn run(&self, x: &[f32], heads: Heads) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
+        let Heads { count, kv_count, dim } = heads;
+        // Rows of a fused result, or parts of a row that belong to one head.
+        let (fused, row, q) = match self {
+            Self::Split { q, k, v } => return (q.apply(x), k.apply(x), v.apply(x)),
+            Self::Fused(all) => (all.apply(x), (count + 2 * kv_count) * dim, count * dim),
+            Self::FusedByHead(all) => (all.apply(x), 3 * dim, dim),
+        };
+        let kv = (row - q) / 2;
+        (
+            columns(&fused, row, 0..q),
+            columns(&fused, row, q..q + kv),
+            columns(&fused, row, q + kv..row),
+        )
+    }
+}
+
+/// Columns of rows that are `width` long, laid end to end.
+pub(super) fn columns(x: &[f32], width: usize, range: Range<usize>) -> Vec<f32> {
+    let mut out = Vec::with_capacity(x.len() / width * range.len());
+    for row in x.chunks_exact(width) {
+        out.extend_from_slice(&row[range.clone()]);
+    }
+    out
+}

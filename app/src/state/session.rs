@@ -154,6 +154,7 @@ impl InputSetup {
                 Input::File { path, column, label, cut: self.cut }
             }
         };
-        Ok(RecordRequest { input, limit_tokens: self.limit_tokens })
+        // The window saves when a person says where to.
+        Ok(RecordRequest { input, limit_tokens: self.limit_tokens, folder: None })
     }
 }

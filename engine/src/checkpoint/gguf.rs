@@ -9,6 +9,11 @@ mod metadata;
 mod reader;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod writer;
+
+#[cfg(test)]
+pub(crate) use writer::Writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

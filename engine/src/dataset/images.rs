@@ -16,6 +16,9 @@ use crate::job::Job;
 /// Endings of image files, in lower case.
 const ENDINGS: [&str; 3] = ["png", "jpg", "jpeg"];
 
+/// Column of the fingerprint of an image's file, so that the recording's own covers what was run.
+const SHA_256: &str = "sha256";
+
 /// How an image becomes numbers: resized to a square, scaled, and normed channel by channel.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Preparation {
@@ -61,13 +64,17 @@ pub(crate) fn read_folder(folder: &Path, job: &Job) -> Result<Data, DataError> {
         }
         within("images", files.len() as u64, MOST_ROWS, folder)?;
     }
-    let sample = |(path, label): &(PathBuf, Option<String>)| {
+    let mut samples = Vec::new();
+    for (done, (path, label)) in (0..).zip(&files) {
+        job.progress("Reading images", "images", done, files.len() as u64)?;
         let text = path.strip_prefix(folder).unwrap_or(path).to_string_lossy().into_owned();
-        let label = label.iter().map(|label| (LABEL.to_owned(), label.clone()));
-        TextSample { text, columns: label.collect::<BTreeMap<_, _>>() }
-    };
+        // The name of a file does not say what was run.
+        let mut columns = BTreeMap::from([(SHA_256.to_owned(), decode::fingerprint(path)?)]);
+        columns.extend(label.iter().map(|label| (LABEL.to_owned(), label.clone())));
+        samples.push(TextSample { text, columns });
+    }
     let name = folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned();
-    let data = crate::dataset::data(name, files.iter().map(sample).collect(), folder)?;
+    let data = crate::dataset::data(name, samples, folder)?;
     let images = files.into_iter().map(|(path, _)| path).collect();
     Data { images, ..data }.labelled(None, folder)
 }
@@ -126,6 +133,8 @@ mod tests {
         assert_eq!(told, [("cat/a.PNG", Some("cat")), ("dog/b.png", Some("dog")), ("z.png", None)]);
         assert_eq!(data.label.as_deref(), Some("label"));
         assert_eq!(data.images.len(), 3);
+        let prints: Vec<_> = data.samples.iter().map(|s| s.columns["sha256"].as_str()).collect();
+        assert!(prints[0].len() == 64 && prints.iter().all(|print| *print == prints[0]));
         let empty = tempfile::tempdir().unwrap();
         let none = read_folder(empty.path(), &Job::unattended());
         assert!(matches!(none, Err(DataError::Empty { .. })));

@@ -86,11 +86,6 @@ impl<'a> Config<'a> {
             .transpose()
     }
 
-    /// A finite number above zero: `absent` where the key is not there, `None` where it is null.
-    pub(crate) fn positive_or(&self, key: &str, absent: f64) -> Result<Option<f64>, ModelError> {
-        if self.has(key) { self.positive(key) } else { Ok(Some(absent)) }
-    }
-
     /// A size: `absent` where the key is not there, `None` where it is null.
     pub(crate) fn size_or(
         &self,

@@ -8,6 +8,7 @@ mod linear;
 pub(crate) mod names;
 pub(crate) mod plan;
 mod positions;
+mod running;
 
 pub(crate) use names::Names;
 pub(crate) use plan::{NormKind, Plan, Positions, Sizes};
@@ -17,6 +18,7 @@ use feed_forward::FeedForward;
 use linear::{Take, add, norm};
 use plan::Residual;
 use positions::Places;
+use running::Running;
 
 use crate::job::Job;
 use crate::kernel::matrix::Matrix;
@@ -116,8 +118,8 @@ impl LayeredModel for Decoder {
         let mut hidden = vec![0.0; batch.ids.len() * width];
         for (row, &id) in hidden.chunks_exact_mut(width).zip(&batch.ids) {
             self.embedding.copy_row(id as usize, row);
-            if self.plan.embedding_scale != 1.0 {
-                row.iter_mut().for_each(|value| *value *= self.plan.embedding_scale);
+            for value in row {
+                *value *= self.plan.embedding_scale;
             }
         }
         self.places.add_to(&mut hidden, batch);
@@ -140,31 +142,28 @@ impl LayeredModel for Decoder {
         self.check_batch(batch)?;
         self.check_stream(stream, batch.ids.len())?;
         let (plan, h) = (&self.plan, &mut stream.hidden);
-        let is_parallel = plan.residual == Residual::Parallel;
-        look(probe, Point::ResidPre, layer, h);
-        let attends = matches!(run, Run::Full | Run::SkipMlp);
-        let feeds = matches!(run, Run::Full | Run::SkipAttn);
-        let attn = attends.then(|| {
+        let at = &mut Running { plan, layer, probe };
+        at.look(Point::ResidPre, || &*h);
+        let attn = matches!(run, Run::Full | Run::SkipMlp).then(|| {
             let turns = self.places.turns(batch, plan.looking(layer.index()).window);
-            block.attention.run(plan, layer, batch, turns.as_ref(), h, probe)
+            block.attention.run(at, batch, turns.as_ref(), h)
         });
-        let mut mlp = None;
-        if feeds && is_parallel {
-            mlp = Some(block.feed_forward.run(plan, layer, h, probe));
-        }
+        let feeds = matches!(run, Run::Full | Run::SkipAttn);
+        let parallel =
+            (feeds && plan.residual == Residual::Parallel).then(|| block.feed_forward.run(at, h));
         if let Some(added) = attn {
-            look(probe, Point::AttnOut, layer, &added);
+            at.look(Point::AttnOut, || &added);
             add(h, &added);
         }
-        if !is_parallel {
-            look(probe, Point::ResidMid, layer, h);
-            mlp = feeds.then(|| block.feed_forward.run(plan, layer, h, probe));
+        if plan.residual == Residual::Sequential {
+            at.look(Point::ResidMid, || &*h);
         }
-        if let Some(added) = mlp {
-            look(probe, Point::MlpOut, layer, &added);
+        if feeds {
+            let added = parallel.unwrap_or_else(|| block.feed_forward.run(at, h));
+            at.look(Point::MlpOut, || &added);
             add(h, &added);
         }
-        look(probe, Point::ResidPost, layer, h);
+        at.look(Point::ResidPost, || &*h);
         Ok(())
     }
 
@@ -200,11 +199,5 @@ impl LayeredModel for Decoder {
         let head = Head { norm, matrix: &self.head, bias: None, cap };
         let last_is_final = depths.last().is_some_and(|depth| depth.index() == layers);
         Ok(readout(head, Request { streams: &hidden, next: next_ids, last_is_final }, job)?)
-    }
-}
-
-fn look(probe: &mut dyn Probe, point: Point, layer: Layer, values: &[f32]) {
-    if probe.wants(point, layer) {
-        probe.see(point, layer, values);
     }
 }

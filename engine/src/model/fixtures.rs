@@ -11,6 +11,8 @@ use serde_json::{Map, Value, json};
 
 use crate::checkpoint::{Bytes, Checkpoint, DType, OpenError, TensorInfo, Tokenizer};
 use crate::job::Job;
+use crate::model::decoder::NormKind;
+use crate::model::network::Network;
 use crate::model::weights::Weights;
 use crate::model::{
     Batch, Depth, Layer, LayeredModel, NO_TOKEN, NoProbe, Readouts, Run, Stream, families, load,
@@ -132,6 +134,35 @@ impl Fixture {
         fixture
     }
 
+    /// Random weights for whatever decoder this configuration describes, in Hugging Face's names.
+    pub(crate) fn random(config: Value, seed: u64) -> Self {
+        let mut fixture = Self::new("Hugging Face folder", Path::new("made/up"), config);
+        let Network::Decoder(plan) = families::network(&fixture).unwrap() else {
+            panic!("a decoder")
+        };
+        let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
+        let tensors = plan.tensors(&Weights::new(&fixture));
+        for (name, shape) in tensors {
+            let is_norm = name.contains("norm") || name.contains("ln_");
+            let is_whole =
+                name.ends_with(".weight") && is_norm && plan.norm != NormKind::RmsLessOne;
+            let scale = if shape.len() == 1 { 0.2 } else { 1.8 / (shape[1] as f32).sqrt() };
+            let bytes: Vec<u8> = (0..shape.iter().product())
+                .map(|_| rng.random_range(-1.0..1.0_f32) * scale + f32::from(is_whole))
+                .flat_map(f32::to_le_bytes)
+                .collect();
+            fixture.push(&name, &shape, DType::F32, &bytes);
+        }
+        fixture
+    }
+
+    /// The numbers of an f32 tensor.
+    pub(crate) fn floats(&self, name: &str) -> Vec<f32> {
+        let info = self.tensors.iter().find(|tensor| tensor.name == name).unwrap();
+        let (numbers, _) = self.data[info.range.clone()].as_chunks::<4>();
+        numbers.iter().map(|b| f32::from_le_bytes(*b)).collect()
+    }
+
     /// A usual small Llama.
     pub(crate) fn small() -> Self {
         Self::llama(small_config(), 7)
@@ -238,3 +269,68 @@ impl Checkpoint for Fixture {
         Ok("made up".to_owned())
     }
 }
+
+/// One small configuration of every family of decoders, by `model_type`.
+pub(crate) fn config_of(kind: &str) -> Value {
+    let mut config = json!({
+        "model_type": kind, "vocab_size": 40, "max_position_embeddings": 64, "hidden_size": 16,
+        "intermediate_size": 24, "num_hidden_layers": 3, "num_attention_heads": 4,
+        "num_key_value_heads": 2, "head_dim": 6, "rms_norm_eps": 1e-3, "rope_theta": 500.0,
+    });
+    let more = match kind {
+        "llama" | "olmo2" => json!({}),
+        "mistral" => json!({"sliding_window": 5}),
+        "mixtral" => json!({
+            "sliding_window": 9, "num_local_experts": 5, "num_experts_per_tok": 2,
+        }),
+        "qwen2" => json!({"use_sliding_window": true, "sliding_window": 4, "max_window_layers": 2}),
+        "qwen3" => json!({
+            "use_sliding_window": true, "sliding_window": 4,
+            "layer_types": ["sliding_attention", "full_attention", "full_attention"],
+        }),
+        "gemma2" => json!({
+            "hidden_activation": "gelu_pytorch_tanh", "query_pre_attn_scalar": 9,
+            "sliding_window": 5, "attn_logit_softcapping": 1.5, "final_logit_softcapping": 2.5,
+        }),
+        "gemma3_text" => json!({
+            "hidden_activation": "gelu_pytorch_tanh", "query_pre_attn_scalar": 9,
+            "sliding_window": 5, "sliding_window_pattern": 2, "rope_local_base_freq": 30.0,
+            "rope_scaling": {"rope_type": "linear", "factor": 2.0},
+        }),
+        "phi3" => json!({"sliding_window": 7, "partial_rotary_factor": 0.67}),
+        "gpt2" => {
+            return json!({
+                "model_type": kind, "vocab_size": 40, "n_positions": 64, "n_embd": 16,
+                "n_layer": 3, "n_head": 4, "n_inner": 24, "layer_norm_epsilon": 1e-3,
+                "activation_function": "gelu_new",
+            });
+        }
+        "gpt_neox" => {
+            return json!({
+                "model_type": kind, "vocab_size": 40, "max_position_embeddings": 64,
+                "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 3,
+                "num_attention_heads": 2, "layer_norm_eps": 1e-3, "rotary_pct": 0.5,
+                "rotary_emb_base": 500, "use_parallel_residual": true, "hidden_act": "gelu",
+            });
+        }
+        other => panic!("{other}"),
+    };
+    let (Value::Object(all), Value::Object(more)) = (&mut config, more) else { unreachable!() };
+    all.extend(more);
+    config
+}
+
+/// Every `model_type` of a decoder.
+pub(crate) const KINDS: [&str; 11] = [
+    "llama",
+    "mistral",
+    "mixtral",
+    "qwen2",
+    "qwen3",
+    "gemma2",
+    "gemma3_text",
+    "phi3",
+    "olmo2",
+    "gpt2",
+    "gpt_neox",
+];

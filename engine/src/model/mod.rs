@@ -11,7 +11,11 @@ mod encoder_tests;
 mod error;
 mod families;
 #[cfg(test)]
+mod family_tests;
+#[cfg(test)]
 mod fixtures;
+#[cfg(test)]
+mod gguf_tests;
 #[cfg(test)]
 #[cfg(feature = "shared-checks")]
 mod golden_encoders;

@@ -97,6 +97,24 @@ impl<'a> Weights<'a> {
         Matrix::new(bytes, info.dtype, rows, cols).ok_or_else(wrong)
     }
 
+    /// The matrices of a tensor [matrices, rows, cols], each where it lies.
+    pub(crate) fn stack(&mut self, name: &str) -> Result<Vec<Matrix>, ModelError> {
+        let missing = || ModelError::MissingTensor { name: name.to_owned() };
+        let shape = self.find(name).ok_or_else(missing)?.shape.clone();
+        let info = self.info(name, &shape)?;
+        let wrong = || layout(info, "a stack of matrices");
+        let [count, rows, cols] = shape[..] else { return Err(wrong()) };
+        let bytes = info.range.len() / count.max(1);
+        let starts = (0..count).map(|number| info.range.start + number * bytes);
+        starts
+            .map(|start| {
+                let part = TensorInfo { range: start..start + bytes, ..info.clone() };
+                let bytes = self.checkpoint.bytes(&part)?;
+                Matrix::new(bytes, info.dtype, rows, cols).ok_or_else(wrong)
+            })
+            .collect()
+    }
+
     /// The two axes of a matrix.
     fn sides(&self, name: &str) -> Result<(usize, usize), ModelError> {
         let info =

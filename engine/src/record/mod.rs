@@ -4,6 +4,7 @@
 
 mod batch;
 mod error;
+mod parts;
 #[cfg(test)]
 mod tests;
 mod truth;
@@ -11,6 +12,7 @@ mod truth;
 pub(crate) use error::RecordError;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use crate::checkpoint::Tokenizer;
 use crate::dataset::images::Preparation;
@@ -19,8 +21,12 @@ use crate::job::Job;
 use crate::model::{LayeredModel, ModelCard, NO_TOKEN};
 use crate::notes::Note;
 use crate::record::batch::{Part, laid_end_to_end, run_batch};
+use crate::record::parts::{Pace, Parts, pace};
 use crate::record::truth::Truth;
-use crate::recording::{Manifest, Provenance, Recording, Sample, Tokens, Top5, VERSION};
+use crate::recording::{
+    BlockCost, Manifest, Provenance, Recording, Sample, Tokens, Top5, VERSION, fingerprint,
+    mean_keys,
+};
 use crate::signal::{Signal, Subject};
 
 /// Tokens that go through the model together; a longer sequence goes alone.
@@ -28,48 +34,48 @@ const BATCH_TOKENS: usize = 512;
 /// The five best of more cells than this are not kept: 40 bytes each, 160 MB in all.
 const MOST_TOP5_CELLS: u64 = 4_000_000;
 
-/// Runs `sequences` of `data` through `model`. When cancelled, what was done is kept and labelled partial; an
-/// error `Cancelled` only where nothing was done. More than `budget_bytes` of columns is refused before the run.
-#[expect(clippy::too_many_arguments, reason = "what a run needs; the one caller has them apart")]
+/// What is run, within which limits, and where its parts go meanwhile.
+pub(crate) struct Asked<'a> {
+    pub(crate) data: &'a Data,
+    /// Of its images; `None` where it has none.
+    pub(crate) preparation: Option<&'a Preparation>,
+    /// Of `data`.
+    pub(crate) sequences: &'a [Sequence],
+    /// More bytes of columns than this are refused before the run.
+    pub(crate) budget_bytes: u64,
+    /// Of what was done before.
+    pub(crate) notes: Vec<Note>,
+    /// Where the recording will be saved: finished sequences go there while the run goes on, so that one that is
+    /// killed leaves them.
+    pub(crate) folder: Option<&'a Path>,
+}
+
+/// Runs sequences through `model`. When cancelled, what was done is kept and labelled partial; an error `Cancelled`
+/// only where nothing was done.
 pub(crate) fn record(
     model: &dyn LayeredModel,
     tokenizer: Option<&Tokenizer>,
-    preparation: Option<&Preparation>,
-    data: &Data,
-    sequences: &[Sequence],
-    budget_bytes: u64,
-    notes: Vec<Note>,
+    asked: Asked<'_>,
     job: &Job,
 ) -> Result<Recording, RecordError> {
-    let run = Asked { data, preparation, sequences, budget_bytes, notes };
     let class = |id: u32| model.card().classes.get(id as usize).cloned().unwrap_or_default();
+    let piece = |id: u32| tokenizer.map_or_else(|| format!("<{id}>"), |t| t.piece(id));
     match model.card().subject {
-        Subject::Token | Subject::OwnToken => {
-            let piece = |id: u32| tokenizer.map_or_else(|| format!("<{id}>"), |t| t.piece(id));
-            record_with(model, &piece, run, job)
-        }
-        Subject::Sample => record_with(model, &class, run, job),
+        Subject::Token | Subject::OwnToken => record_with(model, &piece, asked, pace, job),
+        Subject::Sample => record_with(model, &class, asked, pace, job),
     }
-}
-
-/// What is run, and within which limits.
-struct Asked<'a> {
-    data: &'a Data,
-    /// Of the data's images.
-    preparation: Option<&'a Preparation>,
-    sequences: &'a [Sequence],
-    budget_bytes: u64,
-    notes: Vec<Note>,
 }
 
 fn record_with(
     model: &dyn LayeredModel,
     piece: &dyn Fn(u32) -> String,
     asked: Asked<'_>,
+    pace: Pace,
     job: &Job,
 ) -> Result<Recording, RecordError> {
+    let Asked { data, preparation, sequences, budget_bytes, mut notes, folder } = asked;
     let card = model.card();
-    let Asked { data, preparation, sequences, budget_bytes, mut notes } = asked;
+    let run = Run { card, data, piece };
     let total: usize = sequences.iter().map(|sequence| sequence.ids.len()).sum();
     if total == 0 {
         return Err(RecordError::NothingToRun);
@@ -82,12 +88,18 @@ fn record_with(
             "Put exit_heads.safetensors beside its weights, or open one with a head.",
         ));
     }
+    let all_rows = if card.subject == Subject::Sample { sequences.len() } else { total };
     let mut columns = Columns::new(card.subject, card.layers, keeps_top5);
     let mut block_secs = vec![0.0; card.layers];
+    let mut begun = run.manifest(&columns, block_secs.clone(), notes.clone());
+    begun.tokens = all_rows as u64;
+    // Nobody knows yet how much will have been run.
+    begun.provenance.data_fingerprint = String::new();
+    let mut parts = Parts::begin(folder, begun, pace)?;
     let mut is_partial = false;
     job.progress("Recording", "tokens", 0, total as u64)?;
     for batch in batches(sequences) {
-        let before = columns.run.tokens;
+        let before = columns.tokens_run;
         let tick = || job.progress("Recording", "tokens", before, total as u64);
         let next_ids = truth.of(batch);
         let mut input = laid_end_to_end(batch);
@@ -104,17 +116,18 @@ fn record_with(
             other => other?,
         };
         columns.take(batch, &part, data);
+        parts.offer(&run, &columns, &block_secs);
     }
+    notes.extend(parts.finish(&run, &columns, &block_secs));
     if is_partial {
-        let rows = columns.tokens.ids.len();
-        let all = if card.subject == Subject::Sample { sequences.len() } else { total };
-        let what = format!("Cancelled: {rows} of {all} {} are here", card.subject.nouns());
+        let (rows, nouns) = (columns.tokens.ids.len(), card.subject.nouns());
+        let what = format!("Cancelled: {rows} of {all_rows} {nouns} are here");
         notes.push(Note::new(what, "Run again to record the rest."));
     } else {
         // A cancel that comes after the last token changes nothing; the next step notices it.
-        job.progress("Recording", "tokens", columns.run.tokens, total as u64).ok();
+        job.progress("Recording", "tokens", columns.tokens_run, total as u64).ok();
     }
-    let manifest = manifest(card, data, &columns, block_secs, notes);
+    let manifest = run.manifest(&columns, block_secs, notes);
     let manifest = Manifest { partial: is_partial, ..manifest };
     Ok(columns.into_recording(manifest, piece))
 }
@@ -180,20 +193,15 @@ fn batches(sequences: &[Sequence]) -> impl Iterator<Item = &[Sequence]> {
 /// A recording that grows batch by batch.
 struct Columns {
     subject: Subject,
-    run: Ran,
+    /// Tokens that went through the model.
+    tokens_run: u64,
+    /// Tokens of each sequence.
+    lengths: Vec<u32>,
     tokens: Tokens,
     samples: Vec<Sample>,
     signals: BTreeMap<Signal, Vec<Vec<f32>>>,
     top1: Vec<Vec<u32>>,
     top5: Vec<Vec<Top5>>,
-}
-
-/// What went through the model so far.
-#[derive(Default)]
-struct Ran {
-    tokens: u64,
-    /// Keys that they attended to, all together, where each attends to its whole sequence.
-    keys: f64,
 }
 
 /// Longest text of a sample that is kept.
@@ -204,7 +212,8 @@ impl Columns {
         let depths = layers + 1;
         Self {
             subject,
-            run: Ran::default(),
+            tokens_run: 0,
+            lengths: Vec::new(),
             tokens: Tokens::default(),
             samples: Vec::new(),
             signals: Signal::ALL.iter().map(|s| (*s, vec![Vec::new(); depths])).collect(),
@@ -217,8 +226,8 @@ impl Columns {
         for sequence in batch {
             let first_token = self.tokens.ids.len();
             let length = sequence.ids.len();
-            let count = length as f64;
-            self.run.tokens += length as u64;
+            self.tokens_run += length as u64;
+            self.lengths.push(u32::try_from(length).unwrap_or(u32::MAX));
             let source = data.samples.get(sequence.sample);
             let num_tokens = match self.subject {
                 Subject::Token | Subject::OwnToken => {
@@ -232,7 +241,6 @@ impl Columns {
                     1
                 }
             };
-            self.run.keys += count * count;
             let sample = u32::try_from(self.samples.len()).unwrap_or(NO_TOKEN);
             self.tokens.sample.extend(std::iter::repeat_n(sample, num_tokens));
             self.tokens.position.extend((0_u32..).take(num_tokens));
@@ -256,13 +264,61 @@ impl Columns {
         }
     }
 
+    /// FLOPs of one block for a row, where every token attends to its whole sequence; a row is a token or a sample.
+    fn flops_of_a_row(&self, cost: BlockCost) -> f64 {
+        let of_sequence = |length: &u32| f64::from(*length) * cost.at(f64::from(*length));
+        let sum: f64 = self.lengths.iter().map(of_sequence).sum();
+        sum / self.tokens.ids.len().max(1) as f64
+    }
+
+    /// How many rows the sequences from number `first` on have.
+    fn tokens_from(&self, first: usize) -> usize {
+        let first = self.samples.get(first).map_or(self.tokens.ids.len(), |s| s.first_token);
+        self.tokens.ids.len() - first
+    }
+
+    /// A copy of the sequences from number `first` on; the first of them becomes number 0.
+    fn since(&self, first: usize) -> Self {
+        let mut samples = self.samples.get(first..).unwrap_or_default().to_vec();
+        let from = samples.first().map_or(self.tokens.ids.len(), |sample| sample.first_token);
+        for sample in &mut samples {
+            sample.first_token -= from;
+        }
+        let number = u32::try_from(first).unwrap_or(NO_TOKEN);
+        let sample = tail(&self.tokens.sample, from).into_iter().map(|s| s.saturating_sub(number));
+        let tokens = Tokens {
+            ids: tail(&self.tokens.ids, from),
+            next_ids: tail(&self.tokens.next_ids, from),
+            sample: sample.collect(),
+            position: tail(&self.tokens.position, from),
+            texts: tail(&self.tokens.texts, from),
+        };
+        let lengths = tail(&self.lengths, first);
+        let tails = |depths: &[Vec<f32>]| depths.iter().map(|column| tail(column, from)).collect();
+        Self {
+            subject: self.subject,
+            tokens_run: lengths.iter().map(|length| u64::from(*length)).sum(),
+            lengths,
+            tokens,
+            samples,
+            signals: self.signals.iter().map(|(signal, depths)| (*signal, tails(depths))).collect(),
+            top1: self.top1.iter().map(|column| tail(column, from)).collect(),
+            top5: self.top5.iter().map(|column| tail(column, from)).collect(),
+        }
+    }
+
     fn into_recording(self, manifest: Manifest, piece: &dyn Fn(u32) -> String) -> Recording {
         let Self { tokens, samples, signals, top1, top5, .. } = self;
-        let mut seen: BTreeSet<u32> = tokens.ids.iter().copied().collect();
-        seen.extend(top1.iter().flatten());
-        seen.extend(top5.iter().flatten().flat_map(|five| five.ids));
-        seen.remove(&NO_TOKEN);
-        let pieces = seen.into_iter().map(|id| (id, piece(id))).collect();
+        let five = top5.iter().flatten().flat_map(|five| &five.ids);
+        let mut seen = vec![false; manifest.vocab];
+        for id in tokens.ids.iter().chain(top1.iter().flatten()).chain(five) {
+            // `NO_TOKEN` lies outside every vocabulary.
+            if let Some(seen) = seen.get_mut(*id as usize) {
+                *seen = true;
+            }
+        }
+        let ids = (0_u32..).zip(seen).filter_map(|(id, is_seen)| is_seen.then_some(id));
+        let pieces = ids.map(|id| (id, piece(id))).collect();
         Recording {
             manifest,
             tokens,
@@ -284,44 +340,58 @@ fn shortened(text: &str) -> String {
     }
 }
 
-fn manifest(
-    card: &ModelCard,
-    data: &Data,
-    columns: &Columns,
-    block_secs: Vec<f64>,
-    notes: Vec<Note>,
-) -> Manifest {
-    let rows = columns.tokens.ids.len();
-    let tokens = columns.run.tokens.max(1) as f64;
-    let keys = |layer| match card.subject {
-        Subject::Token => card.mean_keys(layer, &columns.tokens.position),
-        Subject::OwnToken | Subject::Sample => columns.run.keys / tokens,
-    };
-    // One where each token is a row.
-    let tokens_per_row = tokens / rows.max(1) as f64;
-    let flops = |layer| card.flops_per_block(keys(layer)) * tokens_per_row;
-    let names: BTreeSet<_> = columns.samples.iter().flat_map(|s| s.columns.keys()).collect();
-    Manifest {
-        version: VERSION,
-        complete: true,
-        partial: false,
-        tokens: rows as u64,
-        layers: card.layers,
-        subject: card.subject,
-        vocab: card.outputs.max(1),
-        signals: Signal::ALL.iter().map(|signal| signal.id().to_owned()).collect(),
-        columns: names.into_iter().cloned().collect(),
-        provenance: Provenance {
-            model: card.name.clone(),
-            model_fingerprint: card.fingerprint.clone(),
-            tokenizer_fingerprint: card.tokenizer_fingerprint.clone(),
-            data: data.name.clone(),
-            data_fingerprint: data.fingerprint.clone(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-        },
-        flops_per_block: (0..card.layers).map(flops).collect(),
-        flops_per_readout: card.flops_per_readout(),
-        block_secs,
-        notes,
+/// The end of a column, from `from` on.
+fn tail<T: Clone>(column: &[T], from: usize) -> Vec<T> {
+    column.get(from..).unwrap_or_default().to_vec()
+}
+
+/// What a run is about.
+struct Run<'a> {
+    card: &'a ModelCard,
+    data: &'a Data,
+    piece: &'a dyn Fn(u32) -> String,
+}
+
+impl Run<'_> {
+    fn manifest(&self, columns: &Columns, block_secs: Vec<f64>, notes: Vec<Note>) -> Manifest {
+        let Self { card, data, .. } = self;
+        let costs: Vec<_> = (0..card.layers)
+            .map(|layer| BlockCost {
+                fixed: card.flops_fixed(),
+                per_key: card.flops_per_key(),
+                window: card.window(layer),
+            })
+            .collect();
+        let positions = || columns.tokens.position.iter();
+        let flops = |cost: &BlockCost| match card.subject {
+            Subject::Token => cost.at(mean_keys(positions(), cost.window)),
+            Subject::OwnToken | Subject::Sample => columns.flops_of_a_row(*cost),
+        };
+        let names: BTreeSet<_> = columns.samples.iter().flat_map(|s| s.columns.keys()).collect();
+        Manifest {
+            version: VERSION,
+            complete: true,
+            partial: false,
+            tokens: columns.tokens.ids.len() as u64,
+            layers: card.layers,
+            subject: card.subject,
+            vocab: card.outputs.max(1),
+            signals: Signal::ALL.iter().map(|signal| signal.id().to_owned()).collect(),
+            columns: names.into_iter().cloned().collect(),
+            provenance: Provenance {
+                model: card.name.clone(),
+                model_fingerprint: card.fingerprint.clone(),
+                tokenizer_fingerprint: card.tokenizer_fingerprint.clone(),
+                data: data.name.clone(),
+                data_fingerprint: fingerprint(&columns.tokens, &columns.samples),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+            },
+            flops_per_block: costs.iter().map(flops).collect(),
+            // A position says how many keys a token attends to only where it attends to those up to its own.
+            block_costs: if card.subject == Subject::Token { costs } else { Vec::new() },
+            flops_per_readout: card.flops_per_readout(),
+            block_secs,
+            notes,
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! A model made of arithmetic: what goes in can be found again in what comes out.
 
 use std::cell::Cell;
+use std::time::Duration;
 
 use super::*;
 use crate::dataset::TextSample;
@@ -115,7 +116,6 @@ fn data(samples: usize) -> Data {
     let sample = |at| TextSample { text: "…".to_owned(), columns: columns(at) };
     Data {
         name: "prompt".to_owned(),
-        fingerprint: "ef".to_owned(),
         samples: (0..samples).map(sample).collect(),
         ..Data::default()
     }
@@ -123,15 +123,28 @@ fn data(samples: usize) -> Data {
 
 fn run(model: &Arithmetic, lengths: &[usize], budget_bytes: u64) -> Result<Recording, RecordError> {
     let switch = model.cancel.as_ref().map(|(_, switch)| switch.clone()).unwrap_or_default();
+    run_into(None, model, lengths, budget_bytes, &Job::new(switch, |_| {}))
+}
+
+/// With a part after every batch where there is a folder.
+fn run_into(
+    folder: Option<&Path>,
+    model: &Arithmetic,
+    lengths: &[usize],
+    budget_bytes: u64,
+    job: &Job,
+) -> Result<Recording, RecordError> {
     let (data, sequences) = (data(lengths.len()), sequences(lengths));
+    let notes = Vec::new();
     let asked = Asked {
         data: &data,
         preparation: None,
         sequences: &sequences,
         budget_bytes,
-        notes: Vec::new(),
+        notes,
+        folder,
     };
-    record_with(model, &|id| format!("<{id}>"), asked, &Job::new(switch, |_| {}))
+    record_with(model, &|id| format!("<{id}>"), asked, |_, _| Duration::ZERO, job)
 }
 
 const PLENTY: u64 = 1 << 30;
@@ -189,14 +202,31 @@ fn the_manifest_says_what_was_run_and_every_id_has_its_text() {
     assert_eq!(manifest.columns, ["task"]);
     assert_eq!(manifest.signals.len(), Signal::ALL.len());
     assert_eq!(manifest.provenance.model_fingerprint, "ab");
-    assert_eq!(manifest.provenance.data_fingerprint, "ef");
     // Keys of the positions 0, 1, 2 and 0, 1: (1 + 2 + 3 + 1 + 2) / 5.
-    assert_eq!(manifest.flops_per_block, vec![model.card.flops_per_block(1.8); LAYERS]);
+    let (fixed, per_key) = (model.card.flops_fixed(), model.card.flops_per_key());
+    assert_eq!(manifest.flops_per_block, vec![fixed + 1.8 * per_key; LAYERS]);
+    assert_eq!(manifest.block_costs, vec![BlockCost { fixed, per_key, window: None }; LAYERS]);
     assert_eq!(manifest.block_secs.len(), LAYERS);
     assert!(manifest.block_secs.iter().all(|secs| *secs > 0.0));
     let ids: Vec<_> = recording.pieces.keys().copied().collect();
     assert_eq!(ids, [0, 1, 2, 3, 4, 7, 8, 9, 1000, 1001, 1002, 1003]);
     assert_eq!(recording.piece(1003), "<1003>");
+}
+
+#[test]
+fn the_fingerprint_of_the_data_is_that_of_what_was_run() {
+    let print = |model: &Arithmetic, lengths: &[usize]| {
+        let recording = run(model, lengths, PLENTY).unwrap();
+        recording.manifest.provenance.data_fingerprint
+    };
+    let whole = print(&arithmetic(), &[400, 400]);
+    assert_eq!(whole, print(&arithmetic(), &[400, 400]));
+    // The same tokens, limited, and cut elsewhere.
+    assert_ne!(whole, print(&arithmetic(), &[400, 399]));
+    assert_ne!(whole, print(&arithmetic(), &[400, 200, 200]));
+    let cancel = Some((LAYERS + 1, CancelSwitch::default()));
+    let cancelled = Arithmetic { cancel, ..arithmetic() };
+    assert_eq!(print(&cancelled, &[400, 400]), print(&arithmetic(), &[400]));
 }
 
 #[test]
@@ -300,11 +330,18 @@ fn a_row_is_a_sample_where_the_model_reads_samples() {
     data.samples[1].text = "x".repeat(3000);
     let sequences = sequences(&[3, 500, 20, 1]);
     let (budget_bytes, notes) = (PLENTY, Vec::new());
-    let asked =
-        Asked { data: &data, preparation: None, sequences: &sequences, budget_bytes, notes };
+    let asked = Asked {
+        data: &data,
+        preparation: None,
+        sequences: &sequences,
+        budget_bytes,
+        notes,
+        folder: None,
+    };
     let class = |id: u32| format!("class {id}");
     let classifier = Classifier(model);
-    let recording = record_with(&classifier, &class, asked, &Job::unattended()).unwrap();
+    let pace = |_, _| Duration::ZERO;
+    let recording = record_with(&classifier, &class, asked, pace, &Job::unattended()).unwrap();
     let none = NO_TOKEN;
     assert_eq!(recording.tokens.next_ids, [1, 0, none, none]);
     assert_eq!(recording.tokens.ids, [none; 4]);
@@ -322,8 +359,10 @@ fn a_row_is_a_sample_where_the_model_reads_samples() {
     assert_eq!(manifest.notes[0].what, "Labels that name no class of the model: 1, first `other`.");
     // Tokens of a sample are 524 / 4; each attends to all of its own: (3^2 + 500^2 + 20^2 + 1) / 524.
     let keys = f64::from(9 + 250_000 + 400 + 1) / 524.0;
-    let flops = classifier.card().flops_per_block(keys) * 524.0 / 4.0;
-    assert_eq!(manifest.flops_per_block, vec![flops; LAYERS]);
+    let card = classifier.card();
+    let flops = (card.flops_fixed() + keys * card.flops_per_key()) * 524.0 / 4.0;
+    assert!(manifest.flops_per_block.iter().all(|found| (found / flops - 1.0).abs() < 1e-12));
+    assert!(manifest.block_costs.is_empty());
     assert_eq!(recording.piece(1003), "class 1003");
     assert!(!recording.pieces.contains_key(&none));
     let home = tempfile::tempdir().unwrap();
@@ -331,6 +370,42 @@ fn a_row_is_a_sample_where_the_model_reads_samples() {
     recording.save(&folder, &Job::unattended()).unwrap();
     let back = Recording::load(&folder, PLENTY, &Job::unattended()).unwrap();
     assert_eq!(back.tokens, recording.tokens);
+}
+
+#[test]
+fn parts_of_samples_are_put_together_with_their_texts() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("recording");
+    let switch = CancelSwitch::default();
+    let mut model = Arithmetic { cancel: Some((LAYERS * 2 + 2, switch.clone())), ..arithmetic() };
+    model.card.subject = Subject::Sample;
+    model.card.outputs = 1004;
+    let (data, sequences) = (data(4), sequences(&[400, 300, 400, 20]));
+    let asked = Asked {
+        data: &data,
+        preparation: None,
+        sequences: &sequences,
+        budget_bytes: PLENTY,
+        notes: Vec::new(),
+        folder: Some(&folder),
+    };
+    let class = |id: u32| format!("class {id}");
+    let pace = |_, _| Duration::ZERO;
+    let classifier = Classifier(model);
+    let job = Job::new(switch, |_| {});
+    let done = record_with(&classifier, &class, asked, pace, &job).unwrap();
+    assert_eq!(done.manifest.notes[0].what, "Cancelled: 2 of 4 samples are here.");
+    let left = Recording::load(&folder, PLENTY, &Job::unattended()).unwrap();
+    let said = "The run was killed (or is still going): 2 of 4 samples are here.";
+    assert_eq!(left.manifest.notes[0].what, said);
+    assert_eq!(left.tokens, done.tokens);
+    assert_eq!(left.tokens.texts.len(), 2);
+    assert_eq!(left.manifest.provenance, done.manifest.provenance);
+    for (found, expected) in
+        left.manifest.flops_per_block.iter().zip(&done.manifest.flops_per_block)
+    {
+        assert!((found / expected - 1.0).abs() < 1e-9, "{found} against {expected}");
+    }
 }
 
 #[test]
@@ -343,4 +418,97 @@ fn a_model_that_forgets_a_value_is_found_out() {
     let model = Arithmetic { forgets_a_value: true, ..arithmetic() };
     let error = run(&model, &[2], PLENTY).unwrap_err();
     assert_eq!(error.to_string(), "the model gave 7 values of margin, 8 were expected");
+}
+
+#[test]
+fn a_run_into_a_folder_leaves_there_what_is_done_so_far() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("recording");
+    // The third batch ends the run; nobody saves it.
+    let switch = CancelSwitch::default();
+    let model = Arithmetic { cancel: Some((LAYERS * 2 + 2, switch.clone())), ..arithmetic() };
+    let job = Job::new(switch, |_| {});
+    let lengths = [400, 300, 400, 20];
+    let done = run_into(Some(&folder), &model, &lengths, PLENTY, &job).unwrap();
+    let left = Recording::load(&folder, PLENTY, &Job::unattended()).unwrap();
+    assert!(left.manifest.partial);
+    let said = "The run was killed (or is still going): 700 of 1120 tokens are here.";
+    assert_eq!(left.manifest.notes[0].what, said);
+    assert_eq!(left.tokens, done.tokens);
+    assert_eq!(left.samples, done.samples);
+    assert_eq!(left.top1, done.top1);
+    assert_eq!(left.top5, done.top5);
+    assert_eq!(left.pieces, done.pieces);
+    assert_eq!(format!("{:?}", left.signals), format!("{:?}", done.signals));
+    assert_eq!(left.manifest.columns, done.manifest.columns);
+    assert_eq!(left.manifest.provenance, done.manifest.provenance);
+    let pairs = [
+        (&left.manifest.flops_per_block, &done.manifest.flops_per_block),
+        (&left.manifest.block_secs, &done.manifest.block_secs),
+    ];
+    for (found, expected) in pairs {
+        for (found, expected) in found.iter().zip(expected) {
+            assert!((found / expected - 1.0).abs() < 1e-9, "{found} against {expected}");
+        }
+    }
+    done.save(&folder, &Job::unattended()).unwrap();
+    assert_eq!(Recording::load(&folder, PLENTY, &Job::unattended()).unwrap().tokens, done.tokens);
+    assert!(!folder.join("unfinished").exists());
+}
+
+#[test]
+fn a_run_that_is_cancelled_before_its_first_part_leaves_no_folder() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("recording");
+    let switch = CancelSwitch::default();
+    let model = Arithmetic { cancel: Some((1, switch.clone())), ..arithmetic() };
+    let job = Job::new(switch, |_| {});
+    let done = run_into(Some(&folder), &model, &[4, 4], PLENTY, &job);
+    assert!(matches!(done, Err(RecordError::Cancelled(_))));
+    assert!(!folder.exists());
+}
+
+#[test]
+fn a_folder_that_is_in_use_is_refused_before_the_first_block() {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::write(home.path().join("thesis.txt"), "three years of work").unwrap();
+    let model = arithmetic();
+    let error = run_into(Some(home.path()), &model, &[4], PLENTY, &Job::unattended()).unwrap_err();
+    assert!(error.is_input() && error.to_string().contains("thesis.txt"), "{error}");
+    assert_eq!(model.blocks.get(), 0);
+}
+
+#[test]
+fn a_part_that_cannot_be_written_is_told_and_the_run_goes_on() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("recording");
+    // A file takes the place of the parts after the folder was claimed.
+    let piece = |id: u32| {
+        std::fs::write(folder.join("unfinished"), "").unwrap();
+        id.to_string()
+    };
+    let (data, sequences) = (data(2), sequences(&[400, 400]));
+    let (notes, folder) = (Vec::new(), Some(folder.as_path()));
+    let asked = Asked {
+        data: &data,
+        preparation: None,
+        sequences: &sequences,
+        budget_bytes: PLENTY,
+        notes,
+        folder,
+    };
+    let recording =
+        record_with(&arithmetic(), &piece, asked, |_, _| Duration::ZERO, &Job::unattended());
+    let manifest = recording.unwrap().manifest;
+    assert_eq!((manifest.tokens, manifest.partial), (800, false));
+    let what = &manifest.notes[0].what;
+    assert!(what.contains("would have been lost: cannot be written"), "{what}");
+}
+
+#[test]
+fn a_defect_of_ours_is_not_the_fault_of_the_input() {
+    let model = Arithmetic { forgets_a_value: true, ..arithmetic() };
+    assert!(!run(&model, &[2], PLENTY).unwrap_err().is_input());
+    assert!(run(&arithmetic(), &[], PLENTY).unwrap_err().is_input());
+    assert!(run(&arithmetic(), &[400], 10).unwrap_err().is_input());
 }

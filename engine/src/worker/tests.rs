@@ -98,7 +98,7 @@ fn waking_engine(
 
 fn record(limit_tokens: u64) -> Command {
     let limit_tokens = Some(limit_tokens);
-    Command::Record(RecordRequest { input: Input::Embedded, limit_tokens })
+    Command::Record(RecordRequest { input: Input::Embedded, limit_tokens, folder: None })
 }
 
 fn look(lens: &str, recording: &Shared<Recording>) -> Look {

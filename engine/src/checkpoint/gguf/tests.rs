@@ -4,56 +4,6 @@ use std::sync::Arc;
 use super::*;
 use crate::checkpoint::DType;
 
-/// Writes what a test wants, right or wrong.
-#[derive(Clone)]
-struct Writer(Vec<u8>);
-
-impl Writer {
-    fn new(tensors: u64, keys: u64) -> Self {
-        Self(b"GGUF".to_vec()).u32(3).u64(tensors).u64(keys)
-    }
-
-    fn u32(mut self, value: u32) -> Self {
-        self.0.extend(value.to_le_bytes());
-        self
-    }
-
-    fn u64(mut self, value: u64) -> Self {
-        self.0.extend(value.to_le_bytes());
-        self
-    }
-
-    fn text(mut self, text: &str) -> Self {
-        self = self.u64(text.len() as u64);
-        self.0.extend(text.as_bytes());
-        self
-    }
-
-    fn key_u32(self, key: &str, value: u32) -> Self {
-        self.text(key).u32(4).u32(value)
-    }
-
-    fn key_text(self, key: &str, value: &str) -> Self {
-        self.text(key).u32(8).text(value)
-    }
-
-    fn key_texts(self, key: &str, values: &[&str]) -> Self {
-        let head = self.text(key).u32(9).u32(8).u64(values.len() as u64);
-        values.iter().fold(head, |all, value| all.text(value))
-    }
-
-    fn tensor(self, name: &str, axes: &[u64], code: u32, offset: u64) -> Self {
-        let head = self.text(name).u32(u32::try_from(axes.len()).unwrap());
-        axes.iter().fold(head, |all, axis| all.u64(*axis)).u32(code).u64(offset)
-    }
-
-    fn data(mut self, bytes: usize) -> Self {
-        let start = self.0.len().next_multiple_of(32);
-        self.0.resize(start + bytes, 7);
-        self
-    }
-}
-
 fn open(bytes: &[u8]) -> Result<GgufFile, OpenError> {
     GgufFile::new(Arc::new(bytes.to_vec()), Path::new("x.gguf"))
 }

@@ -4,6 +4,7 @@ use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
+use sha2::{Digest as _, Sha256};
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
@@ -23,20 +24,29 @@ pub(super) struct Image {
     pub(super) levels: Vec<u8>,
 }
 
+/// SHA-256 (hex) of the file.
+pub(super) fn fingerprint(path: &Path) -> Result<String, DataError> {
+    Ok(crate::checkpoint::hex(&Sha256::digest(read(path)?)))
+}
+
 /// Reads one image. Transparency is left out; the content decides, not the ending.
 pub(super) fn decode(path: &Path) -> Result<Image, DataError> {
+    let bytes = read(path)?;
+    // A decoder that gives up on a damaged file leaves nothing behind.
+    let read = catch_unwind(AssertUnwindSafe(|| {
+        if bytes.starts_with(b"\x89PNG") { png(&bytes, path) } else { jpeg(&bytes, path) }
+    }));
+    read.unwrap_or_else(|_| Err(broken("its decoder gave up", path)))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, DataError> {
     let failed = |source| DataError::Io { path: path.to_owned(), source };
     let meta = std::fs::metadata(path).map_err(failed)?;
     if !meta.is_file() {
         return Err(DataError::NoFile { path: path.to_owned() });
     }
     within("bytes of an image", meta.len(), MOST_BYTES, path)?;
-    let bytes = std::fs::read(path).map_err(failed)?;
-    // A decoder that gives up on a damaged file leaves nothing behind.
-    let read = catch_unwind(AssertUnwindSafe(|| {
-        if bytes.starts_with(b"\x89PNG") { png(&bytes, path) } else { jpeg(&bytes, path) }
-    }));
-    read.unwrap_or_else(|_| Err(broken("its decoder gave up", path)))
+    std::fs::read(path).map_err(failed)
 }
 
 fn broken(what: impl ToString, path: &Path) -> DataError {

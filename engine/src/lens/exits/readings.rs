@@ -1,9 +1,11 @@
 //! The named numbers of the view, and what a person must know about them.
 
 use super::{Scene, capital, curves, distribution, histogram};
+use crate::count::counted;
 use crate::lens::{Reading, ReadingKind};
 use crate::notes::Note;
 use crate::policy::{flops_saved, lower_bound};
+use crate::recording::Slice;
 use crate::signal::Subject;
 
 pub(super) fn readings(scene: &Scene<'_>) -> Vec<Reading> {
@@ -15,7 +17,8 @@ pub(super) fn readings(scene: &Scene<'_>) -> Vec<Reading> {
     let agreement = tally.agreement();
     let lower = lower_bound(tally.num_agreeing(), tally.answered);
     let full = curves::means(scene).0.last().map(|m| m.nll).filter(|nll| !nll.is_nan());
-    let flops = flops_saved(manifest, tally, scene.settings.at.least);
+    let settings = &scene.settings;
+    let flops = flops_saved(scene.recording, &settings.slice, tally, settings.at.least);
     let secs = Some(manifest.block_secs.iter().sum()).filter(|_| !manifest.block_secs.is_empty());
     let rows = Some(tally.num_tokens() as f64);
     let subject = scene.recording.subject();
@@ -61,20 +64,33 @@ pub(super) fn notes(scene: &Scene<'_>) -> Vec<Note> {
         notes.push(Note::new(what, "Choose another slice."));
         return notes;
     }
-    if scene.recording.subject() != Subject::Sample {
+    let subject = scene.recording.subject();
+    if subject != Subject::Sample {
         notes.push(Note::new(
             "Exit depths, agreement and NLL at the exit are estimates: the replay ignores that a \
              stopped token leaves no keys and values for later tokens.",
             "",
         ));
     }
+    if !scene.recording.manifest.prices_keys() && scene.settings.slice != Slice::all() {
+        let what =
+            "FLOPs saved are modelled at the mean length of the whole recording, not of this slice";
+        let (what, hint) = match subject {
+            Subject::Token => (
+                format!("{what}: an older version recorded it."),
+                "Record again to price the slice with its own lengths.",
+            ),
+            Subject::OwnToken | Subject::Sample => (format!("{what}."), ""),
+        };
+        notes.push(Note::new(what, hint));
+    }
     let rule = scene.settings.rule;
     let unknown = distribution::quantiles(scene, rule.signal()).num_unknown;
     if unknown > 0 {
         let signal = rule.label().to_lowercase();
-        let noun = scene.recording.subject().noun();
-        let what =
-            format!("{unknown} values of {signal} are not a number; no {noun} stops on one.");
+        let noun = subject.noun();
+        let (values, are) = (counted(unknown, "value"), if unknown == 1 { "is" } else { "are" });
+        let what = format!("{values} of {signal} {are} not a number; no {noun} stops on one.");
         notes.push(Note::new(what, ""));
     }
     if scene.parts.len() > histogram::MAX_SERIES {

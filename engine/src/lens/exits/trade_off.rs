@@ -75,9 +75,9 @@ pub(super) fn suggestion(scene: &Scene<'_>, curve: &Curve) -> Suggestion {
         let depth = found.mean_depth;
         let rows = scene.recording.subject().nouns();
         let words = format!(
-            "agreement {agreement} %, at least {lower} % with 95 % confidence for this threshold \
-             (Clopper-Pearson, {rows} taken as independent); it was chosen on these same {rows}, \
-             so check it on others; mean exit depth {depth:.2}"
+            "{agreement} % at mean exit depth {depth:.2}; at least {lower} % with 95 % confidence \
+             (Clopper-Pearson, {rows} taken as independent), but chosen on these same {rows}: \
+             check it on others"
         );
         (words, vec![("threshold", Value::Real(found.threshold))])
     } else {

@@ -9,6 +9,8 @@ use crate::kernel::rounded;
 use crate::model::ModelError;
 use crate::model::config::Config;
 use crate::model::config::hugging_face::shared_width;
+use crate::model::decoder::names::Mlp;
+use crate::model::decoder::plan::Experts;
 use crate::model::decoder::{Names, NormKind, Plan, Positions, Sizes};
 
 /// A decoder that differs from Llama only in what its family changes afterwards. `config` is scoped to the
@@ -17,7 +19,7 @@ pub(crate) fn decoder(
     config: &Config<'_>,
     checkpoint: &dyn Checkpoint,
     family: &'static str,
-    names: Names,
+    names: &'static Names,
 ) -> Result<Plan, ModelError> {
     let mut plan = sizes(config, checkpoint, family, names)?;
     let dim = plan.heads.dim;
@@ -35,12 +37,12 @@ pub(crate) fn decoder(
     Ok(plan)
 }
 
-/// Sizes and tying alone.
+/// Sizes, experts and tying alone.
 pub(crate) fn sizes(
     config: &Config<'_>,
     checkpoint: &dyn Checkpoint,
     family: &'static str,
-    names: Names,
+    names: &'static Names,
 ) -> Result<Plan, ModelError> {
     let size = |key: &str| config.size(key).and_then(|value| config.required(key, value));
     let (width, heads) = (size("embedding_length")?, size("attention.head_count")?);
@@ -48,9 +50,6 @@ pub(crate) fn sizes(
         Some(dim) => dim,
         None => shared_width(width, heads)?,
     };
-    let none = [Value::from(0)];
-    config.only("expert_count", &none)?;
-    config.only("expert_used_count", &none)?;
     config.only("attention.causal", &[Value::Bool(true)])?;
     // The vocabulary is the embedding's: not every writer gives the key.
     let name = format!("{}.weight", names.embedding);
@@ -73,6 +72,13 @@ pub(crate) fn sizes(
         context: size("context_length")?,
     };
     let mut plan = Plan::new(family, names, sizes)?;
+    if matches!(names.mlp, Mlp::StackedExperts { .. }) {
+        plan.experts = Experts { count: size("expert_count")?, used: size("expert_used_count")? };
+    } else {
+        let none = [Value::from(0)];
+        config.only("expert_count", &none)?;
+        config.only("expert_used_count", &none)?;
+    }
     let head = format!("{}.weight", names.head);
     plan.tied = !checkpoint.tensors().iter().any(|tensor| tensor.name == head);
     Ok(plan)

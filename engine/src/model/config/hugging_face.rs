@@ -43,6 +43,7 @@ pub(crate) const HARMLESS: &[&str] = &[
     "_num_labels",
     "add_cross_attention",
     "attention_dropout",
+    "attention_probs_dropout_prob",
     "attn_pdrop",
     "auto_map",
     "bad_words_ids",
@@ -65,6 +66,7 @@ pub(crate) const HARMLESS: &[&str] = &[
     "forced_eos_token_id",
     "gradient_checkpointing",
     "hidden_dropout",
+    "hidden_dropout_prob",
     "id2label",
     "initializer_range",
     "is_decoder",
@@ -125,7 +127,7 @@ pub(crate) fn decoder(
     config: &Config<'_>,
     checkpoint: &dyn Checkpoint,
     family: &'static str,
-    names: Names,
+    names: &'static Names,
     defaults: Defaults,
 ) -> Result<Plan, ModelError> {
     let size = |key: &str| config.size(key).and_then(|value| config.required(key, value));
@@ -147,7 +149,7 @@ pub(crate) fn decoder(
     config.only("mlp_bias", &[Value::Bool(false)])?;
     let rope = rope(config, defaults.rope)?;
     let mut plan = Plan::new(family, names, sizes)?;
-    plan.prefix = prefix(checkpoint, &names, &["model.", ""]);
+    plan.prefix = prefix(checkpoint, names, &["model.", ""]);
     plan.norm = NormKind::Rms;
     plan.norm_eps = rounded(config.positive("rms_norm_eps")?.unwrap_or(defaults.norm_eps));
     plan.tied = config.flag("tie_word_embeddings")?.unwrap_or(defaults.tied);
@@ -190,7 +192,8 @@ pub(crate) fn prefix(
         let name = format!("{prefix}{}.weight", names.embedding);
         tensors.binary_search_by(|tensor| tensor.name.cmp(&name)).is_ok()
     };
-    known.iter().find(holds).or(known.first()).copied().unwrap_or("")
+    let usual = known.first().copied().unwrap_or("");
+    known.iter().find(holds).copied().unwrap_or(usual)
 }
 
 /// Refuses what would make another network under every family, and every key that nobody has looked at.

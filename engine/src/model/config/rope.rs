@@ -13,11 +13,16 @@ pub(crate) struct RopeKeys {
     pub(crate) default_theta: f64,
     /// Share of a head that is turned; `None`: always all of it.
     pub(crate) share: Option<(&'static str, f64)>,
+    /// Whether `rope_parameters` may hold an object for each kind of block.
+    pub(crate) is_by_kind: bool,
 }
+
+const FULL: &str = "full_attention";
+const SLIDING: &str = "sliding_attention";
 
 /// A family that says nothing of its own.
 pub(crate) const USUAL: RopeKeys =
-    RopeKeys { theta: "rope_theta", default_theta: 10000.0, share: None };
+    RopeKeys { theta: "rope_theta", default_theta: 10000.0, share: None, is_by_kind: false };
 
 /// Rotary positions of a configuration.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -33,15 +38,23 @@ pub(crate) fn rope(config: &Config<'_>, keys: RopeKeys) -> Result<Rope, ModelErr
     let mut theta = config.positive(keys.theta)?;
     let mut share = share_of(config, keys)?;
     let mut scaling = None;
+    let default_share = keys.share.map_or(1.0, |(_, absent)| absent);
+    let inner_keys =
+        RopeKeys { share: keys.share.map(|(_, one)| ("partial_rotary_factor", one)), ..keys };
     for key in ["rope_scaling", "rope_parameters"] {
         let Some(rope) = config.object(key)? else { continue };
+        let rope = match rope.object(FULL)? {
+            // One object for each kind of block; the other kind is read by `windowed`.
+            Some(full) if keys.is_by_kind => {
+                rope.finish(|key| key == SLIDING)?;
+                full
+            }
+            _ => rope,
+        };
         let inner = Rope {
             theta: rope.positive("rope_theta")?.or(theta).unwrap_or(keys.default_theta),
             scaling: scaling_of(&rope)?,
-            share: match keys.share {
-                Some(_) => rope.positive("partial_rotary_factor")?.or(share).unwrap_or(1.0),
-                None => share_of(&rope, keys)?.unwrap_or(1.0),
-            },
+            share: share_of(&rope, inner_keys)?.or(share).unwrap_or(default_share),
         };
         rope.finish(|_| false)?;
         refuse_other(&rope, "rope_theta", theta, inner.theta)?;
@@ -59,19 +72,27 @@ pub(crate) fn rope(config: &Config<'_>, keys: RopeKeys) -> Result<Rope, ModelErr
     Ok(Rope {
         theta: theta.unwrap_or(keys.default_theta),
         scaling: scaling.unwrap_or(Scaling::None),
-        share: share.or(keys.share.map(|(_, absent)| absent)).unwrap_or(1.0),
+        share: share.unwrap_or(default_share),
     })
+}
+
+/// Rotary positions of blocks with a window, where `rope_parameters` has an object for each kind of block.
+pub(crate) fn windowed(config: &Config<'_>) -> Result<Option<(f64, Scaling)>, ModelError> {
+    let Some(all) = config.object("rope_parameters")? else { return Ok(None) };
+    let Some(rope) = all.object(SLIDING)? else { return Ok(None) };
+    let theta = rope.required("rope_theta", rope.positive("rope_theta")?)?;
+    let scaling = scaling_of(&rope)?;
+    rope.finish(|_| false)?;
+    Ok(Some((theta, scaling)))
 }
 
 /// The share at the key of the family; only 1 where the family has none.
 fn share_of(config: &Config<'_>, keys: RopeKeys) -> Result<Option<f64>, ModelError> {
-    match keys.share {
-        Some((key, _)) => config.positive(key),
-        None => {
-            config.only("partial_rotary_factor", &[1.into(), 1.0.into()])?;
-            Ok(None)
-        }
+    if let Some((key, _)) = keys.share {
+        return config.positive(key);
     }
+    config.only("partial_rotary_factor", &[1.into(), 1.0.into()])?;
+    Ok(None)
 }
 
 fn refuse_other(
@@ -80,12 +101,10 @@ fn refuse_other(
     outer: Option<f64>,
     inner: f64,
 ) -> Result<(), ModelError> {
-    match outer {
-        Some(outer) if outer != inner => {
-            Err(rope.refuse(key, &inner.into(), &format!("{outer}, as it stands elsewhere,")))
-        }
-        _ => Ok(()),
+    if let Some(outer) = outer.filter(|outer| *outer != inner) {
+        return Err(rope.refuse(key, &inner.into(), &format!("{outer}, as it stands elsewhere,")));
     }
+    Ok(())
 }
 
 /// The scaling of `rope_scaling` or of an object like it.

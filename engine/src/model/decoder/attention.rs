@@ -6,10 +6,9 @@ use crate::kernel::attention::{Heads, attention, column_sums};
 use crate::kernel::norm::Norm;
 use crate::model::decoder::linear::{Linear, Take};
 use crate::model::decoder::names::{QkNorm, Qkv};
-use crate::model::decoder::plan::Plan;
 use crate::model::decoder::positions::Turns;
-use crate::model::{Batch, ModelError, Point, Probe};
-use crate::signal::Layer;
+use crate::model::decoder::running::Running;
+use crate::model::{Batch, ModelError, Point};
 
 /// Its weights.
 #[derive(Debug)]
@@ -32,7 +31,7 @@ enum Projections {
 impl Attention {
     pub(super) fn take(from: &mut Take<'_, '_>) -> Result<Self, ModelError> {
         let plan = from.plan;
-        let (d, names, biases) = (plan.width, &plan.names, plan.biases);
+        let (d, names, biases) = (plan.width, plan.names, plan.biases);
         let Heads { count, kv_count, dim } = plan.heads;
         let projections = match names.qkv {
             Qkv::Split { q, k, v } => Projections::Split {
@@ -62,13 +61,12 @@ impl Attention {
     /// What attention adds to the stream `h`.
     pub(super) fn run(
         &self,
-        plan: &Plan,
-        layer: Layer,
+        at: &mut Running<'_>,
         batch: &Batch,
         turns: Option<&Turns>,
         h: &[f32],
-        probe: &mut dyn Probe,
     ) -> Vec<f32> {
+        let plan = at.plan;
         let normed = self.norm.as_ref().map(|norm| norm.of(h));
         let (mut q, mut k, v) = self.projections.run(normed.as_deref().unwrap_or(h), plan.heads);
         drop(normed);
@@ -80,10 +78,8 @@ impl Attention {
             turns.turn(&mut q, plan.heads.count * plan.heads.dim);
             turns.turn(&mut k, plan.heads.kv_count * plan.heads.dim);
         }
-        let how = plan.looking(layer.index());
-        if probe.wants(Point::AttnColumns, layer) {
-            probe.see(Point::AttnColumns, layer, &column_sums(&q, &k, &batch.starts, how));
-        }
+        let how = plan.looking(at.layer.index());
+        at.look(Point::AttnColumns, || column_sums(&q, &k, &batch.starts, how));
         let mixed = attention(&q, &k, &v, &batch.starts, how);
         let mut added = self.out.apply(&mixed);
         if let Some(norm) = &self.post_norm {
@@ -114,5 +110,9 @@ impl Projections {
 
 /// Columns of rows that are `width` long, laid end to end.
 pub(super) fn columns(x: &[f32], width: usize, range: Range<usize>) -> Vec<f32> {
-    x.chunks_exact(width).flat_map(|row| &row[range.clone()]).copied().collect()
+    let mut out = Vec::with_capacity(x.len() / width * range.len());
+    for row in x.chunks_exact(width) {
+        out.extend_from_slice(&row[range.clone()]);
+    }
+    out
 }

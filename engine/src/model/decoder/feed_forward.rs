@@ -6,8 +6,8 @@ use crate::model::decoder::attention::columns;
 use crate::model::decoder::linear::{Linear, Take, add};
 use crate::model::decoder::names::Mlp;
 use crate::model::decoder::plan::Plan;
-use crate::model::{ModelError, Point, Probe};
-use crate::signal::Layer;
+use crate::model::decoder::running::Running;
+use crate::model::{ModelError, Point};
 
 /// Its weights.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ struct Gated {
 impl FeedForward {
     pub(super) fn take(from: &mut Take<'_, '_>) -> Result<Self, ModelError> {
         let plan = from.plan;
-        let (d, names, bias) = (plan.width, &plan.names, plan.biases.mlp);
+        let (d, names, bias) = (plan.width, plan.names, plan.biases.mlp);
         let kind = match names.mlp {
             Mlp::Plain { up, down } => {
                 Kind::Plain { up: from.linear(up, bias)?, down: from.linear(down, bias)? }
@@ -55,19 +55,23 @@ impl FeedForward {
                     .collect::<Result<_, _>>()?;
                 Kind::Experts { router, experts }
             }
+            Mlp::StackedExperts { router, gate, up, down } => {
+                let router = from.linear(router, false)?;
+                let stacks = from.stack(gate)?.into_iter().zip(from.stack(up)?);
+                let experts = stacks
+                    .zip(from.stack(down)?)
+                    .map(|((gate, up), down)| Gated { gate, up, down })
+                    .collect();
+                Kind::Experts { router, experts }
+            }
         };
         let norm = from.norm_if(names.ffn_norm, d)?;
         Ok(Self { norm, kind, post_norm: from.norm_if(names.ffn_post_norm, d)? })
     }
 
     /// What the sublayer adds to the stream `h`.
-    pub(super) fn run(
-        &self,
-        plan: &Plan,
-        layer: Layer,
-        h: &[f32],
-        probe: &mut dyn Probe,
-    ) -> Vec<f32> {
+    pub(super) fn run(&self, at: &mut Running<'_>, h: &[f32]) -> Vec<f32> {
+        let plan = at.plan;
         let normed = self.norm.as_ref().map(|norm| norm.of(h));
         let x = normed.as_deref().unwrap_or(h);
         let mut added = match &self.kind {
@@ -86,9 +90,7 @@ impl FeedForward {
             Kind::Experts { router, experts } => {
                 let mut probabilities = router.apply(x);
                 routing::probabilities(&mut probabilities, experts.len());
-                if probe.wants(Point::Router, layer) {
-                    probe.see(Point::Router, layer, &probabilities);
-                }
+                at.look(Point::Router, || &probabilities);
                 mixed(plan, experts, &probabilities, x)
             }
         };

@@ -58,6 +58,13 @@ impl Take<'_, '_> {
         Ok(Linear { weight, bias })
     }
 
+    /// Linear layers without a bias that lie in one tensor, [layers, out, in].
+    pub(super) fn stack(&mut self, name: &str) -> Result<Vec<Linear>, ModelError> {
+        let name = format!("{}.weight", self.plan.of_block(self.layer, name));
+        let stack = self.weights.stack(&name)?;
+        Ok(stack.into_iter().map(|weight| Linear { weight, bias: None }).collect())
+    }
+
     pub(super) fn norm(&mut self, name: &str, width: usize) -> Result<Norm, ModelError> {
         norm(self.plan, self.weights, &self.plan.of_block(self.layer, name), width)
     }

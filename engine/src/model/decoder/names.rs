@@ -66,6 +66,13 @@ pub(crate) enum Mlp {
         up: &'static str,
         down: &'static str,
     },
+    /// The same with one tensor for all experts, [experts, out, in].
+    StackedExperts {
+        router: &'static str,
+        gate: &'static str,
+        up: &'static str,
+        down: &'static str,
+    },
 }
 
 /// Llama's names in Hugging Face's spelling; most families differ in little.

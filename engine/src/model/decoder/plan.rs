@@ -13,7 +13,7 @@ use crate::model::{ModelError, Point};
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) family: &'static str,
-    pub(crate) names: Names,
+    pub(crate) names: &'static Names,
     /// Stands before the names of all tensors but the head's.
     pub(crate) prefix: &'static str,
     pub(crate) layers: usize,
@@ -121,7 +121,7 @@ impl Plan {
     /// Llama with these names and sizes. Refuses sizes that cannot be, before anything is allocated from them.
     pub(crate) fn new(
         family: &'static str,
-        names: Names,
+        names: &'static Names,
         sizes: Sizes,
     ) -> Result<Self, ModelError> {
         let Sizes { layers, width, heads, ffn_width, vocab, context } = sizes;
@@ -136,12 +136,12 @@ impl Plan {
         ];
         for (what, size, most) in limits {
             if size == 0 || size > most {
-                return Err(refused(what, size, format!("1 to {most}")));
+                return Err(refused(what, size, &format!("1 to {most}")));
             }
         }
         if !heads.count.is_multiple_of(heads.kv_count) {
             let allowed = format!("a divisor of {}", heads.count);
-            return Err(refused("number of key/value heads", heads.kv_count, allowed));
+            return Err(refused("number of key/value heads", heads.kv_count, &allowed));
         }
         let (dims, theta) = (heads.dim, 10000.0);
         let turning = Turning { dims, theta, scaling: Scaling::None, pairs: Pairs::Halves };
@@ -180,14 +180,14 @@ impl Plan {
             [("number of experts", count, 1 << 10), ("number of experts of a token", used, count)]
         {
             if size > most {
-                return Err(refused(what, size, format!("at most {most}")));
+                return Err(refused(what, size, &format!("at most {most}")));
             }
         }
         if let Positions::Rotary { turning, windowed } = self.positions {
             for Turning { dims, .. } in [Some(turning), windowed].into_iter().flatten() {
                 if !dims.is_multiple_of(2) || !(2..=dim).contains(&dims) {
                     let what = "width of a head that is turned for its position";
-                    return Err(refused(what, dims, format!("an even number from 2 to {dim}")));
+                    return Err(refused(what, dims, &format!("an even number from 2 to {dim}")));
                 }
             }
         }
@@ -211,10 +211,10 @@ impl Plan {
 
     /// Names and shapes of every tensor that the decoder takes. `rope_divisors` only where it is there.
     pub(crate) fn tensors(&self, weights: &Weights<'_>) -> Vec<(String, Vec<usize>)> {
-        let (d, names) = (self.width, &self.names);
+        let (d, names) = (self.width, self.names);
         let mut list = List { plan: self, all: Vec::new() };
         list.add(self.weight(names.embedding), &[self.vocab, d]);
-        list.norm(format!("{}{}", self.prefix, names.final_norm), d);
+        list.norm(&format!("{}{}", self.prefix, names.final_norm), d);
         if !self.tied {
             list.add(self.head(), &[self.vocab, d]);
         }
@@ -256,7 +256,7 @@ impl Plan {
         let mlp = match self.names.mlp {
             Mlp::Plain { .. } => 2 * d * f,
             Mlp::Gated { .. } | Mlp::GatedFused { .. } => 3 * d * f,
-            Mlp::Experts { .. } => 3 * d * f * used + d * experts,
+            Mlp::Experts { .. } | Mlp::StackedExperts { .. } => 3 * d * f * used + d * experts,
         };
         2 * d * (inner + kv_inner) + mlp
     }
@@ -268,7 +268,7 @@ impl Plan {
             points.push(Point::ResidMid);
         }
         points.extend([Point::ResidPost, Point::AttnOut, Point::MlpOut, Point::AttnColumns]);
-        if matches!(self.names.mlp, Mlp::Experts { .. }) {
+        if self.experts.count > 0 {
             points.push(Point::Router);
         }
         points
@@ -280,7 +280,8 @@ pub(crate) fn score_scale(width: f64) -> f32 {
     rounded(width.sqrt().recip())
 }
 
-fn refused(what: &str, found: usize, allowed: String) -> ModelError {
+fn refused(what: &str, found: usize, allowed: &str) -> ModelError {
+    let allowed = allowed.to_owned();
     ModelError::UnsupportedValue { key: what.to_owned(), found: found.to_string(), allowed }
 }
 
@@ -295,7 +296,7 @@ impl List<'_> {
         self.all.push((name, shape.to_vec()));
     }
 
-    fn norm(&mut self, name: String, width: usize) {
+    fn norm(&mut self, name: &str, width: usize) {
         self.add(format!("{name}.weight"), &[width]);
         if self.plan.norm == NormKind::Layer {
             self.add(format!("{name}.bias"), &[width]);
@@ -315,12 +316,12 @@ impl List<'_> {
 
     fn attention(&mut self, layer: usize) {
         let plan = self.plan;
-        let (d, names, biases) = (plan.width, &plan.names, plan.biases);
+        let (d, names, biases) = (plan.width, plan.names, plan.biases);
         let inner = plan.heads.count * plan.heads.dim;
         let kv_inner = plan.heads.kv_count * plan.heads.dim;
         let of = |name: &str| plan.of_block(layer, name);
         for norm in [names.attn_norm, names.attn_post_norm].into_iter().flatten() {
-            self.norm(of(norm), d);
+            self.norm(&of(norm), d);
         }
         match names.qkv {
             Qkv::Split { q, k, v } => {
@@ -336,12 +337,12 @@ impl List<'_> {
         match names.qk_norm {
             None => {}
             Some(QkNorm::PerHead { q, k }) => {
-                self.norm(of(q), dim);
-                self.norm(of(k), dim);
+                self.norm(&of(q), dim);
+                self.norm(&of(k), dim);
             }
             Some(QkNorm::Whole { q, k }) => {
-                self.norm(of(q), inner);
-                self.norm(of(k), kv_inner);
+                self.norm(&of(q), inner);
+                self.norm(&of(k), kv_inner);
             }
         }
         self.linear(&of(names.o), d, inner, biases.o);
@@ -349,10 +350,10 @@ impl List<'_> {
 
     fn feed_forward(&mut self, layer: usize) {
         let plan = self.plan;
-        let (d, f, names, bias) = (plan.width, plan.ffn_width, &plan.names, plan.biases.mlp);
+        let (d, f, names, bias) = (plan.width, plan.ffn_width, plan.names, plan.biases.mlp);
         let of = |name: &str| plan.of_block(layer, name);
         for norm in [names.ffn_norm, names.ffn_post_norm].into_iter().flatten() {
-            self.norm(of(norm), d);
+            self.norm(&of(norm), d);
         }
         match names.mlp {
             Mlp::Plain { up, down } => {
@@ -375,6 +376,13 @@ impl List<'_> {
                     self.linear(&of(gate), f, d, bias);
                     self.linear(&of(up), f, d, bias);
                     self.linear(&of(down), d, f, bias);
+                }
+            }
+            Mlp::StackedExperts { router, gate, up, down } => {
+                let count = plan.experts.count;
+                self.linear(&of(router), count, d, false);
+                for (name, out, inner) in [(gate, f, d), (up, f, d), (down, d, f)] {
+                    self.add(format!("{}.weight", of(name)), &[count, out, inner]);
                 }
             }
         }

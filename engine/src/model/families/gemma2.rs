@@ -50,9 +50,11 @@ pub(super) const DEFAULTS: Defaults = Defaults {
 const LAYERS_27B: usize = 46;
 
 fn plan_hf(config: &Config<'_>, checkpoint: &dyn Checkpoint) -> Result<Plan, ModelError> {
-    let plan = hugging_face::decoder(config, checkpoint, FAMILY.name, NAMES, DEFAULTS)?;
+    let plan = hugging_face::decoder(config, checkpoint, FAMILY.name, &NAMES, DEFAULTS)?;
     let mut plan = gemma_hf(config, plan, (Some(50.0), Some(30.0)))?;
     let window = config.size_or("sliding_window", Some(4096))?;
+    // A second spelling in early files, which transformers does not read.
+    config.only("sliding_window_size", &[window.into()])?;
     let is_even = |layer: usize| layer.is_multiple_of(2);
     plan.windows = hugging_face::some_windows(config, plan.layers, window, is_even)?;
     hugging_face::finish(config)?;
@@ -60,7 +62,7 @@ fn plan_hf(config: &Config<'_>, checkpoint: &dyn Checkpoint) -> Result<Plan, Mod
 }
 
 fn plan_gguf(config: &Config<'_>, checkpoint: &dyn Checkpoint) -> Result<Plan, ModelError> {
-    let plan = gguf::decoder(config, checkpoint, FAMILY.name, GGUF_NAMES)?;
+    let plan = gguf::decoder(config, checkpoint, FAMILY.name, &GGUF_NAMES)?;
     let mut plan = gemma_gguf(plan, LAYERS_27B);
     plan.score_cap = Some(rounded(config.positive("attn_logit_softcapping")?.unwrap_or(50.0)));
     plan.logit_cap = Some(rounded(config.positive("final_logit_softcapping")?.unwrap_or(30.0)));

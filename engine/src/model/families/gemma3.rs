@@ -8,7 +8,7 @@ use crate::kernel::rotary::{Scaling, Turning};
 use crate::kernel::rounded;
 use crate::model::ModelError;
 use crate::model::config::hugging_face::Defaults;
-use crate::model::config::rope::{RopeKeys, USUAL};
+use crate::model::config::rope::{RopeKeys, USUAL, windowed};
 use crate::model::config::{Config, gguf, hugging_face};
 use crate::model::decoder::names::{self, Names};
 use crate::model::decoder::{Plan, Positions};
@@ -29,7 +29,7 @@ const GGUF_NAMES: Names = Names { qk_norm: Some(names::GGUF_QK), ..gemma2::GGUF_
 
 const DEFAULTS: Defaults = Defaults {
     context: 131_072,
-    rope: RopeKeys { default_theta: 1e6, ..USUAL },
+    rope: RopeKeys { default_theta: 1e6, is_by_kind: true, ..USUAL },
     ..gemma2::DEFAULTS
 };
 
@@ -43,7 +43,7 @@ const PERIOD: usize = 6;
 const LAYERS_27B: usize = 62;
 
 fn plan_hf(config: &Config<'_>, checkpoint: &dyn Checkpoint) -> Result<Plan, ModelError> {
-    let plan = hugging_face::decoder(config, checkpoint, FAMILY.name, NAMES, DEFAULTS)?;
+    let plan = hugging_face::decoder(config, checkpoint, FAMILY.name, &NAMES, DEFAULTS)?;
     let mut plan = gemma2::gemma_hf(config, plan, (None, None))?;
     let hidden = config.size("_sliding_window_pattern")?;
     let period = config.size("sliding_window_pattern")?.or(hidden).unwrap_or(PERIOD);
@@ -51,14 +51,23 @@ fn plan_hf(config: &Config<'_>, checkpoint: &dyn Checkpoint) -> Result<Plan, Mod
     let has_window = |layer: usize| !(layer + 1).is_multiple_of(period);
     plan.windows = hugging_face::some_windows(config, plan.layers, window, has_window)?;
     config.only("use_bidirectional_attention", &[Value::Bool(false)])?;
-    let theta = config.positive("rope_local_base_freq")?.unwrap_or(LOCAL_THETA);
-    plan.positions = with_local(plan.positions, theta);
+    let old = config.positive("rope_local_base_freq")?;
+    let new = windowed(config)?;
+    if let (Some(old), Some((new, _))) = (old, new)
+        && old != new
+    {
+        let allowed = format!("{new}, as `rope_parameters` says,");
+        return Err(config.refuse("rope_local_base_freq", &old.into(), &allowed));
+    }
+    let unsaid = (old.unwrap_or(LOCAL_THETA), Scaling::None);
+    let (theta, scaling) = new.unwrap_or(unsaid);
+    plan.positions = with_local(plan.positions, theta, scaling);
     hugging_face::finish(config)?;
     plan.checked()
 }
 
 fn plan_gguf(config: &Config<'_>, checkpoint: &dyn Checkpoint) -> Result<Plan, ModelError> {
-    let plan = gguf::decoder(config, checkpoint, FAMILY.name, GGUF_NAMES)?;
+    let plan = gguf::decoder(config, checkpoint, FAMILY.name, &GGUF_NAMES)?;
     let mut plan = gemma2::gemma_gguf(plan, LAYERS_27B);
     plan.logit_cap = config.positive("final_logit_softcapping")?.map(rounded);
     let period = config.size("attention.sliding_window_pattern")?.unwrap_or(PERIOD);
@@ -67,7 +76,7 @@ fn plan_gguf(config: &Config<'_>, checkpoint: &dyn Checkpoint) -> Result<Plan, M
         .map(|layer| window.filter(|_| !(layer + 1).is_multiple_of(period)))
         .collect();
     let theta = config.positive("rope.freq_base_swa")?.unwrap_or(LOCAL_THETA);
-    plan.positions = with_local(plan.positions, theta);
+    plan.positions = with_local(plan.positions, theta, Scaling::None);
     // llama.cpp's base is a million here where the key is absent.
     if let (Positions::Rotary { turning, .. }, None) =
         (&mut plan.positions, config.get("rope.freq_base"))
@@ -78,9 +87,9 @@ fn plan_gguf(config: &Config<'_>, checkpoint: &dyn Checkpoint) -> Result<Plan, M
     plan.checked()
 }
 
-/// Blocks with a window turn by a base of their own, unscaled.
-fn with_local(positions: Positions, theta: f64) -> Positions {
+/// Blocks with a window turn by a base of their own.
+fn with_local(positions: Positions, theta: f64, scaling: Scaling) -> Positions {
     let Positions::Rotary { turning, .. } = positions else { return positions };
-    let local = Turning { theta, scaling: Scaling::None, ..turning };
+    let local = Turning { theta, scaling, ..turning };
     Positions::Rotary { turning, windowed: Some(local) }
 }

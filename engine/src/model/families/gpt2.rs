@@ -77,7 +77,7 @@ fn plan_hf(config: &Config<'_>, checkpoint: &dyn Checkpoint) -> Result<Plan, Mod
         biases: BIASES,
         stored: Stored::Columns,
         tied: config.flag("tie_word_embeddings")?.unwrap_or(true),
-        ..Plan::new(FAMILY.name, NAMES, sizes)?
+        ..Plan::new(FAMILY.name, &NAMES, sizes)?
     };
     hugging_face::finish(config)?;
     plan.checked()
@@ -91,7 +91,7 @@ pub(super) fn activation(
 ) -> Result<Activation, ModelError> {
     match config.text(key)?.unwrap_or(absent) {
         "gelu" => Ok(Activation::GeluErf),
-        "gelu_new" | "gelu_pytorch_tanh" => Ok(Activation::GeluTanh),
+        "gelu_new" | "gelu_fast" | "gelu_pytorch_tanh" => Ok(Activation::GeluTanh),
         "relu" => Ok(Activation::Relu),
         other => {
             Err(config.refuse(key, &other.into(), "gelu, gelu_new, gelu_pytorch_tanh or relu"))
@@ -107,7 +107,7 @@ fn plan_gguf(config: &Config<'_>, checkpoint: &dyn Checkpoint) -> Result<Plan, M
         positions: Positions::Learned("position_embd"),
         activation: Activation::GeluTanh,
         biases: BIASES,
-        ..gguf::sizes(config, checkpoint, FAMILY.name, GGUF_NAMES)?
+        ..gguf::sizes(config, checkpoint, FAMILY.name, &GGUF_NAMES)?
     };
     gguf::finish(config)?;
     plan.checked()

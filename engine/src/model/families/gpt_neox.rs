@@ -61,6 +61,7 @@ fn plan_hf(config: &Config<'_>, checkpoint: &dyn Checkpoint) -> Result<Plan, Mod
         } else {
             ("partial_rotary_factor", 0.25)
         }),
+        is_by_kind: false,
     };
     let rope = rope(config, keys)?;
     let dims = hugging_face::share(dim, rope.share);
@@ -77,7 +78,7 @@ fn plan_hf(config: &Config<'_>, checkpoint: &dyn Checkpoint) -> Result<Plan, Mod
         activation: gpt2::activation(config, "hidden_act", "gelu")?,
         biases: Biases { qkv: true, o: true, mlp: true },
         tied: config.flag("tie_word_embeddings")?.unwrap_or(false),
-        ..Plan::new(FAMILY.name, NAMES, sizes)?
+        ..Plan::new(FAMILY.name, &NAMES, sizes)?
     };
     hugging_face::finish(config)?;
     plan.checked()

@@ -10,7 +10,7 @@ use crate::kernel::rotary::Pairs;
 use crate::model::ModelError;
 use crate::model::config::{Config, gguf, hugging_face};
 use crate::model::decoder::{Plan, Positions, names};
-use crate::model::families::Family;
+use crate::model::families::{Family, mixtral};
 
 pub(crate) static FAMILY: Family = Family {
     name: "Llama",
@@ -22,7 +22,7 @@ pub(crate) static FAMILY: Family = Family {
 };
 
 fn plan_hf(config: &Config<'_>, checkpoint: &dyn Checkpoint) -> Result<Plan, ModelError> {
-    let (names, defaults) = (names::HUGGING_FACE, hugging_face::LLAMA);
+    let (names, defaults) = (&names::HUGGING_FACE, hugging_face::LLAMA);
     let mut plan = hugging_face::decoder(config, checkpoint, FAMILY.name, names, defaults)?;
     config.only("hidden_act", &["silu".into(), "swish".into()])?;
     config.only("num_local_experts", &[0.into(), 0.0.into()])?;
@@ -43,7 +43,14 @@ fn plan_hf(config: &Config<'_>, checkpoint: &dyn Checkpoint) -> Result<Plan, Mod
 }
 
 fn plan_gguf(config: &Config<'_>, checkpoint: &dyn Checkpoint) -> Result<Plan, ModelError> {
-    let mut plan = gguf::decoder(config, checkpoint, FAMILY.name, names::GGUF)?;
+    // Mixtral, too, calls itself llama here.
+    let has_experts = config.get("expert_count").is_some_and(|count| count != 0);
+    let (name, names) = if has_experts {
+        (mixtral::FAMILY.name, &mixtral::GGUF_NAMES)
+    } else {
+        (FAMILY.name, &names::GGUF)
+    };
+    let mut plan = gguf::decoder(config, checkpoint, name, names)?;
     gguf::no_window(config, plan.context)?;
     config.only("rope.dimension_count", &[Value::from(plan.heads.dim)])?;
     if let Positions::Rotary { turning, .. } = &mut plan.positions {

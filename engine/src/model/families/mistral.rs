@@ -21,7 +21,7 @@ pub(crate) static FAMILY: Family = Family {
 const DEFAULTS: Defaults = Defaults { kv_heads: Some(8), context: 131_072, ..hugging_face::LLAMA };
 
 fn plan_hf(config: &Config<'_>, checkpoint: &dyn Checkpoint) -> Result<Plan, ModelError> {
-    let names = names::HUGGING_FACE;
+    let names = &names::HUGGING_FACE;
     let mut plan = hugging_face::decoder(config, checkpoint, FAMILY.name, names, DEFAULTS)?;
     config.only("hidden_act", &["silu".into(), "swish".into()])?;
     // A configuration without the key means 4,096; null means none.

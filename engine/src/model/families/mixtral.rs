@@ -34,6 +34,17 @@ const NAMES: Names = Names {
     ..names::HUGGING_FACE
 };
 
+/// The same in GGUF, where the architecture is llama.
+pub(super) const GGUF_NAMES: Names = Names {
+    mlp: Mlp::StackedExperts {
+        router: "ffn_gate_inp",
+        gate: "ffn_gate_exps",
+        up: "ffn_up_exps",
+        down: "ffn_down_exps",
+    },
+    ..names::GGUF
+};
+
 const DEFAULTS: Defaults = Defaults {
     kv_heads: Some(8),
     context: 131_072,
@@ -43,7 +54,7 @@ const DEFAULTS: Defaults = Defaults {
 };
 
 fn plan_hf(config: &Config<'_>, checkpoint: &dyn Checkpoint) -> Result<Plan, ModelError> {
-    let mut plan = hugging_face::decoder(config, checkpoint, FAMILY.name, NAMES, DEFAULTS)?;
+    let mut plan = hugging_face::decoder(config, checkpoint, FAMILY.name, &NAMES, DEFAULTS)?;
     config.only("hidden_act", &["silu".into(), "swish".into()])?;
     let window = config.size("sliding_window")?;
     plan.windows = hugging_face::same_window(config, plan.layers, window)?;

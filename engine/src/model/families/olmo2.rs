@@ -30,7 +30,7 @@ const NAMES: Names = Names {
 const DEFAULTS: Defaults = Defaults { norm_eps: 1e-5, ..hugging_face::LLAMA };
 
 fn plan_hf(config: &Config<'_>, checkpoint: &dyn Checkpoint) -> Result<Plan, ModelError> {
-    let plan = hugging_face::decoder(config, checkpoint, FAMILY.name, NAMES, DEFAULTS)?;
+    let plan = hugging_face::decoder(config, checkpoint, FAMILY.name, &NAMES, DEFAULTS)?;
     config.only("hidden_act", &["silu".into(), "swish".into()])?;
     hugging_face::finish(config)?;
     plan.checked()

@@ -38,7 +38,7 @@ const DEFAULTS: Defaults = Defaults {
 };
 
 fn plan_hf(config: &Config<'_>, checkpoint: &dyn Checkpoint) -> Result<Plan, ModelError> {
-    let mut plan = hugging_face::decoder(config, checkpoint, FAMILY.name, NAMES, DEFAULTS)?;
+    let mut plan = hugging_face::decoder(config, checkpoint, FAMILY.name, &NAMES, DEFAULTS)?;
     config.only("hidden_act", &["silu".into(), "swish".into()])?;
     let window = config.size("sliding_window")?;
     plan.windows = hugging_face::same_window(config, plan.layers, window)?;
@@ -49,7 +49,7 @@ fn plan_hf(config: &Config<'_>, checkpoint: &dyn Checkpoint) -> Result<Plan, Mod
 }
 
 fn plan_gguf(config: &Config<'_>, checkpoint: &dyn Checkpoint) -> Result<Plan, ModelError> {
-    let mut plan = gguf::decoder(config, checkpoint, FAMILY.name, GGUF_NAMES)?;
+    let mut plan = gguf::decoder(config, checkpoint, FAMILY.name, &GGUF_NAMES)?;
     plan.windows = vec![gguf::window(config)?; plan.layers];
     gguf::finish(config)?;
     plan.checked()

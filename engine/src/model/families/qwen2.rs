@@ -1,5 +1,7 @@
 //! Qwen2 and Qwen2.5: Llama with biases on q, k and v, and perhaps windows on the later blocks.
 
+use serde_json::Value;
+
 use crate::checkpoint::Checkpoint;
 use crate::model::ModelError;
 use crate::model::config::hugging_face::Defaults;
@@ -20,9 +22,10 @@ pub(crate) static FAMILY: Family = Family {
 const DEFAULTS: Defaults = Defaults { kv_heads: Some(32), context: 32_768, ..hugging_face::LLAMA };
 
 fn plan_hf(config: &Config<'_>, checkpoint: &dyn Checkpoint) -> Result<Plan, ModelError> {
-    let names = names::HUGGING_FACE;
+    let names = &names::HUGGING_FACE;
     let mut plan = hugging_face::decoder(config, checkpoint, FAMILY.name, names, DEFAULTS)?;
     config.only("hidden_act", &["silu".into(), "swish".into()])?;
+    config.only("use_mrope", &[Value::Bool(false)])?;
     plan.windows = late_windows(config, plan.layers)?;
     plan.biases = Biases { qkv: true, ..Biases::default() };
     hugging_face::finish(config)?;
@@ -45,7 +48,7 @@ pub(super) fn late_windows(
 }
 
 fn plan_gguf(config: &Config<'_>, checkpoint: &dyn Checkpoint) -> Result<Plan, ModelError> {
-    let mut plan = gguf::decoder(config, checkpoint, FAMILY.name, names::GGUF)?;
+    let mut plan = gguf::decoder(config, checkpoint, FAMILY.name, &names::GGUF)?;
     gguf::no_window(config, plan.context)?;
     plan.biases = Biases { qkv: true, ..Biases::default() };
     gguf::finish(config)?;

@@ -25,7 +25,7 @@ const DEFAULTS: Defaults =
     Defaults { kv_heads: Some(32), head_dim: Some(128), context: 32_768, ..hugging_face::LLAMA };
 
 fn plan_hf(config: &Config<'_>, checkpoint: &dyn Checkpoint) -> Result<Plan, ModelError> {
-    let mut plan = hugging_face::decoder(config, checkpoint, FAMILY.name, NAMES, DEFAULTS)?;
+    let mut plan = hugging_face::decoder(config, checkpoint, FAMILY.name, &NAMES, DEFAULTS)?;
     config.only("hidden_act", &["silu".into(), "swish".into()])?;
     plan.windows = qwen2::late_windows(config, plan.layers)?;
     hugging_face::finish(config)?;
@@ -33,7 +33,7 @@ fn plan_hf(config: &Config<'_>, checkpoint: &dyn Checkpoint) -> Result<Plan, Mod
 }
 
 fn plan_gguf(config: &Config<'_>, checkpoint: &dyn Checkpoint) -> Result<Plan, ModelError> {
-    let plan = gguf::decoder(config, checkpoint, FAMILY.name, GGUF_NAMES)?;
+    let plan = gguf::decoder(config, checkpoint, FAMILY.name, &GGUF_NAMES)?;
     gguf::no_window(config, plan.context)?;
     gguf::finish(config)?;
     plan.checked()

@@ -80,7 +80,8 @@ impl Data {
         }
         let found = self.samples.first().map(|s| s.columns.keys().cloned().collect());
         let (column, path) = (label.to_owned(), path.to_owned());
-        Err(DataError::NoColumn { column, line: 1, found: found.unwrap_or_default(), path })
+        let found = found.unwrap_or_default();
+        Err(DataError::NoColumn { column, line: 1, found, is_numbered: false, path })
     }
 }
 

@@ -103,7 +103,7 @@ impl RecordError {
     /// Whether what a person chose is at fault, not the disk or a defect of ours.
     pub(crate) fn is_input(&self) -> bool {
         match self {
-            Self::NothingToRun | Self::TooLarge { .. } | Self::Model(_) => true,
+            Self::NothingToRun | Self::TooLarge { .. } | Self::Image(_) | Self::Model(_) => true,
             Self::Folder(error) => error.is_input(),
             Self::Shape { .. } | Self::Cancelled(_) => false,
         }

@@ -13,6 +13,9 @@ use crate::recording::{
     MANIFEST, Manifest, Provenance, Recording, RecordingError, files, fingerprint, load,
 };
 
+/// More than a run writes: 250 in a day, and one for half a million cells.
+const MOST_PARTS: usize = 10_000;
+
 /// Reads the parts of an unfinished folder, whose manifest this is.
 pub(super) fn load(
     folder: &Path,
@@ -77,7 +80,7 @@ impl Parts {
     fn find(folder: &Path, run: &Manifest) -> Self {
         let mut found = Self { whole: Vec::new(), broken: None };
         let mut left = run.tokens;
-        for number in 0.. {
+        for number in 0..MOST_PARTS {
             let path = files::part(folder, number);
             if !path.is_dir() {
                 break;

@@ -217,6 +217,42 @@ fn every_reference_checkpoint_opens_and_says_what_reads_out() {
 }
 
 #[test]
+fn a_folder_of_images_runs_through_a_vit_one_row_for_each() {
+    let home = tempfile::tempdir().unwrap();
+    let model = home.path().join("vit");
+    fs::create_dir(&model).unwrap();
+    for name in ["config.json", "model.safetensors"] {
+        fs::copy(shared("golden/tiny/vit").join(name), model.join(name)).unwrap();
+    }
+    let (images, recording) = (shared("data/cifar10_jpg_sample"), home.path().join("recording"));
+    let record = ["record", words(&model), "--data", words(&images), "--out", words(&recording)];
+    let refused = layerscope(&record);
+    assert_eq!(refused.status.code(), Some(3));
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(said.contains("no preprocessor_config.json"), "{said}");
+    fs::write(model.join("preprocessor_config.json"), "{\"size\": 16}").unwrap();
+    let said = String::from_utf8(must_work(&record).stdout).unwrap();
+    assert!(said.starts_with("300 samples at 5 depths of vit written to"), "{said}");
+    // The classes of the random checkpoint have other names.
+    assert!(
+        said.contains("Labels that name no class of the model: 300, first `airplane`"),
+        "{said}"
+    );
+    let out = home.path().join("view");
+    must_work(&["view", words(&recording), "--set", "slice=label:dog", "--out", words(&out)]);
+    let json: serde_json::Value =
+        serde_json::from_slice(&fs::read(out.join("readings.json")).unwrap()).unwrap();
+    let tokens = &json["readings"][0];
+    assert_eq!((&tokens["value"], &tokens["unit"]), (&30.0.into(), &"samples".into()));
+    assert_eq!(json["readings"][1]["kind"], "exact");
+    let text =
+        layerscope(&["record", words(&model), "--text", "a dog", "--out", words(&recording)]);
+    assert_eq!(text.status.code(), Some(3));
+    let said = String::from_utf8(text.stderr).unwrap();
+    assert!(said.contains("reads images"), "{said}");
+}
+
+#[test]
 fn a_pickle_is_refused_and_the_way_out_is_named() {
     let mut files: Vec<_> =
         fs::read_dir(shared("data/cifar_resnet")).unwrap().map(|e| e.unwrap().path()).collect();

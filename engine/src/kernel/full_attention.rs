@@ -134,9 +134,9 @@ mod tests {
                     for j in window[0]..window[1] {
                         let p = weight(j) / sum;
                         columns[h * tokens + j] += p;
-                        for c in 0..dim {
-                            out[t * width + h * dim + c] += p * f64::from(v[j * kv_width + g + c]);
-                        }
+                        let values = &v[j * kv_width + g..][..dim];
+                        let out = &mut out[t * width + h * dim..][..dim];
+                        out.iter_mut().zip(values).for_each(|(o, &v)| *o += p * f64::from(v));
                     }
                 }
             }

@@ -18,6 +18,7 @@ use embed::Embed;
 use head::Head;
 
 use crate::job::Job;
+use crate::kernel::readout::Request;
 use crate::model::weights::Weights;
 use crate::model::{
     Batch, LayeredModel, ModelCard, ModelError, NO_TOKEN, Point, Probe, Readouts, Run, Stream,
@@ -192,7 +193,9 @@ impl LayeredModel for Encoder {
             return Err(ModelError::Request { what: "the id of what is true", found, allowed });
         }
         let last_is_final = depths.last().is_some_and(|depth| depth.index() == layers);
-        self.head.read(depths, streams, next_ids, last_is_final, outputs, job)
+        let hidden: Vec<&[f32]> = streams.iter().map(|stream| stream.hidden.as_slice()).collect();
+        let request = Request { streams: &hidden, next: next_ids, last_is_final };
+        self.head.read(depths, request, outputs, job)
     }
 }
 

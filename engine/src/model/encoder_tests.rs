@@ -50,9 +50,12 @@ fn with_exits(pooling: &[(&str, &str)]) -> Fixture {
     Fixture::encoder(config(json!({})), &[("exit.0.weight", &[3, WIDTH])], pooling, 2)
 }
 
+/// Configuration, first tensors and metadata.
+type Case<'a> = (Value, &'a [(&'a str, &'a [usize])], &'a [(&'a str, &'a str)]);
+
 /// One network of every kind of head and family.
 fn every_kind(which: usize, seed: u64) -> Fixture {
-    let cases: [(Value, &[(&str, &[usize])], &[(&str, &str)]); 6] = [
+    let cases: [Case<'_>; 6] = [
         (config(json!({})), &[("classifier.weight", &[3, WIDTH])], &[]),
         (config(json!({})), &[("cls.predictions.transform.dense.weight", &[WIDTH, WIDTH])], &[]),
         (config(json!({})), &[("exit.0.weight", &[3, WIDTH])], &[("pooling", "mean")]),
@@ -254,7 +257,7 @@ fn what_would_change_a_number_is_refused_by_name() {
         let text = card(&fixture, None).unwrap_err().to_string();
         assert!(text.contains(words), "{more}: {text}");
     }
-    let harmless = json!({"hidden_dropout_prob": 0.1, "classifier_dropout": null, "use_cache": true,
+    let harmless = json!({"output_past": true, "num_labels": 3, "hidden_dropout_prob": 0.1, "classifier_dropout": null, "use_cache": true,
         "id2label": {"0": "a", "1": "b", "2": "c"}, "gradient_checkpointing": false});
     let mut fixture = bert_classes(json!({}));
     fixture.config.extend(harmless.as_object().unwrap().clone());

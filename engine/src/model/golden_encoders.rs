@@ -28,7 +28,7 @@ impl Golden {
         let (expected, mut batch) = Expected::open(&shared(&inside).join("expected.safetensors"));
         if expected.has("token_type_ids") {
             let kinds = expected.packed(&expected.whole("token_type_ids").1, 0, 0);
-            batch.segments = kinds.into_iter().map(|kind| kind as u32).collect();
+            batch.segments = kinds.into_iter().map(|kind| u32::try_from(kind).unwrap()).collect();
         }
         if expected.has("pixel_values") {
             batch.pixels = expected.floats("pixel_values");

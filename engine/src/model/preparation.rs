@@ -8,8 +8,15 @@ use crate::model::config::Config;
 use crate::model::{ModelCard, ModelError};
 
 /// Keys that change no number of what ViT's image processor does.
-const HARMLESS: &[&str] =
-    &["do_convert_rgb", "feature_extractor_type", "image_processor_type", "processor_class"];
+const HARMLESS: &[&str] = &[
+    "_valid_processor_keys",
+    "data_format",
+    "default_to_square",
+    "do_convert_rgb",
+    "feature_extractor_type",
+    "image_processor_type",
+    "processor_class",
+];
 
 /// How images become numbers for the network of `card`; `None` where it reads text.
 pub(crate) fn preparation(
@@ -74,6 +81,7 @@ mod tests {
     use crate::model::card;
     use crate::model::fixtures::Fixture;
 
+    #[expect(clippy::unwrap_in_result, reason = "the network is valid; its preparation may not be")]
     fn of(preprocessor: Option<Value>) -> Result<Option<Preparation>, String> {
         let config = json!({
             "model_type": "vit", "hidden_size": 8, "intermediate_size": 12, "num_hidden_layers": 1,
@@ -103,10 +111,16 @@ mod tests {
             "size": {"height": 16, "width": 16}, "image_mean": [0.1, 0.2, 0.3],
             "image_processor_type": "ViTImageProcessor", "do_convert_rgb": null});
         let filter = Filter::Bicubic;
-        let other = Preparation { filter, scale: 0.01, mean: [0.1, 0.2, 0.3], ..half.clone() };
+        let other = Preparation { filter, scale: 0.01, mean: [0.1, 0.2, 0.3], ..half };
         assert_eq!(of(Some(new)), Ok(Some(other)));
         let raw = json!({"do_normalize": false, "do_rescale": false});
-        let plain = Preparation { scale: 1.0, mean: [0.0; 3], spread: [1.0; 3], ..half };
+        let plain = Preparation {
+            side: 16,
+            filter: Filter::Bilinear,
+            scale: 1.0,
+            mean: [0.0; 3],
+            spread: [1.0; 3],
+        };
         assert_eq!(of(Some(raw)), Ok(Some(plain)));
     }
 

@@ -245,6 +245,7 @@ impl Models {
 }
 
 /// What turns input into what a model takes.
+#[derive(Clone, Copy)]
 struct Reader<'a> {
     checkpoint: &'a dyn Checkpoint,
     tokenizer: Option<&'a Tokenizer>,

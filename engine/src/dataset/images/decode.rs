@@ -36,7 +36,7 @@ pub(super) fn decode(path: &Path) -> Result<Image, DataError> {
     let read = catch_unwind(AssertUnwindSafe(|| {
         if bytes.starts_with(b"\x89PNG") { png(&bytes, path) } else { jpeg(&bytes, path) }
     }));
-    read.unwrap_or_else(|_| Err(broken("its decoder gave up", path)))
+    read.unwrap_or_else(|_| Err(broken(&"its decoder gave up", path)))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, DataError> {
@@ -49,26 +49,26 @@ fn read(path: &Path) -> Result<Vec<u8>, DataError> {
     std::fs::read(path).map_err(failed)
 }
 
-fn broken(what: impl ToString, path: &Path) -> DataError {
+fn broken(what: &impl ToString, path: &Path) -> DataError {
     DataError::Image { what: what.to_string(), path: path.to_owned() }
 }
 
 fn check_size(width: usize, height: usize, path: &Path) -> Result<(), DataError> {
     let pixels = (width as u64).saturating_mul(height as u64);
     within("pixels of an image", pixels, MOST_PIXELS, path)?;
-    if pixels == 0 { Err(broken("it has no pixel", path)) } else { Ok(()) }
+    if pixels == 0 { Err(broken(&"it has no pixel", path)) } else { Ok(()) }
 }
 
 fn png(bytes: &[u8], path: &Path) -> Result<Image, DataError> {
     let mut decoder = png::Decoder::new(Cursor::new(bytes));
     decoder.set_transformations(png::Transformations::EXPAND | png::Transformations::STRIP_16);
-    let failed = |error: png::DecodingError| broken(error, path);
+    let failed = |error: png::DecodingError| broken(&error, path);
     let header = decoder.read_header_info().map_err(failed)?;
     let (width, height) = (header.width as usize, header.height as usize);
     check_size(width, height, path)?;
     let mut reader = decoder.read_info().map_err(failed)?;
     // At most four channels of what was just checked.
-    let size = reader.output_buffer_size().ok_or_else(|| broken("it is too large", path))?;
+    let size = reader.output_buffer_size().ok_or_else(|| broken(&"it is too large", path))?;
     let mut levels = vec![0; size];
     let info = reader.next_frame(&mut levels).map_err(failed)?;
     levels.truncate(info.buffer_size());
@@ -83,10 +83,10 @@ fn png(bytes: &[u8], path: &Path) -> Result<Image, DataError> {
 fn jpeg(bytes: &[u8], path: &Path) -> Result<Image, DataError> {
     let options = DecoderOptions::default().jpeg_set_out_colorspace(ColorSpace::RGB);
     let mut decoder = JpegDecoder::new_with_options(Cursor::new(bytes), options);
-    decoder.decode_headers().map_err(|error| broken(format!("{error:?}"), path))?;
-    let (width, height) = decoder.dimensions().ok_or_else(|| broken("it has no size", path))?;
+    decoder.decode_headers().map_err(|error| broken(&format!("{error:?}"), path))?;
+    let (width, height) = decoder.dimensions().ok_or_else(|| broken(&"it has no size", path))?;
     check_size(width, height, path)?;
-    let levels = decoder.decode().map_err(|error| broken(format!("{error:?}"), path))?;
+    let levels = decoder.decode().map_err(|error| broken(&format!("{error:?}"), path))?;
     whole(Image { width, height, levels }, path)
 }
 
@@ -96,5 +96,5 @@ fn whole(image: Image, path: &Path) -> Result<Image, DataError> {
     if found == allowed {
         return Ok(image);
     }
-    Err(broken(format!("{found} levels instead of {allowed}"), path))
+    Err(broken(&format!("{found} levels instead of {allowed}"), path))
 }

@@ -83,12 +83,11 @@ pub(super) fn suggestion(scene: &Scene<'_>, curve: &Curve) -> Suggestion {
     } else {
         let best = curve.trials.iter().map(Trial::agreement);
         let best = best.filter(|best| !best.is_nan()).max_by(f64::total_cmp);
-        let words = match best.map(percent) {
-            Some(best) => format!("no threshold reaches it; the best agreement is {best} %"),
-            None => {
-                let noun = scene.recording.subject().noun();
-                format!("there is no {noun} with an answer of the full model")
-            }
+        let words = if let Some(best) = best.map(percent) {
+            format!("no threshold reaches it; the best agreement is {best} %")
+        } else {
+            let noun = scene.recording.subject().noun();
+            format!("there is no {noun} with an answer of the full model")
         };
         (words, Vec::new())
     };

@@ -10,7 +10,7 @@ use crate::model::encoder::embed::Embed;
 use crate::model::encoder::linear::{Linear, norm};
 use crate::model::encoder::plan::{self, Plan, exit_stem};
 use crate::model::weights::Weights;
-use crate::model::{Depth, ModelError, Stream};
+use crate::model::{Depth, ModelError};
 
 /// Weights of a head.
 pub(super) enum Head {
@@ -78,25 +78,24 @@ impl Head {
         })
     }
 
-    /// Statistics of what the head says of `streams`; `outputs`: what it chooses among.
+    /// Statistics of what the head says of the streams of `request`, which stand at `depths`; `outputs`: what it
+    /// chooses among.
     pub(super) fn read(
         &self,
         depths: &[Depth],
-        streams: &[&Stream],
-        next: &[u32],
-        last_is_final: bool,
+        request: Request<'_>,
         outputs: usize,
         job: &Job,
     ) -> Result<Readouts, ModelError> {
         let mut rows = Vec::new();
-        for (depth, stream) in depths.iter().zip(streams) {
+        for (depth, stream) in depths.iter().zip(request.streams) {
             job.check()?;
-            rows.push(self.rows(*depth, &stream.hidden)?);
+            rows.push(self.rows(*depth, stream)?);
         }
         let rows: Vec<&[f32]> = rows.iter().map(Vec::as_slice).collect();
-        let request = Request { streams: &rows, next, last_is_final };
+        let request = Request { streams: &rows, ..request };
         Ok(match self {
-            Self::None => Readouts::absent(depths.len() * next.len()),
+            Self::None => Readouts::absent(depths.len() * request.next.len()),
             Self::Masked { matrix, bias, .. } => {
                 let head = readout::Head { norm: None, matrix, bias: Some(bias), cap: None };
                 readout(head, request, job)?

@@ -107,7 +107,7 @@ pub(crate) enum Head {
     Exits(Exits),
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Masked {
     pub(crate) dense: &'static str,
     pub(crate) activation: Activation,

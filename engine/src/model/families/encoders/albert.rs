@@ -54,7 +54,13 @@ fn plan(config: &Config<'_>, checkpoint: &dyn Checkpoint) -> Result<Plan, ModelE
     config.only("num_hidden_groups", &[1.into()])?;
     config.only("inner_group_num", &[1.into()])?;
     // Of the network's first publication; nothing reads them.
-    for key in ["net_structure_type", "gap_size", "num_memory_blocks", "down_scale_factor"] {
+    for key in [
+        "down_scale_factor",
+        "gap_size",
+        "layers_to_keep",
+        "net_structure_type",
+        "num_memory_blocks",
+    ] {
         config.get(key);
     }
     let head = head(config, checkpoint, prefix, activation)?;

@@ -7,9 +7,7 @@ use crate::kernel::activation::Activation;
 use crate::kernel::rounded;
 use crate::model::ModelError;
 use crate::model::config::Config;
-use crate::model::encoder::{
-    HeadPlan, Input, Masked, Names, NormSpelling, Placement, Plan, Sharing, Words,
-};
+use crate::model::encoder::{HeadPlan, Input, Masked, Names, Placement, Plan, Sharing, Words};
 use crate::model::families::encoders::{EncoderFamily, shared};
 
 pub(super) static FAMILY: EncoderFamily = EncoderFamily {
@@ -107,7 +105,7 @@ impl Body {
         let Self { prefix, activation, head, padding } = self;
         let size = |key| shared::size(config, key);
         let width = size("hidden_size")?;
-        let norm_spelling: NormSpelling =
+        let norm_spelling =
             shared::norm_spelling(checkpoint, &format!("{prefix}{}", names.input_norm));
         // Without effect where no head is tied.
         config.flag("tie_word_embeddings")?;

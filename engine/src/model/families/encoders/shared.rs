@@ -16,6 +16,8 @@ const HARMLESS: &[&str] = &[
     "dropout",
     "encoder_stride",
     "hidden_dropout_prob",
+    "num_labels",
+    "output_past",
     "pooler_act",
     "pooler_fc_size",
     "pooler_num_attention_heads",
@@ -26,6 +28,7 @@ const HARMLESS: &[&str] = &[
     "qa_dropout",
     "seq_classif_dropout",
     "tie_weights_",
+    "xla_device",
 ];
 
 /// The first tensor of exit heads.
@@ -119,10 +122,9 @@ pub(super) fn classes(
     // A regression and independent labels have other readouts than a softmax.
     config.only("problem_type", &["single_label_classification".into()])?;
     let stored = rows(checkpoint, &format!("{out}.weight"));
-    let count = match (config.size("num_labels")?.or(config.size("_num_labels")?), stored) {
-        (Some(count), _) | (None, Some(count)) => count,
-        (None, None) => return Err(ModelError::MissingTensor { name: format!("{out}.weight") }),
-    };
+    let said = config.size("num_labels")?.or(config.size("_num_labels")?);
+    let missing = || ModelError::MissingTensor { name: format!("{out}.weight") };
+    let count = said.or(stored).ok_or_else(missing)?;
     let names = match class_names(config)? {
         Some(names) => names,
         None => numbers(count),

@@ -27,7 +27,6 @@ pub(crate) use error::ModelError;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use decoder::names::ROPE_DIVISORS;
 use decoder::{Decoder, Plan};
 use weights::Weights;
 
@@ -202,7 +201,7 @@ fn card_of(
     for (name, shape) in plan.tensors(&weights) {
         let info = weights.info(&name, &shape)?;
         // Divisors of rotary frequencies are a table, not weights.
-        if name != ROPE_DIVISORS {
+        if plan.names.rope_divisors != Some(name.as_str()) {
             parameters += info.num_elements() as u64;
         }
         *types.entry(info.dtype).or_default() += 1;

@@ -3,7 +3,9 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::Duration;
 
 fn layerscope(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_layerscope"))
@@ -118,6 +120,73 @@ fn a_folder_that_is_in_use_is_not_overwritten() {
 }
 
 #[test]
+fn a_folder_that_cannot_be_used_is_told_before_the_model_is_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("thesis.txt");
+    fs::write(&file, "three years of work").unwrap();
+    // The checkpoint is none; the folder is what is told.
+    for out in [&file, folder.path()] {
+        let done = layerscope(&["record", words(&file), "--out", words(out)]);
+        assert_eq!(done.status.code(), Some(3));
+        let message = text(&done.stderr);
+        assert!(message.contains("a file, not a folder") || message.contains("other files"));
+    }
+}
+
+/// A recording of the embedded checkpoint over `data` that is killed as soon as a part of it is on the disk.
+fn kill_a_run(data: &Path, recording: &Path) {
+    let mut run = Command::new(env!("CARGO_BIN_EXE_layerscope"))
+        .args(["record", "--data", words(data), "--out", words(recording)])
+        .stderr(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    while !recording.join("unfinished/0000").exists() {
+        assert!(run.try_wait().unwrap().is_none(), "the run ended before it could be killed");
+        thread::park_timeout(Duration::from_millis(10));
+    }
+    run.kill().unwrap();
+    assert!(!run.wait().unwrap().success());
+}
+
+#[test]
+fn a_run_that_is_killed_leaves_a_recording_of_what_was_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let inside = |name: &str| folder.path().join(name);
+    let (data, recording) = (inside("data.txt"), inside("recording"));
+    // Much more work than until the first part, so that there is always something left to kill.
+    fs::write(&data, "tom has a red ball . the ball is red .\n".repeat(50_000)).unwrap();
+    kill_a_run(&data, &recording);
+
+    let told = layerscope(&["inspect", words(&recording)]);
+    assert!(
+        text(&told.stdout).contains("incomplete: the run was killed"),
+        "{}",
+        text(&told.stdout)
+    );
+    let json = layerscope(&["inspect", words(&recording), "--json"]);
+    assert_eq!(json.status.code(), Some(0), "{}", text(&json.stderr));
+    let manifest: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!((&manifest["complete"], &manifest["partial"]), (&false.into(), &true.into()));
+    let tokens = manifest["tokens"].as_f64().unwrap();
+    assert!(tokens > 0.0);
+    let readings = view(&recording, &["threshold=0.8"], &inside("view"));
+    assert_eq!(reading(&readings, "tokens"), tokens);
+    assert_eq!(readings["provenance"]["partial"], true);
+    let said = format!("The run was killed (or is still going): {tokens} of ");
+    let mut notes = readings["notes"].as_array().unwrap().iter();
+    assert!(notes.any(|note| note["what"].as_str().unwrap().starts_with(&said)), "{said}");
+
+    // The same folder again, and then a kill over a whole recording, which stays.
+    record_embedded(&recording);
+    assert!(!recording.join("unfinished").exists());
+    kill_a_run(&data, &recording);
+    let readings = view(&recording, &[], &inside("view"));
+    assert_eq!(reading(&readings, "tokens"), 600.0);
+    assert_eq!(readings["provenance"]["partial"], false);
+}
+
+#[test]
 fn lenses_are_listed_for_people_and_for_programs() {
     let done = layerscope(&["lenses", "--json"]);
     assert_eq!(done.status.code(), Some(0));
@@ -139,7 +208,120 @@ fn without_a_display_the_window_says_so_and_names_the_command_line() {
     assert!(message.contains("layerscope record"), "{message}");
 }
 
+/// What a usage error says, in its two lines.
+fn usage_error(arguments: &[&str]) -> [String; 2] {
+    let done = layerscope(arguments);
+    assert_eq!(done.status.code(), Some(2), "{arguments:?}");
+    assert!(done.stdout.is_empty(), "{arguments:?}");
+    let message = text(&done.stderr);
+    let lines: Vec<_> = message.lines().map(str::to_owned).collect();
+    let lines: [String; 2] = lines.try_into().unwrap();
+    assert!(lines[0].starts_with("error: ") && lines[1].starts_with("hint: "), "{message}");
+    lines
+}
+
 #[test]
-fn an_unknown_option_ends_with_code_2() {
-    assert_eq!(layerscope(&["record", "--colour"]).status.code(), Some(2));
+fn a_usage_error_is_one_line_and_the_usage_of_what_was_called() {
+    for (arguments, said) in [
+        (&["record", "--colour"][..], "Unknown argument `--colour`; did you mean `--column`?"),
+        (&["record"], "Missing: `--out <DIR>`"),
+        (&["record", "--out"], "`--out <DIR>` needs a value"),
+        (&["record", "--out", "a", "--out", "b"], "`--out <DIR>` is given more than once"),
+        (
+            &["record", "--out", "a", "--cut", "word"],
+            "`word` is no value of `--cut <CUT>`; allowed: `line`, `paragraph`",
+        ),
+        (
+            &["record", "--out", "a", "--limit-tokens", "0"],
+            "`0` is no value of `--limit-tokens <N>`: number would be zero for non-zero type",
+        ),
+        (
+            &["record", "--out", "a", "--text", "b", "--data", "c"],
+            "`--text <TEXT>` cannot be used together with `--data <FILE>`",
+        ),
+        (
+            &["record", "--out", "a", "--text", "b", "--column", "c"],
+            "`--text <TEXT>` cannot be used together with `--column <COLUMN>`",
+        ),
+        (&["record", "--out", "a", "--cut", "line"], "Missing: `--data <FILE>`"),
+        (&["record", "--out", "a", "--lens", "exit"], "No lens `exit`; there are: exits"),
+        (
+            &["train", "deflaut", "--out", "a"],
+            "`deflaut` is no value of `<NAME>`; allowed: `default`",
+        ),
+        (&["view"], "Missing: `--out <DIR>`, `<RECORDING>`"),
+        (&["inspect", "a", "b"], "Unknown argument `b`"),
+        (&["lenses", "--jsn"], "Unknown argument `--jsn`; did you mean `--json`?"),
+        (&["--colour"], "Unknown argument `--colour`"),
+    ] {
+        let [what, hint] = usage_error(arguments);
+        assert_eq!(what, format!("error: {said}"));
+        let called = arguments[0];
+        let called = if called.starts_with('-') { String::new() } else { format!(" {called}") };
+        assert!(hint.starts_with(&format!("hint: Usage: layerscope{called} ")), "{hint}");
+        assert!(hint.ends_with(&format!("; `layerscope{called} --help` says more")), "{hint}");
+    }
+}
+
+#[test]
+fn help_and_version_go_to_standard_output() {
+    for (arguments, part) in [
+        (&["--help"][..], "inspect"),
+        (&["--version"], "layerscope "),
+        (&["help", "view"], "--set"),
+    ] {
+        let done = layerscope(arguments);
+        assert_eq!(done.status.code(), Some(0));
+        assert!(done.stderr.is_empty());
+        assert!(text(&done.stdout).contains(part), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_misspelt_sub_command_is_no_reason_to_open_a_window() {
+    let done = layerscope(&["recrod"]);
+    assert_eq!(done.status.code(), Some(3));
+    let message = text(&done.stderr);
+    assert!(message.starts_with("error: there is no such file or folder: recrod\n"), "{message}");
+    assert!(message.contains("inspect, lenses, record, view, train"), "{message}");
+}
+
+#[test]
+fn an_empty_prompt_is_called_empty_and_no_file_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let done = layerscope(&["record", "--text", " ", "--out", words(&out)]);
+    assert_eq!(done.status.code(), Some(3));
+    assert_eq!(text(&done.stderr), "error: the text is empty\nhint: Type some text.\n");
+}
+
+#[test]
+fn another_limit_is_another_fingerprint_and_a_selected_token_is_written_down() {
+    let folder = tempfile::tempdir().unwrap();
+    let prints: Vec<_> = ["20", "21", "20"]
+        .iter()
+        .enumerate()
+        .map(|(at, limit)| {
+            let out = folder.path().join(at.to_string());
+            let arguments = ["record", "--limit-tokens", limit, "--out", words(&out), "--json"];
+            let done = layerscope(&arguments);
+            let manifest: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+            manifest["provenance"]["data_fingerprint"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    assert_ne!(prints[0], prints[1]);
+    assert_eq!(prints[0], prints[2]);
+    let (recording, out) = (folder.path().join("0"), folder.path().join("view"));
+    let view = |token| {
+        let arguments = ["view", words(&recording), "--token", token, "--out", words(&out)];
+        layerscope(&arguments)
+    };
+    assert_eq!(view("7").status.code(), Some(0));
+    let readings = fs::read(out.join("readings.json")).unwrap();
+    let readings: serde_json::Value = serde_json::from_slice(&readings).unwrap();
+    assert_eq!(readings["provenance"]["selected_token"], 7);
+    let done = view("20");
+    assert_eq!(done.status.code(), Some(2));
+    let said = "error: --token 20: the recording has 20 tokens, counted from 0\n";
+    assert!(text(&done.stderr).starts_with(said));
 }

@@ -1,6 +1,6 @@
 //! How long a threshold move takes, from knobs to figures, over a million tokens and 32 blocks.
 //!
-//! `cargo bench -p layerscope-engine --features bench`; the goal is 4 ms.
+//! `cargo bench -p layerscope-engine --features bench --bench threshold`; the goal is 4 ms.
 #![expect(clippy::print_stdout, reason = "a benchmark reports to the terminal")]
 
 use layerscope_engine::api::bench_support::views;

@@ -1,5 +1,6 @@
 //! What an app may name. No tensor type, no file handle, no model is reachable from here.
 
+pub use crate::count::counted;
 pub use crate::dataset::Cut;
 pub use crate::figure::{
     Axis, ColorMap, Direction, Figure, Heat, Ink, Mark, Palette, PngError, Rgb, Scale, Size, Theme,
@@ -13,7 +14,7 @@ pub use crate::lens::{
 };
 pub use crate::model::{ModelCard, Point};
 pub use crate::notes::Note;
-pub use crate::recording::{Manifest, Provenance, Recording, Top5};
+pub use crate::recording::{BlockCost, Manifest, Provenance, Recording, Top5};
 pub use crate::worker::{
     Blame, Command, Engine, Event, Input, Inspected, Look, Problem, RecordRequest, Shared,
 };
@@ -28,9 +29,20 @@ pub fn knobs(lens: &str, recording: Option<&Recording>, knobs: &Knobs) -> Vec<Kn
     crate::lens::find(lens).map(|lens| lens.knobs(recording, knobs)).unwrap_or_default()
 }
 
+/// Names of the training runs, in the order in which they are listed.
+pub fn training_runs() -> Vec<&'static str> {
+    crate::train::RUNS.iter().map(|run| run.name()).collect()
+}
+
 /// What `path` holds, read from its header only: no weight and no table is touched.
 pub fn inspect(path: &std::path::Path) -> Result<Inspected, Problem> {
     crate::worker::inspect(path)
+}
+
+/// Whether a recording could be written to `folder`: it is new, empty or holds an older recording, and a file can be
+/// made there. Leaves everything as it was.
+pub fn check_recording_folder(folder: &std::path::Path) -> Result<(), Problem> {
+    crate::worker::check_recording_folder(folder)
 }
 
 /// Columns of a data file that can hold the text.
@@ -41,11 +53,19 @@ pub fn data_columns(path: &std::path::Path) -> Result<Vec<String>, Problem> {
 /// What `benches/` measures; the inside of the engine stays closed to everybody else.
 #[cfg(feature = "bench")]
 pub mod bench_support {
+    use std::path::Path;
     use std::time::Instant;
 
+    use crate::job::Job;
     use crate::knob::{Knobs, Value};
     use crate::lens::Selection;
     use crate::recording::synthetic;
+
+    /// Writes a synthetic recording; says why not.
+    pub fn write(num_tokens: usize, num_layers: usize, folder: &Path) -> Result<(), String> {
+        let recording = synthetic(num_tokens, num_layers, 1);
+        recording.save(folder, &Job::unattended()).map_err(|error| error.to_string())
+    }
 
     /// Milliseconds of the first view, in which everything is counted, and of one view for each threshold after it.
     pub fn views(num_tokens: usize, num_layers: usize, thresholds: &[f64]) -> (f64, Vec<f64>) {

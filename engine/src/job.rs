@@ -84,9 +84,7 @@ impl Job {
         Self { switch, begun: Instant::now(), report: Box::new(report) }
     }
 
-    #[cfg(test)]
-    /// A job that nobody watches and nobody cancels.
-    #[cfg(test)]
+    /// A job that nobody watches and nobody cancels: for steps that are short by themselves.
     pub(crate) fn unattended() -> Self {
         Self::new(CancelSwitch::default(), |_| {})
     }

@@ -3,6 +3,7 @@
 
 pub mod api;
 mod checkpoint;
+mod count;
 mod dataset;
 mod export;
 mod figure;

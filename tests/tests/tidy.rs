@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Rooms of the engine from the leaves up; a room may use itself and what stands before it.
 const ROOMS: &[&str] = &[
+    "count",
     "job",
     "knob",
     "notes",

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use layerscope_engine::api::{self, Inspected, Manifest, ModelCard};
+use layerscope_engine::api::{self, Inspected, Manifest, ModelCard, Note, counted};
 
 use super::{Failure, say, say_json};
 
@@ -35,10 +35,10 @@ fn checkpoint_text(card: &ModelCard) -> String {
         ("heads", format!("{} ({} key/value)", card.heads, card.kv_heads)),
         ("feed-forward", card.ffn_width.to_string()),
         ("vocabulary", card.vocab.to_string()),
-        ("context", format!("{} tokens", card.context)),
+        ("context", counted(card.context, "token")),
         ("parameters", card.parameters.to_string()),
         ("types", card.types.clone()),
-        ("size", format!("{} bytes", card.size_bytes)),
+        ("size", counted(card.size_bytes, "byte")),
         ("tokenizer", card.tokenizer.clone()),
         ("chat template", if card.chat_template.is_some() { "yes" } else { "no" }.to_owned()),
         ("fingerprint", card.fingerprint.clone()),
@@ -48,11 +48,13 @@ fn checkpoint_text(card: &ModelCard) -> String {
 
 fn recording_text(manifest: &Manifest) -> String {
     let state = match (manifest.complete, manifest.partial) {
-        (false, _) => "incomplete: its writing was interrupted",
-        (true, true) => "partial: the run was cancelled",
+        (false, _) => "incomplete: the run was killed, or is still going",
+        (true, true) => "partial: the run was cut short",
         (true, false) => "complete",
     };
-    let rows = [
+    let columns = manifest.columns.join(", ");
+    let columns = if columns.is_empty() { "none".to_owned() } else { columns };
+    let mut rows = vec![
         ("recording of", manifest.provenance.model.clone()),
         ("data", manifest.provenance.data.clone()),
         ("state", state.to_owned()),
@@ -60,9 +62,11 @@ fn recording_text(manifest: &Manifest) -> String {
         ("layers", manifest.layers.to_string()),
         ("vocabulary", manifest.vocab.to_string()),
         ("signals", manifest.signals.join(", ")),
-        ("columns", manifest.columns.join(", ")),
+        ("columns", columns),
         ("recorded by", format!("Layerscope {}", manifest.provenance.version)),
     ];
+    let words = |note: &Note| format!("{} {}", note.what, note.hint).trim_end().to_owned();
+    rows.extend(manifest.notes.iter().map(|note| ("note", words(note))));
     aligned(&rows)
 }
 

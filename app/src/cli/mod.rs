@@ -8,10 +8,11 @@ mod lenses;
 mod record;
 mod run;
 mod train;
+mod usage;
 mod view;
 
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
@@ -77,7 +78,17 @@ impl From<serde_json::Error> for Failure {
 
 /// Reads the arguments, does what they say, and turns the outcome into an exit code.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) if error.use_stderr() => {
+            return explain(&Failure::Usage(usage::sentence(&error)));
+        }
+        // Help and version; where standard output is closed there is nobody left to tell.
+        Err(help) => {
+            drop(help.print());
+            return ExitCode::SUCCESS;
+        }
+    };
     start_log();
     let done = match arguments.command {
         Some(SubCommand::Inspect(arguments)) => inspect::run(&arguments),
@@ -85,7 +96,11 @@ pub fn main() -> ExitCode {
         Some(SubCommand::Record(arguments)) => record::run(arguments),
         Some(SubCommand::View(arguments)) => view::run(&arguments),
         Some(SubCommand::Train(arguments)) => train::run(arguments),
-        None => window(arguments.path, arguments.events),
+        None => arguments
+            .path
+            .as_deref()
+            .map_or(Ok(()), check_path)
+            .and_then(|()| window(arguments.path, arguments.events)),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -93,9 +108,23 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// A misspelt sub-command is a path that does not exist: better said here than in a window.
+fn check_path(path: &Path) -> Result<(), Failure> {
+    if path.try_exists().unwrap_or(true) {
+        return Ok(());
+    }
+    let program = Arguments::command();
+    let commands: Vec<_> = program.get_subcommands().map(clap::Command::get_name).collect();
+    Err(Failure::Problem(Problem {
+        what: format!("there is no such file or folder: {}", path.display()),
+        hint: format!("Name one that exists, or a sub-command: {}.", commands.join(", ")),
+        blame: Blame::Input,
+    }))
+}
+
 #[cfg(feature = "window")]
 fn window(path: Option<PathBuf>, events: Option<PathBuf>) -> Result<(), Failure> {
-    crate::shell::run(path, events).map_err(Failure::Other)
+    crate::shell::run(path, events).map_err(Failure::Problem)
 }
 
 #[cfg(not(feature = "window"))]
@@ -125,8 +154,8 @@ fn explain(failure: &Failure) -> ExitCode {
         }
         Failure::Cancelled => (4, "Cancelled".to_owned(), String::new()),
         Failure::Usage(what) => {
-            let usage = Arguments::command().render_usage().to_string();
-            (2, what.clone(), usage.lines().collect::<Vec<_>>().join(" "))
+            let called = std::env::args_os().nth(1);
+            (2, what.clone(), usage::usage(Arguments::command(), called.as_deref()))
         }
         // Somebody closed the pipe (`layerscope lenses | head`): there is nobody left to tell.
         Failure::Other(error) if is_broken_pipe(error) => return ExitCode::SUCCESS,

@@ -1,8 +1,9 @@
 //! `layerscope record`: runs text through a checkpoint and writes a recording.
 
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 
-use layerscope_engine::api::{self, Command, Cut, Event, Input, Manifest, RecordRequest};
+use layerscope_engine::api::{self, Command, Cut, Event, Input, Manifest, RecordRequest, counted};
 
 use super::run::Runner;
 use super::{Failure, say, say_json};
@@ -21,18 +22,19 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
     /// Column of the data file that holds the text (default: text); `#2` is the second one of a file without a header.
-    #[arg(long, requires = "data")]
+    #[arg(long, requires = "data", conflicts_with = "text")]
     column: Option<String>,
-    /// How a txt file becomes samples.
-    #[arg(long, value_enum, default_value_t = CutArgument::Line)]
-    cut: CutArgument,
+    /// How a txt file becomes samples (default: line).
+    #[arg(long, value_enum, requires = "data", conflicts_with = "text")]
+    cut: Option<CutArgument>,
     /// Stop after so many tokens.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    limit_tokens: Option<u64>,
+    #[arg(long, value_name = "N")]
+    limit_tokens: Option<NonZeroU64>,
     /// The lens whose signals are recorded.
     #[arg(long, value_name = "ID", default_value = "exits")]
     lens: String,
-    /// The folder to write; it must be new, empty, or an older recording.
+    /// The folder to write; it must be new, empty, or an older recording. A run that is killed leaves there what it had
+    /// done: `inspect` and `view` work with it.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Print JSON for a program to read.
@@ -54,22 +56,25 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         let lens = arguments.lens;
         return Err(Failure::Usage(format!("No lens `{lens}`; there are: {}", known.join(", "))));
     }
+    // Before anything that takes long.
+    api::check_recording_folder(&arguments.out)?;
     let mut runner = Runner::start()?;
     runner.run(arguments.model.map_or(Command::OpenEmbedded, Command::Open))?;
     let cut = match arguments.cut {
-        CutArgument::Line => Cut::Line,
-        CutArgument::Paragraph => Cut::Paragraph,
+        Some(CutArgument::Line) | None => Cut::Line,
+        Some(CutArgument::Paragraph) => Cut::Paragraph,
     };
     let input = match (arguments.text, arguments.data) {
         (Some(text), _) => Input::Text(text),
         (None, Some(path)) => Input::File { path, column: arguments.column, cut },
         (None, None) => Input::Embedded,
     };
-    let request = RecordRequest { input, limit_tokens: arguments.limit_tokens };
+    let folder = arguments.out.clone();
+    let limit_tokens = arguments.limit_tokens.map(NonZeroU64::get);
+    let request = RecordRequest { input, limit_tokens, folder: Some(folder.clone()) };
     let Event::Recorded(_, recording) = runner.run(Command::Record(request))? else {
         return Err(Failure::Other(anyhow::anyhow!("the engine recorded nothing")));
     };
-    let folder = arguments.out.clone();
     runner.run(Command::Save { recording: recording.clone(), folder })?;
     let manifest = recording.manifest();
     if arguments.json {
@@ -82,11 +87,14 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
 
 fn summary(manifest: &Manifest, folder: &str) -> String {
     let head = format!(
-        "{} tokens at {} depths of {} written to {folder}",
-        manifest.tokens,
-        manifest.layers + 1,
+        "{} at {} of {} written to {folder}",
+        counted(manifest.tokens, "token"),
+        counted(manifest.layers + 1, "depth"),
         manifest.provenance.model
     );
-    let notes = manifest.notes.iter().map(|note| format!("note: {} {}", note.what, note.hint));
+    let notes = manifest
+        .notes
+        .iter()
+        .map(|note| format!("note: {} {}", note.what, note.hint).trim_end().to_owned());
     std::iter::once(head).chain(notes).collect::<Vec<_>>().join("\n")
 }

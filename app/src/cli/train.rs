@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use layerscope_engine::api::Command;
+use clap::builder::PossibleValuesParser;
+use layerscope_engine::api::{self, Command};
 
 use super::run::Runner;
 use super::{Failure, say};
@@ -11,6 +12,7 @@ use super::{Failure, say};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// Which one: `default` is the checkpoint inside the binary.
+    #[arg(value_parser = PossibleValuesParser::new(api::training_runs()))]
     name: String,
     /// The folder to write.
     #[arg(long, value_name = "DIR")]

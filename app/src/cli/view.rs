@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use layerscope_engine::api::{self, Command, Event, Knobs, Look, Selection};
+use layerscope_engine::api::{self, Command, Event, Knobs, Look, Selection, counted};
 
 use super::run::Runner;
 use super::{Failure, say};
@@ -59,8 +59,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         knobs.parse(&cards, id, value).map_err(|error| Failure::Usage(error.to_string()))?;
     }
     if let Some(token) = arguments.token.filter(|token| *token >= recording.num_tokens()) {
-        let count = recording.num_tokens();
-        return Err(Failure::Usage(format!("--token {token}: the recording has {count} tokens")));
+        let count = counted(recording.num_tokens(), "token");
+        let what = format!("--token {token}: the recording has {count}, counted from 0");
+        return Err(Failure::Usage(what));
     }
     let look = Look {
         lens: arguments.lens.clone(),

@@ -18,6 +18,9 @@ const APART: [f64; 2] = [64.0, 34.0];
 /// Pixels of one letter of a name, at most.
 const LETTER: f64 = 7.0;
 
+/// Pixels of a plot's side that its axis does not have: legend or the other axis.
+const UNUSED: f64 = 24.0;
+
 /// Longest name that is written in full on an axis.
 const LONGEST: usize = 18;
 
@@ -30,8 +33,8 @@ pub(super) fn dress<'a>(
     size: Vec2,
 ) -> Plot<'a> {
     let colors = theme::palette(ui);
-    let hints = |hints: AxisHints<'a>, axis: &'a Axis, room: Rc<Cell<f64>>| {
-        let caption = egui::RichText::new(axis.caption())
+    let hints = |hints: AxisHints<'a>, axis: &'a Axis, length: f32, room: Rc<Cell<f64>>| {
+        let caption = egui::RichText::new(caption(axis, length))
             .size(theme::FIGURE_TEXT)
             .color(theme::color(colors.muted));
         hints
@@ -45,8 +48,8 @@ pub(super) fn dress<'a>(
     let [across, upwards] = [(); 2].map(|()| Rc::new(Cell::new(APART[0])));
     let [x, y] = [&figure.x, &figure.y];
     let [(left, right), (bottom, top)] = spans;
-    plot.custom_x_axes(vec![hints(AxisHints::new_x(), x, Rc::clone(&across))])
-        .custom_y_axes(vec![hints(AxisHints::new_y(), y, Rc::clone(&upwards))])
+    plot.custom_x_axes(vec![hints(AxisHints::new_x(), x, size.x, Rc::clone(&across))])
+        .custom_y_axes(vec![hints(AxisHints::new_y(), y, size.y, Rc::clone(&upwards))])
         .x_grid_spacer(move |input| {
             let (marks, room) = grid(x, &input, apart(x, 0, size.x));
             across.set(room);
@@ -63,6 +66,13 @@ pub(super) fn dress<'a>(
         .include_x(right)
         .include_y(bottom)
         .include_y(top)
+}
+
+/// The name of an axis, with its unit where that fits beside an axis of `length` pixels.
+fn caption(axis: &Axis, length: f32) -> String {
+    let whole = axis.caption();
+    let fits = whole.chars().count() as f64 * LETTER <= f64::from(length) - UNUSED;
+    if fits { whole } else { axis.label.clone() }
 }
 
 /// Pixels between two labels of an axis which is `length` pixels long.
@@ -188,6 +198,13 @@ mod tests {
         let axis = Axis::linear("Entropy", "nats");
         assert_eq!(labels(&axis, (-0.3, 1.07), 200.0, 60.0), ["0.0", "0.5", "1.0"]);
         assert_eq!(labels(&axis, (-20.0, 21.0), 200.0, 40.0), ["−20", "−10", "0", "10", "20"]);
+    }
+
+    #[test]
+    fn a_unit_that_does_not_fit_beside_a_short_axis_is_left_out() {
+        let axis = Axis::linear("Agreement", "fraction");
+        assert_eq!(caption(&axis, 300.0), "Agreement (fraction)");
+        assert_eq!(caption(&axis, 110.0), "Agreement");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What the checkpoint is; while one is being opened, what its header says.
 
-use layerscope_engine::api::ModelCard;
+use layerscope_engine::api::{ModelCard, counted};
 
 use crate::state::{Action, State, Task};
 
@@ -40,7 +40,7 @@ fn card(ui: &mut egui::Ui, card: &ModelCard) {
             ("Heads", heads),
             ("Feed-forward width", card.ffn_width.to_string()),
             ("Vocabulary", card.vocab.to_string()),
-            ("Context", format!("{} tokens", card.context)),
+            ("Context", counted(card.context, "token")),
             ("Parameters", count(card.parameters)),
             ("Types", card.types.clone()),
             ("Size", bytes(card.size_bytes)),

@@ -1,6 +1,6 @@
 //! Named numbers; each says how it came about.
 
-use layerscope_engine::api::{Reading, ReadingKind};
+use layerscope_engine::api::{Reading, ReadingKind, counted};
 
 use crate::state::{Action, State};
 
@@ -59,7 +59,7 @@ fn words(reading: &Reading) -> String {
     };
     match reading.unit {
         "fraction" => format!("{:.2} %", value * 100.0),
-        "tokens" => format!("{value:.0} tokens"),
+        "tokens" => counted(format!("{value:.0}").as_str(), "token"),
         "" => format!("{value:.4}"),
         unit => format!("{value:.3} {unit}"),
     }
@@ -86,5 +86,6 @@ mod tests {
         assert_eq!(words(&reading(Some(0.98765), "fraction")), "98.77 %");
         assert_eq!(words(&reading(Some(5.25), "layers")), "5.250 layers");
         assert_eq!(words(&reading(Some(600.0), "tokens")), "600 tokens");
+        assert_eq!(words(&reading(Some(1.0), "tokens")), "1 token");
     }
 }

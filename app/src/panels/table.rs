@@ -1,7 +1,7 @@
 //! The tokens: filtered, ordered, picked. Only the visible rows are written.
 
 use egui_extras::{Column, TableBuilder};
-use layerscope_engine::api::{RowColumn, TokenRows};
+use layerscope_engine::api::{RowColumn, TokenRows, counted};
 
 use crate::state::{Action, Lens, State};
 
@@ -24,7 +24,7 @@ pub(super) fn show(ui: &mut egui::Ui, state: &State, memory: &mut Memory) -> Vec
             actions.push(Action::Lens(Lens::Filter(filter)));
         }
         if let Some(rows) = &state.table.rows {
-            ui.weak(format!("{} rows", rows.len()));
+            ui.weak(counted(rows.len(), "row"));
         }
     });
     match &state.table.rows {

@@ -67,9 +67,15 @@ impl Window {
         Ok(window)
     }
 
-    /// Whether no job runs and no view is awaited: for tests, which must not guess how long anything takes.
+    /// Whether no job runs and nothing that it shows is being computed: for tests, which must not guess how long
+    /// anything takes.
     pub fn is_quiet(&self) -> bool {
-        self.state.jobs.is_empty() && !self.state.is_awaiting()
+        self.state.jobs.is_empty() && self.shows_present_knobs() && !self.state.is_awaiting_rows()
+    }
+
+    /// Whether the figures are those of the knobs as they stand.
+    pub fn shows_present_knobs(&self) -> bool {
+        !self.state.is_awaiting()
     }
 
     fn apply(&mut self, context: &egui::Context, action: Action) {

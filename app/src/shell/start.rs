@@ -5,13 +5,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use layerscope_engine::api::{Blame, Problem};
+
 use super::frame::{Start, Window};
 
 /// What the window loads when it starts; none of it is needed to build.
 const PACKAGES: &str = "libxcursor1 libxi6 libx11-xcb1 libxkbcommon-x11-0 libgl1";
 
 /// Opens the window; `path` is opened at once, what happens is written as JSON lines to `events`.
-pub fn run(path: Option<PathBuf>, events: Option<PathBuf>) -> anyhow::Result<()> {
+pub fn run(path: Option<PathBuf>, events: Option<PathBuf>) -> Result<(), Problem> {
     let viewport = egui::ViewportBuilder::default()
         .with_title("Layerscope")
         .with_app_id("layerscope")
@@ -42,17 +44,31 @@ pub fn run(path: Option<PathBuf>, events: Option<PathBuf>) -> anyhow::Result<()>
     let reason = match done {
         Ok(Ok(())) => return Ok(()),
         Ok(Err(error)) if has_begun.load(Ordering::Relaxed) => {
-            return Err(anyhow::anyhow!("{error}"));
+            let what = error.to_string();
+            return Err(Problem { what, hint: String::new(), blame: Blame::Engine });
         }
         Err(panic) if has_begun.load(Ordering::Relaxed) => std::panic::resume_unwind(panic),
         Ok(Err(error)) => error.to_string(),
         Err(panic) => words(panic.as_ref()),
     };
-    let reason = reason.lines().next().unwrap_or_default();
-    anyhow::bail!(
-        "No display can be used ({reason}); `layerscope record` and `layerscope view` do the same work without a \
-         window, and a bare Debian shows one after `apt-get install --no-install-recommends {PACKAGES}`"
-    )
+    let reason = plain(&reason);
+    Err(Problem {
+        what: format!(
+            "No display can be used ({reason}); `layerscope record` and `layerscope view` do the same work without \
+             a window"
+        ),
+        hint: format!(
+            "A bare Debian shows a window after `apt-get install --no-install-recommends {PACKAGES}`."
+        ),
+        blame: Blame::Engine,
+    })
+}
+
+/// The first line without winit's source file in front, whose name says nothing to a person.
+fn plain(reason: &str) -> &str {
+    let line = reason.lines().next().unwrap_or_default();
+    let said = line.rsplit_once(".rs:").and_then(|(_, rest)| rest.split_once(": "));
+    said.map_or(line, |(_, said)| said).trim_end_matches('.')
 }
 
 fn words(panic: &(dyn std::any::Any + Send)) -> String {

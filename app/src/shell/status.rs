@@ -1,6 +1,6 @@
 //! The status bar: what is going on, how far it is, and how to end it.
 
-use layerscope_engine::api::Progress;
+use layerscope_engine::api::{Progress, counted};
 
 use crate::state::{Action, Run, Running, State};
 
@@ -75,12 +75,12 @@ fn facts(ui: &mut egui::Ui, state: &State) {
         let manifest = recording.manifest();
         if manifest.partial {
             ui.label("Partial")
-                .on_hover_text("The run was cancelled; what was done until then is shown");
+                .on_hover_text("The run was cut short; what was done until then is shown");
         } else if !manifest.complete {
             ui.label("Incomplete")
                 .on_hover_text("The recording was cut short while it was written");
         }
-        ui.weak(format!("{} tokens", recording.num_tokens()));
+        ui.weak(counted(recording.num_tokens(), "token"));
     }
     match &state.model {
         Some(card) => ui.add(egui::Label::new(egui::RichText::new(&card.name).weak()).truncate()),

@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use layerscope_engine::api::{self, Event, JobId, Knobs, ModelCard, Recording, Selection, Shared};
+use layerscope_engine::api::{
+    self, Event, JobId, Knobs, ModelCard, Recording, Selection, Shared, counted,
+};
 use serde_json::json;
 
 use super::{AfterOpen, Effect, Source, State, Task};
@@ -40,7 +42,7 @@ impl State {
                 vec![self.tell_view(&knobs)]
             }
             Event::Rows(ticket, rows) => {
-                if ticket == self.table.ticket {
+                if self.table.awaited.take_if(|awaited| *awaited == ticket).is_some() {
                     self.table.rows = Some(rows);
                 }
                 Vec::new()
@@ -54,6 +56,7 @@ impl State {
             }
             Event::ViewFailed(ticket, problem) => {
                 self.awaited.take_if(|(awaited, _)| *awaited == ticket);
+                self.table.awaited.take_if(|awaited| *awaited == ticket);
                 if !self.problems.contains(&problem) {
                     self.problems.push(problem);
                 }
@@ -94,6 +97,7 @@ impl State {
         self.recording = None;
         self.view = None;
         self.table.rows = None;
+        self.table.awaited = None;
         self.awaited = None;
         self.refresh_knobs();
         match running.task {
@@ -126,6 +130,13 @@ impl State {
         let mut effects = vec![Effect::Tell(
             json!({"event": "recorded", "tokens": tokens, "partial": is_partial}),
         )];
+        self.message = match (is_partial, &running.task) {
+            (true, Task::OpenRecording(_)) => {
+                format!("Partial: the first {} here", counted(tokens, "token"))
+            }
+            (true, _) => format!("Cancelled: the first {} kept", counted(tokens, "token")),
+            (false, _) => format!("{} recorded", counted(tokens, "token")),
+        };
         self.session.recording = None;
         if let Task::OpenRecording(path) = running.task {
             self.session.recording = Some(path.clone());
@@ -137,13 +148,9 @@ impl State {
         if self.session.selection.token.is_some_and(|token| token >= tokens) {
             self.session.selection = Selection::default();
         }
-        self.message = if is_partial {
-            format!("Cancelled: the first {tokens} tokens are kept")
-        } else {
-            format!("{tokens} tokens recorded")
-        };
         self.recording = Some(recording);
         self.table.rows = None;
+        self.table.awaited = None;
         effects.extend(self.refresh());
         effects
     }

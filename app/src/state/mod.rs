@@ -48,7 +48,8 @@ pub(crate) struct Table {
     pub(crate) is_descending: bool,
     /// The rows.
     pub(crate) rows: Option<Arc<TokenRows>>,
-    ticket: u64,
+    /// The ticket of newer rows that are being ordered.
+    awaited: Option<u64>,
 }
 
 /// Everything that the window shows.
@@ -124,12 +125,17 @@ impl State {
 
     /// The ticket of the table that the last `Effect::Rows` asked for.
     pub(crate) fn awaits_rows(&mut self, ticket: u64) {
-        self.table.ticket = ticket;
+        self.table.awaited = Some(ticket);
     }
 
     /// Whether a newer view is being computed.
     pub(crate) fn is_awaiting(&self) -> bool {
         self.awaited.is_some()
+    }
+
+    /// Whether newer rows of the token table are being ordered.
+    pub(crate) fn is_awaiting_rows(&self) -> bool {
+        self.table.awaited.is_some()
     }
 
     /// The job that is at work.

@@ -151,6 +151,7 @@ impl InputSetup {
                 Input::File { path, column: self.column.clone(), cut: self.cut }
             }
         };
-        Ok(RecordRequest { input, limit_tokens: self.limit_tokens })
+        // The window saves when a person says where to.
+        Ok(RecordRequest { input, limit_tokens: self.limit_tokens, folder: None })
     }
 }

@@ -242,10 +242,14 @@ impl OpenError {
 }
 
 /// What the system said, in words for the common cases.
-fn reason(source: &IoError) -> String {
+pub(crate) fn reason(source: &IoError) -> String {
     match source.kind() {
         ErrorKind::NotFound => "there is no such file or folder".to_owned(),
         ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        ErrorKind::AlreadyExists | ErrorKind::NotADirectory => {
+            "a file stands where a folder should be".to_owned()
+        }
+        ErrorKind::StorageFull => "the disk is full".to_owned(),
         _ => source.to_string(),
     }
 }

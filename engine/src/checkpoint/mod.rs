@@ -16,7 +16,7 @@ mod tensor;
 mod tests;
 mod tokenizer;
 
-pub(crate) use error::OpenError;
+pub(crate) use error::{OpenError, reason};
 #[cfg(test)]
 pub(crate) use gguf::Writer as GgufWriter;
 pub(crate) use tensor::{Bytes, DType, TensorInfo};

@@ -101,8 +101,8 @@ impl Header {
         }
         let is_number = column.strip_prefix('#').is_some_and(|rest| rest.parse::<u32>().is_ok());
         let found = if is_number { numbers } else { names };
-        let (column, path) = (column.to_owned(), lines.path.to_owned());
-        Err(DataError::NoColumn { column, line: first.line, found, path })
+        let (column, line, path) = (column.to_owned(), first.line, lines.path.to_owned());
+        Err(DataError::NoColumn { column, line, found, is_numbered: true, path })
     }
 
     fn sample(&self, row: Row) -> TextSample {

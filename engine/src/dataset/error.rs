@@ -2,14 +2,15 @@
 
 use std::path::PathBuf;
 
-use crate::checkpoint::OpenError;
+use crate::checkpoint::{OpenError, reason};
+use crate::count::counted;
 use crate::job::Cancelled;
 
 /// Why a data file could not be used. The path stands last, so that a narrow window cuts it and not the reason.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DataError {
     /// The file system said no.
-    #[error("cannot read: {source}: {}", path.display())]
+    #[error("cannot read: {}: {}", reason(source), path.display())]
     Io {
         /// What was read.
         path: PathBuf,
@@ -23,7 +24,7 @@ pub(crate) enum DataError {
         path: PathBuf,
     },
     /// An ending that no format has.
-    #[error("the ending `{found}` is no data set; allowed are {}: {}", allowed.join(", "), path.display())]
+    #[error("{} is no data set; allowed are {}: {}", ending(found), allowed.join(", "), path.display())]
     UnknownKind {
         /// The ending, without its dot.
         found: String,
@@ -54,13 +55,23 @@ pub(crate) enum DataError {
         /// The file.
         path: PathBuf,
     },
-    /// A line that is no JSON object.
-    #[error("line {line}: not a JSON object: {source}: {}", path.display())]
+    /// A line that is no JSON.
+    #[error("line {line}, column {}: not JSON: {}: {}", source.column(), words(source), path.display())]
     Json {
         /// Counted from 1.
         line: u64,
         /// What the parser said; its own line number is that inside the line.
         source: serde_json::Error,
+        /// The file.
+        path: PathBuf,
+    },
+    /// A line that is JSON, but something else than an object.
+    #[error("line {line}: {found} found, an object is allowed: {}", path.display())]
+    NotObject {
+        /// Counted from 1.
+        line: u64,
+        /// "a number", "a list".
+        found: &'static str,
         /// The file.
         path: PathBuf,
     },
@@ -73,7 +84,7 @@ pub(crate) enum DataError {
         path: PathBuf,
     },
     /// A row with more or fewer fields than the first.
-    #[error("line {line}: {found} fields found, {allowed} allowed: {}", path.display())]
+    #[error("line {line}: {} found, {allowed} allowed: {}", counted(found, "field"), path.display())]
     Ragged {
         /// Counted from 1.
         line: u64,
@@ -101,6 +112,8 @@ pub(crate) enum DataError {
         line: u64,
         /// What is there.
         found: Vec<String>,
+        /// Whether columns may be named by their number, too.
+        is_numbered: bool,
         /// The file.
         path: PathBuf,
     },
@@ -116,6 +129,9 @@ pub(crate) enum DataError {
         /// The file.
         path: PathBuf,
     },
+    /// A prompt of nothing, or of spaces only.
+    #[error("the text is empty")]
+    Blank,
     /// Nothing to run.
     #[error("there is no text to run: {}", path.display())]
     Empty {
@@ -130,6 +146,15 @@ pub(crate) enum DataError {
     Cancelled(#[from] Cancelled),
 }
 
+/// How a sentence begins that is about the ending of a name.
+fn ending(found: &str) -> String {
+    if found.is_empty() {
+        "a name without ending".to_owned()
+    } else {
+        format!("the ending `{found}`")
+    }
+}
+
 /// Names as a sentence needs them; a wide table is cut.
 fn listed(names: &[String]) -> String {
     const SHOWN: usize = 12;
@@ -140,6 +165,12 @@ fn listed(names: &[String]) -> String {
     let more = names.len().saturating_sub(SHOWN);
     let end = if more == 0 { String::new() } else { format!(" and {more} more") };
     format!("{}{end}", shown.join(", "))
+}
+
+/// What the parser said, without the place: its line is always the first.
+fn words(error: &serde_json::Error) -> String {
+    let said = error.to_string();
+    said.split(" at line ").next().unwrap_or_default().to_owned()
 }
 
 impl DataError {
@@ -153,18 +184,22 @@ impl DataError {
             }
             Self::TooLarge { .. } => "Split the file and run its parts.",
             Self::NotUtf8 { .. } => "Save the file as UTF-8.",
-            Self::Json { .. } => "Each line has to be one JSON object: {\"text\": \"…\"}.",
+            Self::Json { .. } | Self::NotObject { .. } => {
+                "Each line has to be one JSON object, nested at most 127 deep: {\"text\": \"…\"}."
+            }
             Self::Quote { .. } => "Close the quotes, and write a quote inside a field as two.",
             Self::Ragged { .. } => {
                 "Give every row as many fields as the first; quote text with commas."
             }
             Self::Twice { .. } => "Rename one of them.",
             Self::NoColumn { found, .. } if found.is_empty() => "Leave the column out.",
-            Self::NoColumn { .. } => {
-                "Choose one of these, or #1, #2 … in a comma or tab separated file without header."
+            Self::NoColumn { is_numbered: true, .. } => {
+                "Choose one of these as the column, or #1, #2 … if the file has no header."
             }
+            Self::NoColumn { .. } => "Choose one of these as the column.",
             Self::NotText { .. } => "Choose a column that holds text.",
-            Self::Empty { .. } => "Type or choose some text.",
+            Self::Blank => "Type some text.",
+            Self::Empty { .. } => "Choose a file that holds text.",
             Self::Tokenizer(error) => return error.hint(),
             Self::Cancelled(_) => "",
         }

@@ -43,12 +43,13 @@ fn next_object(lines: &mut Lines<'_>) -> Result<Option<Map<String, Value>>, Data
         if line.trim().is_empty() {
             continue;
         }
-        let object = serde_json::from_str(line);
-        return object.map(Some).map_err(|source| DataError::Json {
-            line: lines.number,
-            source,
-            path: lines.path.to_owned(),
-        });
+        let value = serde_json::from_str(line);
+        let (line, path) = (lines.number, lines.path.to_owned());
+        return match value {
+            Ok(Value::Object(object)) => Ok(Some(object)),
+            Ok(other) => Err(DataError::NotObject { line, found: kind(&other), path }),
+            Err(source) => Err(DataError::Json { line, source, path }),
+        };
     }
 }
 
@@ -66,7 +67,8 @@ fn sample(
         }
         None => {
             let found = object.into_iter().map(|(name, _)| name).collect();
-            return Err(DataError::NoColumn { column: column_name, line, found, path });
+            let (column, is_numbered) = (column_name, false);
+            return Err(DataError::NoColumn { column, line, found, is_numbered, path });
         }
     };
     let mut columns = BTreeMap::new();

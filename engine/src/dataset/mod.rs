@@ -18,7 +18,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read as _};
 use std::path::Path;
 
-use sha2::{Digest as _, Sha256};
+use crate::job::Job;
 
 /// Most bytes of a file.
 const MOST_BYTES: u64 = 2 << 30;
@@ -28,6 +28,8 @@ const MOST_LINE: usize = 16 << 20;
 const MOST_ROWS: u64 = 10_000_000;
 /// Most different columns of a file.
 const MOST_COLUMNS: usize = 256;
+/// After so many bytes a reader tells how far it is and learns whether anybody still waits.
+const BYTES_BETWEEN: u64 = 1 << 20;
 /// Name of the column that holds the text, where none was chosen.
 const TEXT: &str = "text";
 
@@ -55,8 +57,6 @@ pub(crate) struct TextSample {
 pub(crate) struct Data {
     /// File name, "prompt" or "embedded".
     pub(crate) name: String,
-    /// SHA-256 (hex) of the text that is run and its columns.
-    pub(crate) fingerprint: String,
     pub(crate) samples: Vec<TextSample>,
 }
 
@@ -88,9 +88,14 @@ impl Ask<'_> {
 }
 
 /// Reads a data file; `column` names the one that holds the text (`None`: "text").
-pub(crate) fn read(path: &Path, column: Option<&str>, cut: Cut) -> Result<Data, DataError> {
+pub(crate) fn read(
+    path: &Path,
+    column: Option<&str>,
+    cut: Cut,
+    job: &Job,
+) -> Result<Data, DataError> {
     let format = format_of(path)?;
-    let mut lines = Lines::open(path)?;
+    let mut lines = Lines::open(path, Some(job))?;
     let rows = format.read(&mut lines, &Ask { column, cut })?;
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
     data(name, rows.samples, path)
@@ -99,25 +104,30 @@ pub(crate) fn read(path: &Path, column: Option<&str>, cut: Cut) -> Result<Data, 
 /// One sample: what a person typed.
 pub(crate) fn from_prompt(text: &str) -> Result<Data, DataError> {
     let sample = TextSample { text: text.to_owned(), columns: BTreeMap::new() };
-    let is_blank = text.trim().is_empty();
-    let samples = if is_blank { Vec::new() } else { vec![sample] };
-    data("prompt".to_owned(), samples, Path::new("prompt"))
+    if text.trim().is_empty() {
+        return Err(DataError::Blank);
+    }
+    Ok(Data { name: "prompt".to_owned(), samples: vec![sample] })
 }
 
 /// JSON lines that lie in memory.
-pub(crate) fn from_embedded(lines: &[u8]) -> Result<Data, DataError> {
+pub(crate) fn from_embedded(lines: &[u8], job: &Job) -> Result<Data, DataError> {
     let path = Path::new("embedded");
     let ask = Ask { column: None, cut: Cut::Line };
-    let rows = jsonl::JSONL.read(&mut Lines::new(Box::new(lines), path), &ask)?;
+    let total = lines.len() as u64;
+    let rows = jsonl::JSONL.read(&mut Lines::new(Box::new(lines), total, path, Some(job)), &ask)?;
     data("embedded".to_owned(), rows.samples, path)
 }
 
 /// Columns of a data file that can hold the text, from its first rows only; empty for txt.
 pub(crate) fn columns(path: &Path) -> Result<Vec<String>, DataError> {
-    format_of(path)?.columns(&mut Lines::open(path)?)
+    format_of(path)?.columns(&mut Lines::open(path, None)?)
 }
 
 fn format_of(path: &Path) -> Result<&'static dyn DataFormat, DataError> {
+    if path.is_dir() {
+        return Err(DataError::NoFile { path: path.to_owned() });
+    }
     let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
     let format = FORMATS.iter().find(|format| format.endings().contains(&ending.as_str()));
     format.copied().ok_or_else(|| DataError::UnknownKind {
@@ -131,26 +141,7 @@ fn data(name: String, samples: Vec<TextSample>, path: &Path) -> Result<Data, Dat
     if samples.is_empty() {
         return Err(DataError::Empty { path: path.to_owned() });
     }
-    let fingerprint = fingerprint(&samples);
-    Ok(Data { name, fingerprint, samples })
-}
-
-/// Every string goes in behind its length, so that no two data sets share their bytes.
-fn fingerprint(samples: &[TextSample]) -> String {
-    let mut hash = Sha256::new();
-    let mut add = |text: &str| {
-        hash.update((text.len() as u64).to_le_bytes());
-        hash.update(text);
-    };
-    for sample in samples {
-        add(&sample.text);
-        add(&sample.columns.len().to_string());
-        for (name, value) in &sample.columns {
-            add(name);
-            add(value);
-        }
-    }
-    crate::checkpoint::hex(&hash.finalize())
+    Ok(Data { name, samples })
 }
 
 /// Samples of a file, counted against the limits.
@@ -190,14 +181,26 @@ struct Lines<'a> {
     /// Of the line that was given last, counted from 1.
     number: u64,
     buffer: Vec<u8>,
+    /// Bytes read so far, of how many, and at which count the job is asked next.
+    done: u64,
+    total: u64,
+    ask_at: u64,
+    /// `None` where only the first lines are read.
+    job: Option<&'a Job>,
 }
 
 impl<'a> Lines<'a> {
-    fn new(reader: Box<dyn BufRead + 'a>, path: &'a Path) -> Self {
-        Self { reader, path, number: 0, buffer: Vec::new() }
+    fn new(
+        reader: Box<dyn BufRead + 'a>,
+        total: u64,
+        path: &'a Path,
+        job: Option<&'a Job>,
+    ) -> Self {
+        let (number, buffer) = (0, Vec::new());
+        Self { reader, path, number, buffer, done: 0, total, ask_at: 0, job }
     }
 
-    fn open(path: &'a Path) -> Result<Self, DataError> {
+    fn open(path: &'a Path, job: Option<&'a Job>) -> Result<Self, DataError> {
         let failed = |source| DataError::Io { path: path.to_owned(), source };
         let meta = std::fs::metadata(path).map_err(failed)?;
         // Reading a pipe would wait for ever.
@@ -207,10 +210,16 @@ impl<'a> Lines<'a> {
         within("bytes", meta.len(), MOST_BYTES, path)?;
         // The file may grow while it is read.
         let file = File::open(path).map_err(failed)?.take(MOST_BYTES);
-        Ok(Self::new(Box::new(BufReader::new(file)), path))
+        Ok(Self::new(Box::new(BufReader::new(file)), meta.len(), path, job))
     }
 
     fn next_line(&mut self) -> Result<Option<&str>, DataError> {
+        if let Some(job) = self.job
+            && self.done >= self.ask_at
+        {
+            job.progress("Reading text", "MiB", self.done >> 20, self.total >> 20)?;
+            self.ask_at = self.done + BYTES_BETWEEN;
+        }
         self.buffer.clear();
         let limited = &mut self.reader.by_ref().take(MOST_LINE as u64 + 1);
         let count = limited
@@ -220,6 +229,7 @@ impl<'a> Lines<'a> {
             return Ok(None);
         }
         self.number += 1;
+        self.done += count as u64;
         within("bytes of a line", count as u64, MOST_LINE as u64, self.path)?;
         let line = self.buffer.strip_suffix(b"\n").unwrap_or(&self.buffer);
         let line = line.strip_suffix(b"\r").unwrap_or(line);

@@ -1,6 +1,7 @@
 //! Samples become token sequences no longer than the model's context; a sequence never mixes two samples.
 
 use crate::checkpoint::Tokenizer;
+use crate::count::counted;
 use crate::dataset::{DataError, TextSample};
 use crate::job::Job;
 use crate::notes::Note;
@@ -66,28 +67,25 @@ fn pack_with(
     job.progress("Tokenizing", "samples", samples.len() as u64, samples.len() as u64)?;
     let mut notes = Vec::new();
     if empty > 0 {
-        notes.push(Note::new(format!("Skipped without text: {}", samples_of(empty)), ""));
+        notes.push(Note::new(format!("Skipped without text: {}", counted(empty, "sample")), ""));
     }
     if cut > 0 {
-        let what = format!("Cut at the model's context of {context} tokens: {}", samples_of(cut));
+        let (context, cut) = (counted(context, "token"), counted(cut, "sample"));
+        let what = format!("Cut at the model's context of {context}: {cut}");
         notes.push(Note::new(what, "Shorter texts are run whole."));
     }
     let unread = samples.len() - begun;
     if let Some(limit) = limit_tokens
         && unread + lost_tokens > 0
     {
-        let what = format!(
-            "Stopped at the limit of {limit} tokens: {unread} of {} left out, the last one that \
-             was run is short of {lost_tokens} tokens",
-            samples_of(samples.len())
-        );
+        let (limit, all) = (counted(limit, "token"), counted(samples.len(), "sample"));
+        let lost = counted(lost_tokens, "token");
+        let short = format!(", the last one that was run is short of {lost}");
+        let short = if lost_tokens > 0 { short } else { String::new() };
+        let what = format!("Stopped at the limit of {limit}: {unread} of {all} left out{short}");
         notes.push(Note::new(what, "Raise the token limit to run more."));
     }
     Ok(Packed { sequences, notes })
-}
-
-fn samples_of(count: usize) -> String {
-    if count == 1 { "1 sample".to_owned() } else { format!("{count} samples") }
 }
 
 #[cfg(test)]
@@ -146,6 +144,15 @@ mod tests {
             notes,
             ["Stopped at the limit of 6 tokens: 2 of 4 samples left out, the last one that was \
               run is short of 3 tokens."]
+        );
+        assert_eq!(
+            packed(&["", "abc"], 8, Some(1)).1[1],
+            "Stopped at the limit of 1 token: 0 of 2 samples left out, the last one that was run \
+             is short of 3 tokens."
+        );
+        assert_eq!(
+            packed(&["abc", "d"], 8, Some(4)).1,
+            ["Stopped at the limit of 4 tokens: 1 of 2 samples left out."]
         );
         assert_eq!(packed(&["abc"], 8, Some(4)).1, Vec::<String>::new());
         assert_eq!(packed(&["abc"], 8, Some(0)).0, []);

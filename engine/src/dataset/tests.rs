@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
+use crate::job::CancelSwitch;
 
 fn file(name: &str, bytes: impl AsRef<[u8]>) -> (TempDir, std::path::PathBuf) {
     let folder = tempfile::tempdir().unwrap();
@@ -21,7 +22,7 @@ fn check(name: &str, bytes: impl AsRef<[u8]>, column: Option<&str>, cut: Cut) ->
         let columns = sample.columns.iter().map(|(name, value)| format!("|{name}={value}"));
         format!("{}{}", sample.text, columns.collect::<String>())
     };
-    match read(&path, column, cut) {
+    match read(&path, column, cut, &Job::unattended()) {
         Ok(data) => data.samples.into_iter().map(row).collect(),
         Err(error) => {
             assert!(!error.hint().is_empty(), "{error}");
@@ -63,8 +64,33 @@ fn json_lines_that_do_not_fit_say_where_and_what_is_there() {
     assert_eq!(missing, ["line 2: no column `text`; there are `body`"]);
     let number = lines("a.jsonl", "{\"text\": 7}");
     assert_eq!(number, ["line 1: column `text` holds a number, text is allowed"]);
-    let broken = lines("a.jsonl", "{\"text\": \"a\"}\n[]\n");
-    assert!(broken[0].starts_with("line 2: not a JSON object: "), "{broken:?}");
+    let list = lines("a.jsonl", "{\"text\": \"a\"}\n[]\n");
+    assert_eq!(list, ["line 2: a list found, an object is allowed"]);
+    let broken = lines("a.jsonl", "{\"text\": \"a\"}\n{\"text\": \"b\",}\n");
+    assert_eq!(broken, ["line 2, column 14: not JSON: trailing comma"]);
+    let cut = lines("a.jsonl", "{\"text\": \"a");
+    assert_eq!(cut, ["line 1, column 11: not JSON: EOF while parsing a string"]);
+}
+
+#[test]
+fn json_may_be_nested_as_deep_as_the_hint_says() {
+    let nested = |depth: usize| {
+        format!("{{\"text\": \"a\", \"b\": {}{}}}", "[".repeat(depth), "]".repeat(depth))
+    };
+    assert_eq!(lines("a.jsonl", nested(126)), ["a"]);
+    let said = lines("a.jsonl", nested(127));
+    assert_eq!(said, ["line 1, column 146: not JSON: recursion limit exceeded"]);
+}
+
+#[test]
+fn numbers_of_columns_are_offered_only_where_they_work() {
+    let hint = |name: &str, text: &str| {
+        let (_folder, path) = file(name, text);
+        read(&path, Some("body"), Cut::Line, &Job::unattended()).unwrap_err().hint()
+    };
+    assert!(hint("a.csv", "q,a\n1,2\n").contains("#1"));
+    assert_eq!(hint("a.jsonl", "{\"q\": \"a\"}"), "Choose one of these as the column.");
+    assert_eq!(hint("a.txt", "a"), "Leave the column out.");
 }
 
 #[test]
@@ -87,7 +113,7 @@ fn a_table_without_header_is_addressed_by_number() {
 
 #[test]
 fn tables_that_are_none_are_refused_with_the_line() {
-    assert_eq!(lines("a.csv", "text,b\n1,2\n3\n"), ["line 3: 1 fields found, 2 allowed"]);
+    assert_eq!(lines("a.csv", "text,b\n1,2\n3\n"), ["line 3: 1 field found, 2 allowed"]);
     assert_eq!(lines("a.csv", "text\n\"ab\nc"), ["line 2: a quoted field does not end"]);
     assert_eq!(lines("a.csv", "text\n\"a\"b\n"), ["line 2: a quoted field does not end"]);
     assert_eq!(lines("a.csv", "text,b,b\n1,2,3\n"), ["two columns are called `b`"]);
@@ -103,8 +129,12 @@ fn bytes_that_are_no_text_are_refused_with_the_line() {
 
 #[test]
 fn a_line_without_end_is_refused_before_memory_is_full() {
-    let mut reader =
-        Lines::new(Box::new(std::io::BufReader::new(std::io::repeat(b'a'))), Path::new("a"));
+    let mut reader = Lines::new(
+        Box::new(std::io::BufReader::new(std::io::repeat(b'a'))),
+        0,
+        Path::new("a"),
+        None,
+    );
     let said = reader.next_line().unwrap_err().to_string();
     assert_eq!(said, "bytes of a line: 16777217 found, 16777216 allowed: a");
 }
@@ -118,13 +148,27 @@ fn nothing_unknown_or_empty_is_run() {
     for name in ["a.txt", "a.jsonl", "a.csv"] {
         assert_eq!(lines(name, "\n\n"), ["there is no text to run"], "{name}");
     }
-    assert!(matches!(from_prompt(" \n"), Err(DataError::Empty { .. })));
+    assert_eq!(from_prompt(" \n").unwrap_err().to_string(), "the text is empty");
     let folder = tempfile::tempdir().unwrap();
     let inside = folder.path().join("a.txt");
     fs::create_dir(&inside).unwrap();
-    assert!(matches!(read(&inside, None, Cut::Line), Err(DataError::NoFile { .. })));
-    let missing = read(&folder.path().join("b.txt"), None, Cut::Line);
-    assert!(matches!(missing, Err(DataError::Io { .. })));
+    assert!(matches!(
+        read(&inside, None, Cut::Line, &Job::unattended()),
+        Err(DataError::NoFile { .. })
+    ));
+    assert!(matches!(
+        read(folder.path(), None, Cut::Line, &Job::unattended()),
+        Err(DataError::NoFile { .. })
+    ));
+    let missing = read(&folder.path().join("b.txt"), None, Cut::Line, &Job::unattended())
+        .unwrap_err()
+        .to_string();
+    assert!(missing.starts_with("cannot read: there is no such file or folder: "), "{missing}");
+    let bare = lines("bare", "x");
+    assert!(
+        bare[0].starts_with("a name without ending is no data set; allowed are txt"),
+        "{bare:?}"
+    );
 }
 
 #[test]
@@ -140,19 +184,25 @@ fn columns_come_from_the_first_row() {
 }
 
 #[test]
-fn the_fingerprint_changes_with_every_text_and_column() {
-    let print = |lines: &str| from_embedded(lines.as_bytes()).unwrap().fingerprint;
-    let all = [
-        print(r#"{"text": "ab"}"#),
-        print("{\"text\": \"a\"}\n{\"text\": \"b\"}"),
-        print(r#"{"text": "ab", "k": "1"}"#),
-        print(r#"{"text": "ab", "k": "2"}"#),
-        print(r#"{"text": "ab", "l": "1"}"#),
-    ];
-    let different: BTreeSet<_> = all.iter().collect();
-    assert_eq!(different.len(), all.len());
-    assert_eq!(all[0], from_prompt("ab").unwrap().fingerprint);
-    assert_eq!(all[0].len(), 64);
+fn a_large_file_is_read_with_progress_and_a_cancel_ends_it_within_a_mebibyte() {
+    // In a text without a break, too: what counts are bytes.
+    let line = format!("{}\n", "a".repeat(1 << 19));
+    for name in ["a.txt", "a.csv"] {
+        let (_folder, path) = file(name, format!("text\n{}", line.repeat(12)));
+        let switch = CancelSwitch::default();
+        let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+        let (sink, inner) = (std::sync::Arc::clone(&told), switch.clone());
+        let job = Job::new(switch, move |progress| {
+            assert_eq!((progress.what, progress.unit, progress.total), ("Reading text", "MiB", 6));
+            sink.lock().unwrap().push(progress.done);
+            if progress.done >= 3 {
+                inner.cancel();
+            }
+        });
+        let read = read(&path, None, Cut::Line, &job);
+        assert!(matches!(read, Err(DataError::Cancelled(_))), "{name}");
+        assert_eq!(*told.lock().unwrap(), [0, 1, 2, 3], "{name}");
+    }
 }
 
 proptest! {
@@ -166,7 +216,7 @@ proptest! {
             writer.write_record(row).unwrap();
         }
         let (_folder, path) = file("a.csv", writer.into_inner().unwrap());
-        let data = read(&path, None, Cut::Line).unwrap();
+        let data = read(&path, None, Cut::Line, &Job::unattended()).unwrap();
         let found: Vec<_> =
             data.samples.into_iter().map(|s| vec![s.text, s.columns["b"].clone()]).collect();
         prop_assert_eq!(found, rows);
@@ -179,8 +229,8 @@ proptest! {
         for name in ["a.txt", "a.jsonl", "a.csv", "a.tsv"] {
             let (_folder, path) = file(name, &bytes);
             for cut in [Cut::Line, Cut::Paragraph] {
-                drop(read(&path, None, cut));
-                drop(read(&path, Some("#1"), cut));
+                drop(read(&path, None, cut, &Job::unattended()));
+                drop(read(&path, Some("#1"), cut, &Job::unattended()));
             }
             drop(columns(&path));
         }
@@ -191,7 +241,7 @@ proptest! {
 #[test]
 fn shared_sst2_is_read_by_number() {
     let shared = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/sst2/dev.tsv");
-    let data = read(Path::new(shared), Some("#1"), Cut::Line).unwrap();
+    let data = read(Path::new(shared), Some("#1"), Cut::Line, &Job::unattended()).unwrap();
     assert_eq!(data.samples[0].text, "one long string of cliches");
     assert_eq!(data.samples[0].columns["#2"], "0");
     assert!(data.samples.iter().all(|s| ["0", "1"].contains(&s.columns["#2"].as_str())));

@@ -17,7 +17,8 @@ impl DataFormat for Txt {
     fn read(&self, lines: &mut Lines<'_>, ask: &Ask<'_>) -> Result<Rows, DataError> {
         if let Some(column) = ask.column {
             let (column, path) = (column.to_owned(), lines.path.to_owned());
-            return Err(DataError::NoColumn { column, line: 1, found: Vec::new(), path });
+            let (line, found, is_numbered) = (1, Vec::new(), false);
+            return Err(DataError::NoColumn { column, line, found, is_numbered, path });
         }
         let path = lines.path;
         let mut rows = Rows::new();

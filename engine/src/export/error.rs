@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::checkpoint::reason;
 use crate::figure::PngError;
 use crate::job::Cancelled;
 
@@ -56,7 +57,7 @@ pub(crate) enum ExportError {
         source: PngError,
     },
     /// The system refused.
-    #[error("could not be written, {source}: {}", path.display())]
+    #[error("could not be written: {}: {}", reason(source), path.display())]
     Io {
         /// Why.
         source: io::Error,

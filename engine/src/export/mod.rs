@@ -18,7 +18,7 @@ use crate::export::staging::Staging;
 use crate::figure::{Figure, Size, Theme, cell, to_csv, to_png, to_svg, write_csv};
 use crate::job::Job;
 use crate::knob::{KnobCard, Knobs};
-use crate::lens::{DataTable, LensCard, View};
+use crate::lens::{DataTable, LensCard, Selection, TokenColumns, View};
 use crate::recording::Recording;
 
 /// Of every picture; wide as a page of a paper.
@@ -34,7 +34,9 @@ pub(crate) struct Export<'a> {
     pub(crate) knob_cards: &'a [KnobCard],
     pub(crate) knobs: &'a Knobs,
     pub(crate) recording: &'a Recording,
+    pub(crate) selection: Selection,
     pub(crate) view: &'a View,
+    pub(crate) token_columns: &'a TokenColumns<'a>,
 }
 
 /// Writes everything to `folder`: `<figure id>.svg|png|csv`, `<table id>.csv`, `tokens.csv`, `readings.json`.
@@ -68,7 +70,7 @@ pub(crate) fn write_view(export: &Export<'_>, folder: &Path, job: &Job) -> Resul
         write_new(&file, table_csv(table).as_bytes())?;
     }
     step(job)?;
-    tokens::write(export.recording, &staging.draft().join(TOKENS), job)?;
+    tokens::write(export, &staging.draft().join(TOKENS), job)?;
     step(job)?;
     let file = staging.draft().join(READINGS);
     write_new(&file, &json(&export.readings_file(files), &file)?)?;

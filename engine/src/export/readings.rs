@@ -16,6 +16,9 @@ pub(super) struct Origin<'a> {
     data: &'a str,
     data_fingerprint: &'a str,
     lens: &'static str,
+    /// Index of the token that the figures follow; absent where none was selected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    selected_token: Option<usize>,
     /// Version of Layerscope that exported.
     version: &'static str,
     /// Version of Layerscope that recorded.
@@ -54,6 +57,7 @@ impl<'a> Export<'a> {
             data: &came.data,
             data_fingerprint: &came.data_fingerprint,
             lens: self.card.id,
+            selected_token: self.selection.token,
             version: env!("CARGO_PKG_VERSION"),
             recorded_version: &came.version,
             partial: manifest.partial,
@@ -96,6 +100,7 @@ impl<'a> Export<'a> {
             ("recorded_version", origin.recorded_version.to_owned()),
             ("partial", origin.partial.to_string()),
         ];
+        pairs.extend(origin.selected_token.map(|token| ("selected_token", token.to_string())));
         for (id, value) in self.knobs.resolved(self.knob_cards) {
             let value = match value {
                 Value::Integer(value) => value.to_string(),

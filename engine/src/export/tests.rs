@@ -35,7 +35,9 @@ struct Parts {
     knob_cards: Vec<KnobCard>,
     knobs: Knobs,
     recording: Recording,
+    selection: Selection,
     view: View,
+    token_columns: TokenColumns<'static>,
     home: tempfile::TempDir,
 }
 
@@ -70,8 +72,19 @@ impl Parts {
             suggestions: Vec::new(),
             notes: vec![Note::new("Something was cut.", "")],
         };
-        let home = tempfile::tempdir().unwrap();
-        Self { knob_cards: vec![THRESHOLD.card()], knobs, recording: recording(), view, home }
+        let token_columns = TokenColumns {
+            names: vec!["half".to_owned()],
+            cells: Box::new(|token| vec![(token as f64 / 2.0).to_string()]),
+        };
+        Self {
+            knob_cards: vec![THRESHOLD.card()],
+            knobs,
+            recording: recording(),
+            selection: Selection::default(),
+            view,
+            token_columns,
+            home: tempfile::tempdir().unwrap(),
+        }
     }
 
     fn export(&self) -> Export<'_> {
@@ -80,7 +93,9 @@ impl Parts {
             knob_cards: &self.knob_cards,
             knobs: &self.knobs,
             recording: &self.recording,
+            selection: self.selection,
             view: &self.view,
+            token_columns: &self.token_columns,
         }
     }
 
@@ -128,6 +143,7 @@ fn recording() -> Recording {
                 version: "0.0.9".to_owned(),
             },
             flops_per_block: vec![1.0],
+            block_costs: Vec::new(),
             flops_per_readout: 1.0,
             block_secs: vec![0.0],
             notes: vec![Note::new("Something was cut.", "")],
@@ -170,10 +186,10 @@ fn a_view_is_every_figure_thrice_its_tables_its_tokens_and_its_readings() {
     assert_eq!(text("per_depth.csv"), "depth,exits,agreement\n0,2,0.1\n1,1,\n");
     assert_eq!(text("per_slice.csv"), "slice,tokens\nall,3\n\"task:a, b\",2\n");
     insta::assert_snapshot!(text("tokens.csv"), @r#"
-    token,sample,position,text,next,full,sample_task
-    0,0,0,a," ""b"," ""b","hops, 2"
-    1,0,1," ""b",<2>," ""b","hops, 2"
-    2,0,2,<2>,,<2>,"hops, 2"
+    token,sample,position,text,next,full_id,full,half,sample_task
+    0,0,0,a," ""b",1," ""b",0,"hops, 2"
+    1,0,1," ""b",<2>,1," ""b",0.5,"hops, 2"
+    2,0,2,<2>,,2,<2>,1,"hops, 2"
     "#);
     insta::assert_snapshot!(text("readings.json").replace(env!("CARGO_PKG_VERSION"), "VERSION"));
 }
@@ -197,6 +213,97 @@ fn pictures_carry_where_they_came_from() {
         for part in ["model_fingerprint", "aa", "bb", "cc", "threshold", "0.75"] {
             assert!(text.contains(part), "{name} {part}");
         }
+    }
+}
+
+#[test]
+fn the_selected_token_is_part_of_where_everything_came_from() {
+    let mut parts = Parts::new();
+    let without = parts.write("out").unwrap();
+    parts.selection.token = Some(2);
+    let with = parts.write("out").unwrap();
+    for name in ["grid.svg", "grid.png", "readings.json"] {
+        let says = |files: &BTreeMap<String, Vec<u8>>| {
+            String::from_utf8_lossy(&files[name]).contains("selected_token")
+        };
+        assert!(!says(&without) && says(&with), "{name}");
+    }
+    let json: serde_json::Value = serde_json::from_slice(&with["readings.json"]).unwrap();
+    assert_eq!(json["provenance"]["selected_token"], 2);
+}
+
+/// The columns of a token table by name.
+struct TokenTable(Vec<BTreeMap<String, String>>);
+
+impl TokenTable {
+    fn read(bytes: &[u8]) -> Self {
+        let rows = csv::Reader::from_reader(bytes).into_deserialize();
+        Self(rows.map(|row| row.unwrap()).collect())
+    }
+
+    /// Mean over the cells that are not empty.
+    fn mean(&self, column: &str) -> f64 {
+        let cells = self.0.iter().map(|row| &row[column]).filter(|cell| !cell.is_empty());
+        let numbers: Vec<f64> = cells.map(|cell| cell.parse().unwrap()).collect();
+        numbers.iter().sum::<f64>() / numbers.len() as f64
+    }
+}
+
+#[test]
+fn the_readings_can_be_counted_again_from_the_tokens() {
+    let mut parts = Parts::new();
+    parts.recording = crate::recording::rough(300, 4, 7);
+    let lens = crate::lens::find("exits").unwrap();
+    for (rule, signal, slice) in [
+        ("max-prob", "max_prob_exit", None),
+        ("margin", "margin_exit", Some(("task", "hops"))),
+        ("entropy", "entropy_exit", Some(("difficulty", "2"))),
+    ] {
+        let choice = |value: &str| Value::Choice(value.to_owned());
+        parts.knobs.set("rule", choice(rule));
+        let (column, value) = slice.unwrap_or_default();
+        parts.knobs.set("slice", choice(&format!("{column}:{value}")));
+        let knob_cards = lens.knobs(Some(&parts.recording), &parts.knobs);
+        let mut view = lens.view(&parts.recording, &parts.knobs, parts.selection);
+        // Pictures take their time and say nothing here.
+        view.figures.clear();
+        let export = Export {
+            card: lens.card(),
+            knob_cards: &knob_cards,
+            view: &view,
+            token_columns: &lens.token_columns(&parts.recording, &parts.knobs),
+            ..parts.export()
+        };
+        write_view(&export, &parts.path("out"), &Job::unattended()).unwrap();
+        let written = files(&parts.path("out"));
+        let json: serde_json::Value = serde_json::from_slice(&written["readings.json"]).unwrap();
+        let readings = json["readings"].as_array().unwrap();
+        let reading = |id: &str| {
+            let found = readings.iter().find(|reading| reading["id"] == id);
+            found.unwrap()["value"].as_f64().unwrap()
+        };
+        let mut table = TokenTable::read(&written["tokens.csv"]);
+        assert_eq!(table.0.len(), 300);
+        assert!(table.0[0].contains_key(signal), "{rule}");
+        table.0.retain(|row| slice.is_none_or(|(name, v)| row[&format!("sample_{name}")] == v));
+        assert_eq!(table.0.len() as f64, reading("tokens"));
+        for (column, id) in
+            [("exit_depth", "mean_exit_depth"), ("agrees", "agreement"), ("nll_exit", "nll_exit")]
+        {
+            let (found, expected) = (table.mean(column), reading(id));
+            assert!((found - expected).abs() < 1e-6, "{rule} {id}: {found} against {expected}");
+        }
+        assert!((table.mean("nll_full") - reading("nll_full")).abs() < 1e-6);
+        let mut num_absent = 0;
+        for row in &table.0 {
+            let agrees = if row["exit_id"] == row["full_id"] { "1" } else { "0" };
+            let is_absent = row["full_id"].is_empty();
+            num_absent += usize::from(is_absent);
+            assert_eq!(row["agrees"], if is_absent { "" } else { agrees });
+            let text = format!(" w{}", row["exit_id"]);
+            assert_eq!(row["exit"], if row["exit_id"].is_empty() { "" } else { &text });
+        }
+        assert!(num_absent > 0, "some readouts are no numbers");
     }
 }
 

@@ -1,27 +1,36 @@
 //! tokens.csv: every token of a recording in order.
 //!
-//! Columns: token, sample, position, text, next (empty at the end of a sequence), full (first choice of the full
-//! model), and one `sample_<name>` for every column of the data.
+//! | column | meaning |
+//! |---|---|
+//! | token, sample, position | indexes of the token and its sample in the recording; position in its sequence |
+//! | text, next | its text and that of the true next token; empty at the end of a sequence |
+//! | full_id, full | first choice of the full model: id and text; empty where its readout is no number |
+//! | ... | what the lens says about it, in the lens's own columns |
+//! | `sample_<name>` | one for every column of the data |
+//!
+//! Every token is there, whatever slice the readings are of: a slice is the rows with its value in `sample_<name>`.
 
 use std::fs::File;
 use std::io::{self, BufWriter};
 use std::path::Path;
 
-use crate::export::ExportError;
+use crate::export::{Export, ExportError};
 use crate::job::Job;
 use crate::model::NO_TOKEN;
-use crate::recording::Recording;
 
 /// Tokens between two looks at whether somebody cancelled.
 const STRIDE: usize = 4096;
+/// The columns of every lens.
+const HEAD: [&str; 7] = ["token", "sample", "position", "text", "next", "full_id", "full"];
 
-pub(super) fn write(recording: &Recording, file: &Path, job: &Job) -> Result<(), ExportError> {
+pub(super) fn write(export: &Export<'_>, file: &Path, job: &Job) -> Result<(), ExportError> {
+    let Export { recording, token_columns, .. } = export;
     let created = File::create_new(file).map_err(ExportError::io(file))?;
     let mut writer = csv::Writer::from_writer(BufWriter::new(created));
-    let head = ["token", "sample", "position", "text", "next", "full"];
     let columns = &recording.manifest.columns;
     let names = columns.iter().map(|name| format!("sample_{name}"));
-    let head = head.into_iter().map(str::to_owned).chain(names);
+    let head = HEAD.into_iter().map(str::to_owned);
+    let head = head.chain(token_columns.names.iter().cloned()).chain(names);
     writer.write_record(head).map_err(ExportError::io(file))?;
     let tokens = &recording.tokens;
     let piece = |id: Option<u32>| id.map(|id| recording.piece(id)).unwrap_or_default();
@@ -37,8 +46,10 @@ pub(super) fn write(recording: &Recording, file: &Path, job: &Job) -> Result<(),
             number(&tokens.position),
             recording.piece(*id),
             piece(tokens.next_ids.get(token).copied().filter(|id| *id != NO_TOKEN)),
+            full.map(|id| id.to_string()).unwrap_or_default(),
             piece(full),
         ];
+        row.extend((token_columns.cells)(token));
         let place = tokens.sample.get(token).and_then(|place| usize::try_from(*place).ok());
         let sample = place.and_then(|place| recording.samples.get(place));
         row.extend(columns.iter().map(|name| {

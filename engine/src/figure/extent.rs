@@ -5,6 +5,9 @@ use crate::figure::{Axis, Direction, Figure, Mark, Scale};
 /// Room between the outermost point and the frame, as a part of what is shown.
 const MARGIN: f64 = 0.04;
 
+/// Room for a text that stands above its place, as a part of what is shown: a line of it in a small plot.
+const TEXT_ROOM: f64 = 0.12;
+
 /// Coordinates beyond this are drawn as if they lay on it, so that no difference of two overflows.
 const FARTHEST: f64 = 1e300;
 
@@ -22,6 +25,8 @@ struct Extent {
     firm: Option<(f64, f64)>,
     /// Points that want some air around them.
     loose: Option<(f64, f64)>,
+    /// Places with a text above them.
+    captioned: Option<(f64, f64)>,
 }
 
 impl Extent {
@@ -33,8 +38,13 @@ impl Extent {
         widen(&mut self.loose, at);
     }
 
+    fn captioned(&mut self, at: f64) {
+        self.loose(at);
+        widen(&mut self.captioned, at);
+    }
+
     fn span(&self) -> (f64, f64) {
-        let (from, to) = match (self.firm, self.loose) {
+        let (from, mut to) = match (self.firm, self.loose) {
             (Some(firm), Some(loose)) => {
                 let air = (firm.1.max(loose.1) - firm.0.min(loose.0)) * MARGIN;
                 (
@@ -49,6 +59,9 @@ impl Extent {
             }
             (None, None) => (0.0, 1.0),
         };
+        if let Some((_, highest)) = self.captioned {
+            to = to.max(highest + (to - from) * TEXT_ROOM);
+        }
         if to > from {
             return (from, to);
         }
@@ -140,7 +153,7 @@ fn cover(mark: &Mark, x: &mut Extent, y: &mut Extent) {
         },
         Mark::Text { at, .. } => {
             x.loose(at[0]);
-            y.loose(at[1]);
+            y.captioned(at[1]);
         }
     }
 }

@@ -13,7 +13,7 @@
 //! # Knobs
 //! rule, threshold, least-depth, slice, signal, by, target.
 //! # What is modelled
-//! FLOPs saved: blocks not run, less one readout at every checked depth.
+//! FLOPs saved: blocks not run, less one readout at every checked depth; the formula stands in `policy/cost.rs`.
 //! # What cannot be known here
 //! A token that stopped leaves no keys and values in the deeper blocks; later tokens of a real run
 //! would read something else there. So exit depths, agreement and NLL at the exit are estimates.
@@ -26,10 +26,11 @@ mod knobs;
 mod readings;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod trade_off;
 
 use crate::knob::{KnobCard, Knobs};
-use crate::lens::{Lens, LensCard, Selection, View};
+use crate::lens::{Lens, LensCard, Selection, TokenColumns, View};
 use crate::policy::{RuleEntry, Setting, tally};
 use crate::recording::{Column, Recording, Slice, Tally, depth_of};
 use crate::signal::{Depth, Signal};
@@ -47,7 +48,7 @@ static CARD: LensCard = LensCard {
     name: "Exits",
     question: "At which depth could each token have stopped, and which answers would change?",
     source: "Max probability, margin: Schuster et al. 2022 (CALM), section 3.2; entropy: Xin et al. 2020 (DeeBERT), section 3; bound: Clopper and Pearson 1934",
-    modelled: "FLOPs saved: blocks that are not run, less one readout at every depth at which a token was checked; keys and values of skipped blocks are left out; exits are those of the replay, attention costs what it does at the mean length of the whole recording",
+    modelled: "FLOPs saved: blocks that are not run, less one readout at every depth at which a token was checked; keys and values of skipped blocks are left out; exits are those of the replay, attention costs what it does at the mean number of positions that tokens of the slice attend to (of the whole recording where an older version recorded it)",
     unknown: "A token that stopped leaves no keys and values in the deeper blocks, and later tokens of a real run would read something else there: exit depths, agreement and NLL at the exit are estimates until a live run",
 };
 
@@ -141,5 +142,9 @@ impl Lens for Exits {
             notes: readings::notes(&scene),
             suggestions: vec![trade_off::suggestion(&scene, &trials)],
         }
+    }
+
+    fn token_columns<'a>(&self, recording: &'a Recording, knobs: &Knobs) -> TokenColumns<'a> {
+        tokens::columns(recording, &settings(recording, knobs))
     }
 }

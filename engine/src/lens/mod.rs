@@ -72,6 +72,15 @@ pub struct DataTable {
     pub names: Option<(&'static str, Vec<String>)>,
 }
 
+/// What a lens says about every single token, beside what the recording holds; columns of the exported table of
+/// tokens. Not part of a view, which is made anew at every move of a knob.
+pub(crate) struct TokenColumns<'a> {
+    /// Column names, snake_case.
+    pub(crate) names: Vec<String>,
+    /// The cells of a token, one for each name; empty where there is nothing to say.
+    pub(crate) cells: Box<dyn Fn(usize) -> Vec<String> + 'a>,
+}
+
 /// A button that turns knobs to values which the lens has found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Suggestion {
@@ -115,6 +124,8 @@ pub(crate) trait Lens: Sync {
     fn knobs(&self, recording: Option<&Recording>, knobs: &Knobs) -> Vec<KnobCard>;
     /// Figures and readings: same input, same bytes.
     fn view(&self, recording: &Recording, knobs: &Knobs, selection: Selection) -> View;
+    /// What it says about every single token.
+    fn token_columns<'a>(&self, recording: &'a Recording, knobs: &Knobs) -> TokenColumns<'a>;
 }
 
 /// Every lens, in the order of menus.

@@ -124,14 +124,14 @@ fn real(value: f32) -> String {
 }
 
 /// One token and where it exits.
-struct Line<'a> {
-    recording: &'a Recording,
-    exits: &'a [u16],
-    token: usize,
+pub(super) struct Line<'a> {
+    pub(super) recording: &'a Recording,
+    pub(super) exits: &'a [u16],
+    pub(super) token: usize,
 }
 
 impl Line<'_> {
-    fn depth(&self) -> Depth {
+    pub(super) fn depth(&self) -> Depth {
         let exit = self.exits.get(self.token).map(|depth| Depth(*depth));
         exit.unwrap_or_else(|| depth_of(self.recording.num_layers()))
     }
@@ -144,22 +144,27 @@ impl Line<'_> {
         self.top1(self.recording.num_layers())
     }
 
-    fn at_exit(&self) -> Option<u32> {
+    pub(super) fn at_exit(&self) -> Option<u32> {
         self.top1(self.depth().index())
     }
 
     /// `None` where the full model has no first choice.
-    fn agrees(&self) -> Option<bool> {
+    pub(super) fn agrees(&self) -> Option<bool> {
         self.recording.agrees(self.depth().index(), self.token)
     }
 
     /// A signal at the exit depth; NaN where it is absent.
-    fn value(&self, signal: Signal) -> f32 {
-        let column = self.recording.column(signal, self.depth());
+    pub(super) fn value(&self, signal: Signal) -> f32 {
+        self.value_at(signal, self.depth())
+    }
+
+    /// A signal at any depth; NaN where it is absent.
+    pub(super) fn value_at(&self, signal: Signal, depth: Depth) -> f32 {
+        let column = self.recording.column(signal, depth);
         column.and_then(|c| c.get(self.token)).copied().unwrap_or(f32::NAN)
     }
 
-    fn piece(&self, id: Option<&u32>) -> String {
+    pub(super) fn piece(&self, id: Option<&u32>) -> String {
         id.filter(|id| **id != NO_TOKEN).map(|id| self.recording.piece(*id)).unwrap_or_default()
     }
 

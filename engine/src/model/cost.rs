@@ -6,20 +6,21 @@
 use crate::model::ModelCard;
 
 impl ModelCard {
-    /// FLOPs of one block for one token that attends to `mean_keys` positions (modelled).
-    ///
-    /// Two for each weight that the token is multiplied with, of experts only its own; with heads H of width c and
-    /// keys K `2 * 2 K H c` for scores and values.
-    pub(crate) fn flops_per_block(&self, mean_keys: f64) -> f64 {
-        let inner = (self.heads * self.head_dim) as f64;
-        2.0 * self.block_weights as f64 + 2.0 * 2.0 * mean_keys * inner
+    /// FLOPs of one block for one token, whatever it attends to (modelled): two for each weight that it is
+    /// multiplied with, of experts only its own.
+    pub(crate) fn flops_fixed(&self) -> f64 {
+        2.0 * self.block_weights as f64
     }
 
-    /// Positions that a token attends to in block `layer`, on average over tokens at `positions` (from 0).
-    pub(crate) fn mean_keys(&self, layer: usize, positions: &[u32]) -> f64 {
-        let window = self.windows.get(layer).copied().flatten().map_or(f64::INFINITY, |w| w as f64);
-        let keys: f64 = positions.iter().map(|at| (f64::from(*at) + 1.0).min(window)).sum();
-        keys / positions.len().max(1) as f64
+    /// FLOPs of one block for one token and one position that it attends to (modelled): with heads H of width c
+    /// `2 * 2 H c`, for its score and its value.
+    pub(crate) fn flops_per_key(&self) -> f64 {
+        2.0 * 2.0 * self.heads as f64 * self.head_dim as f64
+    }
+
+    /// How many positions a token of block `layer` sees at most, its own included.
+    pub(crate) fn window(&self, layer: usize) -> Option<usize> {
+        self.windows.get(layer).copied().flatten()
     }
 
     /// FLOPs of one readout (final norm and head) for one token (modelled): `2 d V`.

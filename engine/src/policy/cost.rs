@@ -5,13 +5,31 @@
 //! answer. What a real early-exit run would still pay for keys and values of skipped blocks is left
 //! out. With a large vocabulary readouts can cost more than the blocks saved: the saving is then
 //! negative, and is shown so.
+//!
+//! Block l costs `fixed_l + K per_key_l`, with K the mean number of positions that the tokens of the slice
+//! attend to there, those that exit early as the others. With E the depth at which a token exits, n its tokens
+//! and R a readout, the share that is saved is
+//! `1 - mean over tokens of (sum over l < E of block l + (E - least + 1) R) / (sum over all l of block l + R)`.
+//! Recordings of versions that stored no cost per key are priced with K of the whole recording.
 
-use crate::recording::{Manifest, Tally};
+use crate::recording::{Recording, Slice, Tally};
 use crate::signal::Depth;
 
-/// Share of the full model's FLOPs that is saved; `None` without tokens or without a cost model.
-pub(crate) fn flops_saved(manifest: &Manifest, tally: &Tally, least: Depth) -> Option<f64> {
-    let blocks = &manifest.flops_per_block;
+/// Share of the full model's FLOPs that is saved in a slice, of which `tally` holds the exits; `None` without tokens
+/// or without a cost model.
+pub(crate) fn flops_saved(
+    recording: &Recording,
+    slice: &Slice,
+    tally: &Tally,
+    least: Depth,
+) -> Option<f64> {
+    let manifest = &recording.manifest;
+    let blocks: Vec<f64> = if manifest.prices_keys() {
+        let keys = |window| recording.mean_keys(slice, window);
+        manifest.block_costs.iter().map(|cost| cost.at(keys(cost.window))).collect()
+    } else {
+        manifest.flops_per_block.clone()
+    };
     let readout = manifest.flops_per_readout;
     if blocks.len() != manifest.layers || tally.num_tokens() == 0 {
         return None;
@@ -32,12 +50,31 @@ pub(crate) fn flops_saved(manifest: &Manifest, tally: &Tally, least: Depth) -> O
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recording::{BlockCost, synthetic};
 
-    fn manifest() -> Manifest {
-        let mut manifest = crate::recording::synthetic(1, 2, 0).manifest;
-        manifest.flops_per_block = vec![10.0, 30.0];
-        manifest.flops_per_readout = 20.0;
-        manifest
+    /// Two samples of 16 and 4 tokens, tasks story and hops: they attend to 8.5 and 2.5 positions in the mean, in all
+    /// to 7.3.
+    fn recording() -> Recording {
+        let mut recording = synthetic(20, 2, 0);
+        let costs = [
+            BlockCost { fixed: 3.5, per_key: 1.0, window: None },
+            BlockCost { fixed: 0.0, per_key: 4.0, window: None },
+        ];
+        recording.manifest.block_costs = costs.to_vec();
+        recording.manifest.flops_per_block = vec![10.0, 30.0];
+        recording.manifest.flops_per_readout = 20.0;
+        recording
+    }
+
+    /// As versions wrote it that did not store the cost of a key.
+    fn older() -> Recording {
+        let mut recording = recording();
+        recording.manifest.block_costs.clear();
+        recording
+    }
+
+    fn saved(recording: &Recording, tally: &Tally, least: u16) -> Option<f64> {
+        flops_saved(recording, &Slice::all(), tally, Depth(least))
     }
 
     #[test]
@@ -45,8 +82,8 @@ mod tests {
         let mut tally = Tally::empty(3);
         tally.exits = vec![0, 1, 0];
         // Full: 60. Exit at depth 1 from depth 0 on: 10 + 2 * 20 = 50; from depth 1 on: 10 + 20 = 30.
-        assert_eq!(flops_saved(&manifest(), &tally, Depth(0)), Some(1.0 - 50.0 / 60.0));
-        assert_eq!(flops_saved(&manifest(), &tally, Depth(1)), Some(0.5));
+        assert_eq!(saved(&older(), &tally, 0), Some(1.0 - 50.0 / 60.0));
+        assert_eq!(saved(&older(), &tally, 1), Some(0.5));
     }
 
     #[test]
@@ -54,8 +91,29 @@ mod tests {
         let mut tally = Tally::empty(3);
         tally.exits = vec![0, 0, 1];
         // 40 + 3 * 20 = 100 of 60.
-        assert!(flops_saved(&manifest(), &tally, Depth(0)).unwrap() < -0.6);
-        assert_eq!(flops_saved(&manifest(), &tally, Depth(2)), Some(0.0));
-        assert_eq!(flops_saved(&manifest(), &Tally::empty(3), Depth(0)), None);
+        assert!(saved(&older(), &tally, 0).unwrap() < -0.6);
+        assert_eq!(saved(&older(), &tally, 2), Some(0.0));
+        assert_eq!(saved(&older(), &Tally::empty(3), 0), None);
+    }
+
+    #[test]
+    fn a_slice_is_priced_with_its_own_number_of_keys() {
+        let mut tally = Tally::empty(3);
+        tally.exits = vec![0, 1, 1];
+        let slice = |task| Slice::all().with("task", task);
+        let of = |recording: &Recording, slice: &Slice| {
+            flops_saved(recording, slice, &tally, Depth(1)).unwrap()
+        };
+        // story: blocks 3.5 + 8.5 = 12 and 4 * 8.5 = 34, full 12 + 34 + 20 = 66; spent (12 + 20) + (46 + 40).
+        let story = of(&recording(), &slice("story"));
+        assert!((story - (1.0 - 118.0 / 132.0)).abs() < 1e-12, "{story}");
+        // hops: blocks 3.5 + 2.5 = 6 and 4 * 2.5 = 10, full 36; spent (6 + 20) + (16 + 40).
+        let hops = of(&recording(), &slice("hops"));
+        assert!((hops - (1.0 - 82.0 / 72.0)).abs() < 1e-12, "{hops}");
+        // All: 3.5 + 7.3 = 10.8 and 29.2, full 60; spent (10.8 + 20) + (40 + 40).
+        let all = of(&recording(), &Slice::all());
+        assert!((all - (1.0 - 110.8 / 120.0)).abs() < 1e-12, "{all}");
+        // An older recording knows one price only.
+        assert_eq!(of(&older(), &slice("story")), of(&older(), &slice("hops")));
     }
 }

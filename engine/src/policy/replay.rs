@@ -10,7 +10,8 @@ pub(crate) fn replay(recording: &Recording, rule: &dyn RuleEntry, at: Setting) -
     rule.replay(recording, at, 0..recording.num_tokens())
 }
 
-/// Counts for one setting: from the cube where the threshold is a rung, else by replay. Both are exact.
+/// Counts for one setting: from the cube and, between its rungs, from what the threshold moves; by replay where
+/// neither is at hand. All three are exact.
 pub(crate) fn tally(
     recording: &Recording,
     rule: &dyn RuleEntry,
@@ -20,7 +21,9 @@ pub(crate) fn tally(
     let ladder = rule.ladder(recording.manifest.vocab);
     match ladder.rung(at.threshold) {
         Some(rung) => recording.cube(ladder, at.least, slice).tally(rung),
-        None => tally_by_replay(recording, rule, at, slice),
+        None => recording
+            .tally_between(ladder, at.least, slice, at.threshold)
+            .unwrap_or_else(|| tally_by_replay(recording, rule, at, slice)),
     }
 }
 
@@ -58,9 +61,11 @@ pub(crate) fn trials(
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::policy::RULES;
-    use crate::recording::rough;
+    use crate::recording::{depth_of, rough};
 
     #[test]
     fn cube_and_replay_count_the_same_at_every_rung() {
@@ -79,14 +84,48 @@ mod tests {
         }
     }
 
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_threshold_between_rungs_is_answered_without_a_replay_and_exactly(
+            num_tokens in 0_usize..200,
+            num_layers in 0_usize..7,
+            least in 0_usize..7,
+            seed in 0_u64..10_000,
+            share in 0.0_f64..1.0,
+        ) {
+            let recording = rough(num_tokens, num_layers, seed);
+            let least = depth_of(least.min(num_layers));
+            for rule in RULES {
+                let ladder = rule.ladder(recording.manifest.vocab);
+                let threshold = share * ladder.threshold(RUNGS - 1);
+                let at = Setting { threshold, least };
+                for slice in [Slice::all(), Slice::all().with("difficulty", "2")] {
+                    let listed = recording.tally_between(ladder, least, &slice, threshold);
+                    let replayed = tally_by_replay(&recording, *rule, at, &slice);
+                    prop_assert_eq!(listed, Some(replayed));
+                }
+            }
+        }
+    }
+
     #[test]
-    fn a_threshold_between_rungs_is_answered_exactly() {
-        let recording = rough(200, 4, 3);
-        let rule = RULES[0];
-        let at = Setting { threshold: 0.500_4, least: Depth(1) };
-        let exits = replay(&recording, rule, at);
-        let counted = tally(&recording, rule, at, &Slice::all());
-        let mean = exits.iter().map(|d| d.index() as f64).sum::<f64>() / 200.0;
-        assert!((counted.mean_depth().unwrap() - mean).abs() < 1e-12);
+    fn thresholds_just_beside_a_recorded_value_are_told_apart() {
+        let recording = rough(300, 5, 7);
+        for rule in RULES {
+            for value in recording.column(rule.signal(), Depth(2)).unwrap() {
+                for threshold in
+                    [f64::from(*value), f64::from(value.next_down()), f64::from(value.next_up())]
+                {
+                    let at = Setting { threshold, least: Depth(1) };
+                    let all = Slice::all();
+                    assert_eq!(
+                        tally(&recording, *rule, at, &all),
+                        tally_by_replay(&recording, *rule, at, &all)
+                    );
+                }
+            }
+        }
     }
 }

@@ -1,7 +1,9 @@
 //! Why a run left no recording.
 
+use crate::count::counted;
 use crate::job::Cancelled;
 use crate::model::ModelError;
+use crate::recording::RecordingError;
 
 /// Why a run left no recording.
 #[derive(Debug, thiserror::Error)]
@@ -11,8 +13,8 @@ pub(crate) enum RecordError {
     NothingToRun,
     /// The columns would not fit.
     #[error(
-        "{tokens} tokens at {depths} depths need {} of memory, {} are free for a recording",
-        size(*needed), size(*allowed)
+        "{} at {} need {} of memory, {} are free for a recording",
+        counted(tokens, "token"), counted(depths, "depth"), size(*needed), size(*allowed)
     )]
     TooLarge {
         /// Tokens of the whole run.
@@ -39,6 +41,9 @@ pub(crate) enum RecordError {
     /// The model said no.
     #[error(transparent)]
     Model(ModelError),
+    /// The folder that the recording is for cannot take it.
+    #[error(transparent)]
+    Folder(RecordingError),
     /// A person cancelled before anything was done.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
@@ -49,6 +54,15 @@ impl From<ModelError> for RecordError {
         match error {
             ModelError::Cancelled(cancelled) => Self::Cancelled(cancelled),
             other => Self::Model(other),
+        }
+    }
+}
+
+impl From<RecordingError> for RecordError {
+    fn from(error: RecordingError) -> Self {
+        match error {
+            RecordingError::Cancelled(cancelled) => Self::Cancelled(cancelled),
+            other => Self::Folder(other),
         }
     }
 }
@@ -74,10 +88,19 @@ impl RecordError {
             Self::TooLarge { fits: 0, .. } => {
                 "Close other programs, or run shorter texts.".to_owned()
             }
-            Self::TooLarge { fits, .. } => format!("Limit the run to {fits} tokens."),
+            Self::TooLarge { fits, .. } => format!("Limit the run to {}.", counted(fits, "token")),
             Self::Shape { .. } => "This is a defect; please report it with the model.".to_owned(),
             Self::Model(error) => error.hint(),
+            Self::Folder(error) => error.hint(),
             Self::Cancelled(_) => String::new(),
+        }
+    }
+    /// Whether what a person chose is at fault, not the disk or a defect of ours.
+    pub(crate) fn is_input(&self) -> bool {
+        match self {
+            Self::NothingToRun | Self::TooLarge { .. } | Self::Model(_) => true,
+            Self::Folder(error) => error.is_input(),
+            Self::Shape { .. } | Self::Cancelled(_) => false,
         }
     }
 }

@@ -4,12 +4,14 @@
 
 mod batch;
 mod error;
+mod parts;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use error::RecordError;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use crate::checkpoint::Tokenizer;
 use crate::dataset::{Data, Sequence};
@@ -17,7 +19,11 @@ use crate::job::Job;
 use crate::model::{LayeredModel, ModelCard, NO_TOKEN};
 use crate::notes::Note;
 use crate::record::batch::{Part, run_batch};
-use crate::recording::{Manifest, Provenance, Recording, Sample, Tokens, Top5, VERSION};
+use crate::record::parts::{Pace, Parts, pace};
+use crate::recording::{
+    BlockCost, Manifest, Provenance, Recording, Sample, Tokens, Top5, VERSION, fingerprint,
+    mean_keys,
+};
 use crate::signal::Signal;
 
 /// Tokens that go through the model together; a longer sequence goes alone.
@@ -25,45 +31,53 @@ const BATCH_TOKENS: usize = 512;
 /// The five best of more cells than this are not kept: 40 bytes each, 160 MB in all.
 const MOST_TOP5_CELLS: u64 = 4_000_000;
 
-/// Runs `sequences` of `data` through `model`. When cancelled, what was done is kept and labelled partial; an
-/// error `Cancelled` only where nothing was done. More than `budget_bytes` of columns is refused before the run.
-#[expect(clippy::too_many_arguments, reason = "what a run needs; the one caller has them apart")]
+/// What is run, within which limits, and where its parts go meanwhile.
+pub(crate) struct Asked<'a> {
+    pub(crate) data: &'a Data,
+    /// Of `data`.
+    pub(crate) sequences: &'a [Sequence],
+    /// More bytes of columns than this are refused before the run.
+    pub(crate) budget_bytes: u64,
+    /// Of what was done before.
+    pub(crate) notes: Vec<Note>,
+    /// Where the recording will be saved: finished sequences go there while the run goes on, so that one that is
+    /// killed leaves them.
+    pub(crate) folder: Option<&'a Path>,
+}
+
+/// Runs sequences through `model`. When cancelled, what was done is kept and labelled partial; an error `Cancelled`
+/// only where nothing was done.
 pub(crate) fn record(
     model: &dyn LayeredModel,
     tokenizer: &Tokenizer,
-    data: &Data,
-    sequences: &[Sequence],
-    budget_bytes: u64,
-    notes: Vec<Note>,
+    asked: Asked<'_>,
     job: &Job,
 ) -> Result<Recording, RecordError> {
-    let run = Asked { data, sequences, budget_bytes, notes };
-    record_with(model, &|id| tokenizer.piece(id), run, job)
-}
-
-/// What is run, and within which limits.
-struct Asked<'a> {
-    data: &'a Data,
-    sequences: &'a [Sequence],
-    budget_bytes: u64,
-    notes: Vec<Note>,
+    record_with(model, &|id| tokenizer.piece(id), asked, pace, job)
 }
 
 fn record_with(
     model: &dyn LayeredModel,
     piece: &dyn Fn(u32) -> String,
     asked: Asked<'_>,
+    pace: Pace,
     job: &Job,
 ) -> Result<Recording, RecordError> {
-    let card = model.card();
-    let Asked { data, sequences, budget_bytes, mut notes } = asked;
+    let Asked { data, sequences, budget_bytes, mut notes, folder } = asked;
+    let run = Run { card: model.card(), data, piece };
     let total: usize = sequences.iter().map(|sequence| sequence.ids.len()).sum();
     if total == 0 {
         return Err(RecordError::NothingToRun);
     }
-    let keeps_top5 = check_budget(card, sequences, budget_bytes, &mut notes)?;
-    let mut columns = Columns::new(card.layers, keeps_top5);
-    let mut block_secs = vec![0.0; card.layers];
+    let layers = run.card.layers;
+    let keeps_top5 = check_budget(run.card, sequences, budget_bytes, &mut notes)?;
+    let mut columns = Columns::new(layers, keeps_top5);
+    let mut block_secs = vec![0.0; layers];
+    let mut begun = run.manifest(&columns, block_secs.clone(), notes.clone());
+    begun.tokens = total as u64;
+    // Nobody knows yet how much will have been run.
+    begun.provenance.data_fingerprint = String::new();
+    let mut parts = Parts::begin(folder, begun, pace)?;
     let mut is_partial = false;
     job.progress("Recording", "tokens", 0, total as u64)?;
     for batch in batches(sequences) {
@@ -77,7 +91,9 @@ fn record_with(
             other => other?,
         };
         columns.take(batch, &part, data);
+        parts.offer(&run, &columns, &block_secs);
     }
+    notes.extend(parts.finish(&run, &columns, &block_secs));
     let done = columns.tokens.ids.len();
     if is_partial {
         let what = format!("Cancelled: {done} of {total} tokens are here");
@@ -86,7 +102,7 @@ fn record_with(
         // A cancel that comes after the last token changes nothing; the next step notices it.
         job.progress("Recording", "tokens", done as u64, total as u64).ok();
     }
-    let manifest = manifest(card, data, &columns, block_secs, notes);
+    let manifest = run.manifest(&columns, block_secs, notes);
     let manifest = Manifest { partial: is_partial, ..manifest };
     Ok(columns.into_recording(manifest, piece))
 }
@@ -195,13 +211,49 @@ impl Columns {
         }
     }
 
+    /// How many tokens the sequences from number `first` on have.
+    fn tokens_from(&self, first: usize) -> usize {
+        let first = self.samples.get(first).map_or(self.tokens.ids.len(), |s| s.first_token);
+        self.tokens.ids.len() - first
+    }
+
+    /// A copy of the sequences from number `first` on; the first of them becomes number 0.
+    fn since(&self, first: usize) -> Self {
+        let mut samples = self.samples.get(first..).unwrap_or_default().to_vec();
+        let from = samples.first().map_or(self.tokens.ids.len(), |sample| sample.first_token);
+        for sample in &mut samples {
+            sample.first_token -= from;
+        }
+        let number = u32::try_from(first).unwrap_or(NO_TOKEN);
+        let sample = tail(&self.tokens.sample, from).into_iter().map(|s| s.saturating_sub(number));
+        let tokens = Tokens {
+            ids: tail(&self.tokens.ids, from),
+            next_ids: tail(&self.tokens.next_ids, from),
+            sample: sample.collect(),
+            position: tail(&self.tokens.position, from),
+        };
+        let tails = |depths: &[Vec<f32>]| depths.iter().map(|column| tail(column, from)).collect();
+        Self {
+            tokens,
+            samples,
+            signals: self.signals.iter().map(|(signal, depths)| (*signal, tails(depths))).collect(),
+            top1: self.top1.iter().map(|column| tail(column, from)).collect(),
+            top5: self.top5.iter().map(|column| tail(column, from)).collect(),
+        }
+    }
+
     fn into_recording(self, manifest: Manifest, piece: &dyn Fn(u32) -> String) -> Recording {
         let Self { tokens, samples, signals, top1, top5 } = self;
-        let mut seen: BTreeSet<u32> = tokens.ids.iter().copied().collect();
-        seen.extend(top1.iter().flatten());
-        seen.extend(top5.iter().flatten().flat_map(|five| five.ids));
-        seen.remove(&NO_TOKEN);
-        let pieces = seen.into_iter().map(|id| (id, piece(id))).collect();
+        let five = top5.iter().flatten().flat_map(|five| &five.ids);
+        let mut seen = vec![false; manifest.vocab];
+        for id in tokens.ids.iter().chain(top1.iter().flatten()).chain(five) {
+            // `NO_TOKEN` lies outside every vocabulary.
+            if let Some(seen) = seen.get_mut(*id as usize) {
+                *seen = true;
+            }
+        }
+        let ids = (0_u32..).zip(seen).filter_map(|(id, is_seen)| is_seen.then_some(id));
+        let pieces = ids.map(|id| (id, piece(id))).collect();
         Recording {
             manifest,
             tokens,
@@ -215,36 +267,54 @@ impl Columns {
     }
 }
 
-fn manifest(
-    card: &ModelCard,
-    data: &Data,
-    columns: &Columns,
-    block_secs: Vec<f64>,
-    notes: Vec<Note>,
-) -> Manifest {
-    let positions = &columns.tokens.position;
-    let flops = |layer| card.flops_per_block(card.mean_keys(layer, positions));
-    let names: BTreeSet<_> = columns.samples.iter().flat_map(|s| s.columns.keys()).collect();
-    Manifest {
-        version: VERSION,
-        complete: true,
-        partial: false,
-        tokens: positions.len() as u64,
-        layers: card.layers,
-        vocab: card.vocab,
-        signals: Signal::ALL.iter().map(|signal| signal.id().to_owned()).collect(),
-        columns: names.into_iter().cloned().collect(),
-        provenance: Provenance {
-            model: card.name.clone(),
-            model_fingerprint: card.fingerprint.clone(),
-            tokenizer_fingerprint: card.tokenizer_fingerprint.clone(),
-            data: data.name.clone(),
-            data_fingerprint: data.fingerprint.clone(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-        },
-        flops_per_block: (0..card.layers).map(flops).collect(),
-        flops_per_readout: card.flops_per_readout(),
-        block_secs,
-        notes,
+/// The end of a column, from `from` on.
+fn tail<T: Clone>(column: &[T], from: usize) -> Vec<T> {
+    column.get(from..).unwrap_or_default().to_vec()
+}
+
+/// What a run is about.
+struct Run<'a> {
+    card: &'a ModelCard,
+    data: &'a Data,
+    piece: &'a dyn Fn(u32) -> String,
+}
+
+impl Run<'_> {
+    fn manifest(&self, columns: &Columns, block_secs: Vec<f64>, notes: Vec<Note>) -> Manifest {
+        let Self { card, data, .. } = self;
+        let num_tokens = columns.tokens.ids.len();
+        let costs: Vec<_> = (0..card.layers)
+            .map(|layer| BlockCost {
+                fixed: card.flops_fixed(),
+                per_key: card.flops_per_key(),
+                window: card.window(layer),
+            })
+            .collect();
+        let positions = || columns.tokens.position.iter();
+        let flops = |cost: &BlockCost| cost.at(mean_keys(positions(), cost.window));
+        let names: BTreeSet<_> = columns.samples.iter().flat_map(|s| s.columns.keys()).collect();
+        Manifest {
+            version: VERSION,
+            complete: true,
+            partial: false,
+            tokens: num_tokens as u64,
+            layers: card.layers,
+            vocab: card.vocab,
+            signals: Signal::ALL.iter().map(|signal| signal.id().to_owned()).collect(),
+            columns: names.into_iter().cloned().collect(),
+            provenance: Provenance {
+                model: card.name.clone(),
+                model_fingerprint: card.fingerprint.clone(),
+                tokenizer_fingerprint: card.tokenizer_fingerprint.clone(),
+                data: data.name.clone(),
+                data_fingerprint: fingerprint(&columns.tokens, &columns.samples),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+            },
+            flops_per_block: costs.iter().map(flops).collect(),
+            block_costs: costs,
+            flops_per_readout: card.flops_per_readout(),
+            block_secs,
+            notes,
+        }
     }
 }

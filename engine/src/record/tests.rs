@@ -1,6 +1,7 @@
 //! A model made of arithmetic: what goes in can be found again in what comes out.
 
 use std::cell::Cell;
+use std::time::Duration;
 
 use super::*;
 use crate::dataset::TextSample;
@@ -109,18 +110,26 @@ fn sequences(lengths: &[usize]) -> Vec<Sequence> {
 fn data(samples: usize) -> Data {
     let columns = |at: usize| BTreeMap::from([("task".to_owned(), format!("t{at}"))]);
     let sample = |at| TextSample { text: "…".to_owned(), columns: columns(at) };
-    Data {
-        name: "prompt".to_owned(),
-        fingerprint: "ef".to_owned(),
-        samples: (0..samples).map(sample).collect(),
-    }
+    Data { name: "prompt".to_owned(), samples: (0..samples).map(sample).collect() }
 }
 
 fn run(model: &Arithmetic, lengths: &[usize], budget_bytes: u64) -> Result<Recording, RecordError> {
     let switch = model.cancel.as_ref().map(|(_, switch)| switch.clone()).unwrap_or_default();
+    run_into(None, model, lengths, budget_bytes, &Job::new(switch, |_| {}))
+}
+
+/// With a part after every batch where there is a folder.
+fn run_into(
+    folder: Option<&Path>,
+    model: &Arithmetic,
+    lengths: &[usize],
+    budget_bytes: u64,
+    job: &Job,
+) -> Result<Recording, RecordError> {
     let (data, sequences) = (data(lengths.len()), sequences(lengths));
-    let asked = Asked { data: &data, sequences: &sequences, budget_bytes, notes: Vec::new() };
-    record_with(model, &|id| format!("<{id}>"), asked, &Job::new(switch, |_| {}))
+    let notes = Vec::new();
+    let asked = Asked { data: &data, sequences: &sequences, budget_bytes, notes, folder };
+    record_with(model, &|id| format!("<{id}>"), asked, |_, _| Duration::ZERO, job)
 }
 
 const PLENTY: u64 = 1 << 30;
@@ -178,14 +187,31 @@ fn the_manifest_says_what_was_run_and_every_id_has_its_text() {
     assert_eq!(manifest.columns, ["task"]);
     assert_eq!(manifest.signals.len(), Signal::ALL.len());
     assert_eq!(manifest.provenance.model_fingerprint, "ab");
-    assert_eq!(manifest.provenance.data_fingerprint, "ef");
     // Keys of the positions 0, 1, 2 and 0, 1: (1 + 2 + 3 + 1 + 2) / 5.
-    assert_eq!(manifest.flops_per_block, vec![model.card.flops_per_block(1.8); LAYERS]);
+    let (fixed, per_key) = (model.card.flops_fixed(), model.card.flops_per_key());
+    assert_eq!(manifest.flops_per_block, vec![fixed + 1.8 * per_key; LAYERS]);
+    assert_eq!(manifest.block_costs, vec![BlockCost { fixed, per_key, window: None }; LAYERS]);
     assert_eq!(manifest.block_secs.len(), LAYERS);
     assert!(manifest.block_secs.iter().all(|secs| *secs > 0.0));
     let ids: Vec<_> = recording.pieces.keys().copied().collect();
     assert_eq!(ids, [0, 1, 2, 3, 4, 7, 8, 9, 1000, 1001, 1002, 1003]);
     assert_eq!(recording.piece(1003), "<1003>");
+}
+
+#[test]
+fn the_fingerprint_of_the_data_is_that_of_what_was_run() {
+    let print = |model: &Arithmetic, lengths: &[usize]| {
+        let recording = run(model, lengths, PLENTY).unwrap();
+        recording.manifest.provenance.data_fingerprint
+    };
+    let whole = print(&arithmetic(), &[400, 400]);
+    assert_eq!(whole, print(&arithmetic(), &[400, 400]));
+    // The same tokens, limited, and cut elsewhere.
+    assert_ne!(whole, print(&arithmetic(), &[400, 399]));
+    assert_ne!(whole, print(&arithmetic(), &[400, 200, 200]));
+    let cancel = Some((LAYERS + 1, CancelSwitch::default()));
+    let cancelled = Arithmetic { cancel, ..arithmetic() };
+    assert_eq!(print(&cancelled, &[400, 400]), print(&arithmetic(), &[400]));
 }
 
 #[test]
@@ -243,4 +269,90 @@ fn a_model_that_forgets_a_value_is_found_out() {
     let model = Arithmetic { forgets_a_value: true, ..arithmetic() };
     let error = run(&model, &[2], PLENTY).unwrap_err();
     assert_eq!(error.to_string(), "the model gave 7 values of margin, 8 were expected");
+}
+
+#[test]
+fn a_run_into_a_folder_leaves_there_what_is_done_so_far() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("recording");
+    // The third batch ends the run; nobody saves it.
+    let switch = CancelSwitch::default();
+    let model = Arithmetic { cancel: Some((LAYERS * 2 + 2, switch.clone())), ..arithmetic() };
+    let job = Job::new(switch, |_| {});
+    let lengths = [400, 300, 400, 20];
+    let done = run_into(Some(&folder), &model, &lengths, PLENTY, &job).unwrap();
+    let left = Recording::load(&folder, PLENTY, &Job::unattended()).unwrap();
+    assert!(left.manifest.partial);
+    let said = "The run was killed (or is still going): 700 of 1120 tokens are here.";
+    assert_eq!(left.manifest.notes[0].what, said);
+    assert_eq!(left.tokens, done.tokens);
+    assert_eq!(left.samples, done.samples);
+    assert_eq!(left.top1, done.top1);
+    assert_eq!(left.top5, done.top5);
+    assert_eq!(left.pieces, done.pieces);
+    assert_eq!(format!("{:?}", left.signals), format!("{:?}", done.signals));
+    assert_eq!(left.manifest.columns, done.manifest.columns);
+    assert_eq!(left.manifest.provenance, done.manifest.provenance);
+    let pairs = [
+        (&left.manifest.flops_per_block, &done.manifest.flops_per_block),
+        (&left.manifest.block_secs, &done.manifest.block_secs),
+    ];
+    for (found, expected) in pairs {
+        for (found, expected) in found.iter().zip(expected) {
+            assert!((found / expected - 1.0).abs() < 1e-9, "{found} against {expected}");
+        }
+    }
+    done.save(&folder, &Job::unattended()).unwrap();
+    assert_eq!(Recording::load(&folder, PLENTY, &Job::unattended()).unwrap().tokens, done.tokens);
+    assert!(!folder.join("unfinished").exists());
+}
+
+#[test]
+fn a_run_that_is_cancelled_before_its_first_part_leaves_no_folder() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("recording");
+    let switch = CancelSwitch::default();
+    let model = Arithmetic { cancel: Some((1, switch.clone())), ..arithmetic() };
+    let job = Job::new(switch, |_| {});
+    let done = run_into(Some(&folder), &model, &[4, 4], PLENTY, &job);
+    assert!(matches!(done, Err(RecordError::Cancelled(_))));
+    assert!(!folder.exists());
+}
+
+#[test]
+fn a_folder_that_is_in_use_is_refused_before_the_first_block() {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::write(home.path().join("thesis.txt"), "three years of work").unwrap();
+    let model = arithmetic();
+    let error = run_into(Some(home.path()), &model, &[4], PLENTY, &Job::unattended()).unwrap_err();
+    assert!(error.is_input() && error.to_string().contains("thesis.txt"), "{error}");
+    assert_eq!(model.blocks.get(), 0);
+}
+
+#[test]
+fn a_part_that_cannot_be_written_is_told_and_the_run_goes_on() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("recording");
+    // A file takes the place of the parts after the folder was claimed.
+    let piece = |id: u32| {
+        std::fs::write(folder.join("unfinished"), "").unwrap();
+        id.to_string()
+    };
+    let (data, sequences) = (data(2), sequences(&[400, 400]));
+    let (notes, folder) = (Vec::new(), Some(folder.as_path()));
+    let asked = Asked { data: &data, sequences: &sequences, budget_bytes: PLENTY, notes, folder };
+    let recording =
+        record_with(&arithmetic(), &piece, asked, |_, _| Duration::ZERO, &Job::unattended());
+    let manifest = recording.unwrap().manifest;
+    assert_eq!((manifest.tokens, manifest.partial), (800, false));
+    let what = &manifest.notes[0].what;
+    assert!(what.contains("would have been lost: cannot be written"), "{what}");
+}
+
+#[test]
+fn a_defect_of_ours_is_not_the_fault_of_the_input() {
+    let model = Arithmetic { forgets_a_value: true, ..arithmetic() };
+    assert!(!run(&model, &[2], PLENTY).unwrap_err().is_input());
+    assert!(run(&arithmetic(), &[], PLENTY).unwrap_err().is_input());
+    assert!(run(&arithmetic(), &[400], 10).unwrap_err().is_input());
 }

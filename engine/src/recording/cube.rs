@@ -7,6 +7,7 @@
 //!
 //! Must not know: rules, lenses, files.
 
+mod between;
 #[cfg(test)]
 mod rough;
 mod table;
@@ -14,6 +15,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
+use between::{Between, Move};
 #[cfg(test)]
 pub(crate) use rough::rough;
 pub(crate) use table::cube_tables;
@@ -34,8 +36,11 @@ use crate::signal::{Depth, Signal};
 pub(crate) const RUNGS: usize = 1001;
 /// More cubes than this are not kept (about 1 MB each at 32 depths); the memory then begins anew.
 const MAX_CUBES: usize = 96;
-/// Tokens that one thread takes at a time.
+/// Tokens that one thread takes at a time; 16 bits tell them apart.
 const CHUNK: usize = 1 << 14;
+/// Lists of what lies between rungs are kept up to so many bytes (at most about 90 MB for a million tokens at 32
+/// depths); without its list a threshold between rungs is replayed.
+const MAX_LIST_BYTES: usize = 256 << 20;
 
 /// How a signal is compared with a threshold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -117,6 +122,16 @@ impl Ladder {
         }
     }
 
+    /// The strictest rung that is not stricter than `threshold`; `None` where there is none.
+    fn milder(self, threshold: f64) -> Option<usize> {
+        let num = self.num_up_to(threshold);
+        match self.sense {
+            Sense::AtLeast => num.checked_sub(1),
+            Sense::Below if num > 0 && self.threshold(num - 1) == threshold => Some(num - 1),
+            Sense::Below => Some(num).filter(|rung| *rung < RUNGS && !threshold.is_nan()),
+        }
+    }
+
     /// Position of a rung counted from the mildest threshold.
     fn step(self, rung: usize) -> usize {
         match self.sense {
@@ -165,11 +180,10 @@ pub(crate) struct Cube {
 }
 
 impl Cube {
-    fn build(recording: &Recording, ladder: Ladder, least: Depth, slice: &Slice) -> Self {
-        let num_depths = recording.num_layers() + 1;
-        let source = Source::new(recording, ladder, least);
+    fn build(source: &Source<'_>, slice: &Slice) -> Self {
+        let num_depths = source.signal.len();
         let mut chunks = Vec::new();
-        for range in slice.ranges(recording) {
+        for range in slice.ranges(source.recording) {
             let starts = range.clone().step_by(CHUNK);
             chunks.extend(starts.map(|start| start..range.end.min(start + CHUNK)));
         }
@@ -194,7 +208,7 @@ impl Cube {
             }
         }
         cells.truncate(RUNGS * num_depths);
-        Self { num_depths, cells, is_reversed: ladder.sense == Sense::Below }
+        Self { num_depths, cells, is_reversed: source.ladder.sense == Sense::Below }
     }
 
     /// What a rung's threshold does.
@@ -239,21 +253,19 @@ impl<'a> Source<'a> {
         }
     }
 
+    fn passes(&self, depth: usize, token: usize, threshold: f64) -> bool {
+        let column = self.signal.get(depth).copied().flatten();
+        column.and_then(|c| c.get(token)).is_some_and(|value| match self.ladder.sense {
+            Sense::AtLeast => f64::from(*value) >= threshold,
+            Sense::Below => f64::from(*value) < threshold,
+        })
+    }
+
+    /// Adds the tokens to the differences.
     fn count(&self, tokens: Range<usize>, cells: &mut [Cell]) {
         let num_depths = self.signal.len();
-        let last = num_depths - 1;
         for token in tokens {
-            let mut reached = 0;
-            for depth in self.least.min(last)..=last {
-                let reach = if depth == last {
-                    RUNGS
-                } else {
-                    let column = self.signal.get(depth).copied().flatten();
-                    column.and_then(|c| c.get(token)).map_or(0, |v| self.ladder.reach(*v))
-                };
-                if reach <= reached {
-                    continue;
-                }
+            self.stops(token, |reached, reach, depth| {
                 let agrees = self.recording.agrees(depth, token);
                 let nll = self.nll.get(depth).copied().flatten().and_then(|c| c.get(token));
                 let nll = nll.and_then(|v| ticks(*v));
@@ -270,46 +282,140 @@ impl<'a> Source<'a> {
                 if let Some(beyond) = cells.get_mut(reach * num_depths + depth) {
                     beyond.subtract(&cell);
                 }
+            });
+        }
+    }
+
+    /// Calls `stop` with every depth at which the token stops at some rung: the rungs that it passed before, those
+    /// that it passes there, and the depth.
+    fn stops(&self, token: usize, mut stop: impl FnMut(usize, usize, usize)) {
+        let last = self.signal.len() - 1;
+        let mut reached = 0;
+        for depth in self.least.min(last)..=last {
+            let reach = if depth == last {
+                RUNGS
+            } else {
+                let column = self.signal.get(depth).copied().flatten();
+                column.and_then(|c| c.get(token)).map_or(0, |v| self.ladder.reach(*v))
+            };
+            if reach > reached {
+                stop(reached, reach, depth);
                 reached = reach;
-                if reached == RUNGS {
-                    break;
-                }
+            }
+            if reached == RUNGS {
+                break;
             }
         }
     }
 }
 
-/// What a cube depends on besides the recording: signal, sense, bits of the top, least depth, slice.
-type Key = (Signal, Sense, u64, Depth, Slice);
+/// What a list depends on besides the recording: signal, sense, bits of the top, least depth.
+type ListKey = (Signal, Sense, u64, Depth);
+
+/// What a cube depends on besides the recording.
+type Key = (ListKey, Slice);
 
 /// Cubes of a recording that were built so far, and what else need not be computed twice.
 #[derive(Debug, Default)]
 pub(crate) struct Cubes {
-    cubes: Mutex<BTreeMap<Key, Arc<Cube>>>,
+    counts: Mutex<BTreeMap<Key, Arc<Cube>>>,
+    /// `None` for a list that is too long to be kept.
+    lists: Mutex<BTreeMap<ListKey, Option<Arc<Between>>>>,
+    /// What the newest threshold between two rungs moves: every slice of a view asks for it.
+    moves: Mutex<Option<(ListKey, u64, Arc<Vec<Move>>)>>,
     pub(crate) memo: Memo,
 }
 
 impl Cubes {
     fn put(&self, key: Key, cube: Arc<Cube>) {
-        let mut cubes = self.cubes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cubes = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         if cubes.len() >= MAX_CUBES {
             cubes.clear();
         }
         cubes.insert(key, cube);
     }
+
+    fn list(&self, key: ListKey) -> Option<Option<Arc<Between>>> {
+        self.lists.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned()
+    }
+
+    fn moves(
+        &self,
+        key: ListKey,
+        threshold: f64,
+        make: impl FnOnce() -> Vec<Move>,
+    ) -> Arc<Vec<Move>> {
+        let lock = || self.moves.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_it = |(of, at, _): &&(ListKey, u64, _)| *of == key && *at == threshold.to_bits();
+        let known = lock().as_ref().filter(is_it).map(|(_, _, moves)| Arc::clone(moves));
+        known.unwrap_or_else(|| {
+            let moves = Arc::new(make());
+            *lock() = Some((key, threshold.to_bits(), Arc::clone(&moves)));
+            moves
+        })
+    }
+
+    fn put_list(&self, key: ListKey, list: Between) {
+        let num_bytes = list.num_bytes();
+        let list = (num_bytes <= MAX_LIST_BYTES).then(|| Arc::new(list));
+        let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        let known: usize = lists.values().flatten().map(|list| list.num_bytes()).sum();
+        if list.is_some() && known + num_bytes > MAX_LIST_BYTES {
+            lists.clear();
+        }
+        lists.insert(key, list);
+    }
+}
+
+fn list_key(ladder: Ladder, least: Depth) -> ListKey {
+    (ladder.signal, ladder.sense, ladder.top.to_bits(), least)
 }
 
 impl Recording {
-    /// The cube of a ladder, least depth and slice; built when it is asked for the first time.
+    /// The cube of a ladder, least depth and slice; built when it is asked for the first time, with the list of
+    /// what lies between its rungs: a typed threshold may be the next thing that is asked for.
     pub(crate) fn cube(&self, ladder: Ladder, least: Depth, slice: &Slice) -> Arc<Cube> {
-        let key = (ladder.signal, ladder.sense, ladder.top.to_bits(), least, slice.clone());
+        let key = (list_key(ladder, least), slice.clone());
         let known =
-            self.cubes.cubes.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+            self.cubes.counts.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
         known.unwrap_or_else(|| {
-            let cube = Arc::new(Cube::build(self, ladder, least, slice));
+            let source = Source::new(self, ladder, least);
+            let cube = Arc::new(Cube::build(&source, slice));
+            if self.cubes.list(key.0).is_none() {
+                self.cubes.put_list(key.0, Between::build(&source));
+            }
             self.cubes.put(key, Arc::clone(&cube));
             cube
         })
+    }
+
+    /// What a threshold between two rungs does, from the cube and what it moves; `None` where that is not known.
+    pub(crate) fn tally_between(
+        &self,
+        ladder: Ladder,
+        least: Depth,
+        slice: &Slice,
+        threshold: f64,
+    ) -> Option<Tally> {
+        let rung = ladder.milder(threshold)?;
+        let reach = ladder.step(rung) + 1;
+        // Beyond the strictest rung nothing is listed.
+        if reach == RUNGS {
+            return None;
+        }
+        let mut tally = self.cube(ladder, least, slice).tally(rung);
+        let key = list_key(ladder, least);
+        let list = self.cubes.list(key)??;
+        let source = || Source::new(self, ladder, least);
+        let moves = self.cubes.moves(key, threshold, || list.moves(&source(), reach, threshold));
+        let members = slice.members(self);
+        for Move { token, from, to } in moves.iter() {
+            if members.contains(self, *token) {
+                tally.uncount(from);
+                tally.count(to);
+            }
+        }
+        Some(tally)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Why a recording could not be read or written.
 
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use crate::job::Cancelled;
@@ -14,13 +15,25 @@ pub(crate) enum RecordingError {
         /// The folder.
         path: PathBuf,
     },
-    /// The file system said no.
-    #[error("{doing}: {source}: {}", path.display())]
-    Io {
-        /// "cannot read", "cannot write".
-        doing: &'static str,
+    /// A file stands where the folder should be.
+    #[error("this is a file, not a folder: {}", path.display())]
+    NotFolder {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The system did not let us read.
+    #[error("cannot be read: {}: {}", told(source), path.display())]
+    Read {
         /// What the system said.
-        source: std::io::Error,
+        source: io::Error,
+        /// The file or folder.
+        path: PathBuf,
+    },
+    /// The system did not let us write.
+    #[error("cannot be written: {}: {}", told(source), path.display())]
+    Write {
+        /// What the system said.
+        source: io::Error,
         /// The file or folder.
         path: PathBuf,
     },
@@ -32,7 +45,7 @@ pub(crate) enum RecordingError {
         /// The folder.
         path: PathBuf,
     },
-    /// A run was killed, or is still writing.
+    /// A run was killed, or is still going, and has left no tokens yet.
     #[error("the recording was never finished: {}", path.display())]
     Incomplete {
         /// The folder.
@@ -69,13 +82,13 @@ pub(crate) enum RecordingError {
         path: PathBuf,
     },
     /// It would not fit into memory.
-    #[error("{needed} bytes of columns found, {allowed} allowed: {}", path.display())]
+    #[error("{needed} bytes of memory needed, {allowed} allowed: {}", path.display())]
     TooLarge {
-        /// Bytes.
+        /// Bytes, at least.
         needed: u64,
         /// Bytes.
         allowed: u64,
-        /// The folder.
+        /// The folder or table.
         path: PathBuf,
     },
     /// A table is damaged.
@@ -96,9 +109,9 @@ impl RecordingError {
     pub(crate) fn hint(&self) -> String {
         match self {
             Self::Missing { .. } => "Choose the folder that holds manifest.json.",
-            Self::Io { .. } => {
-                "Check that the folder exists, may be used, and that the disk has room."
-            }
+            Self::NotFolder { .. } => "Choose the name of a new folder.",
+            Self::Read { .. } => "Check that the folder exists and that you may read it.",
+            Self::Write { .. } => "Choose a folder that you may write to, on a disk that has room.",
             Self::NotEmpty { .. } => "Choose a new folder, or one that holds an older recording.",
             Self::Incomplete { .. } => "Record again into the same folder.",
             Self::Version { .. } => {
@@ -113,14 +126,31 @@ impl RecordingError {
         .to_owned()
     }
 
+    /// Whether what a person chose is at fault, not the disk.
+    pub(crate) fn is_input(&self) -> bool {
+        match self {
+            Self::Missing { .. }
+            | Self::NotFolder { .. }
+            | Self::Read { .. }
+            | Self::NotEmpty { .. }
+            | Self::Incomplete { .. }
+            | Self::Json { .. }
+            | Self::Version { .. }
+            | Self::Field { .. }
+            | Self::TooLarge { .. }
+            | Self::Table { .. } => true,
+            Self::Write { .. } | Self::Cancelled(_) => false,
+        }
+    }
+
     /// For `map_err` after reading `path`.
-    pub(super) fn reading(path: &Path) -> impl Fn(std::io::Error) -> Self + '_ {
-        |source| Self::Io { doing: "cannot read", source, path: path.to_owned() }
+    pub(super) fn reading(path: &Path) -> impl Fn(io::Error) -> Self + '_ {
+        |source| Self::Read { source, path: path.to_owned() }
     }
 
     /// For `map_err` after writing `path`.
-    pub(super) fn writing(path: &Path) -> impl Fn(std::io::Error) -> Self + '_ {
-        |source| Self::Io { doing: "cannot write", source, path: path.to_owned() }
+    pub(super) fn writing(path: &Path) -> impl Fn(io::Error) -> Self + '_ {
+        |source| Self::Write { source, path: path.to_owned() }
     }
 
     /// A value that cannot be.
@@ -133,4 +163,16 @@ impl RecordingError {
         let (field, found, allowed) = (field.into(), found.to_string(), allowed.into());
         Self::Field { field, found, allowed, path: path.to_owned() }
     }
+}
+
+/// What the system said, behind words for what it means.
+fn told(source: &io::Error) -> String {
+    let words = match source.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "the disk is full",
+        ErrorKind::PermissionDenied => "permission is missing",
+        ErrorKind::ReadOnlyFilesystem => "the disk is read-only",
+        ErrorKind::NotFound => "it is not there",
+        _ => "the system refused",
+    };
+    format!("{words} ({source})")
 }

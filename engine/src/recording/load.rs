@@ -5,9 +5,10 @@ use std::path::Path;
 
 use crate::job::Job;
 use crate::model::NO_TOKEN;
-use crate::recording::schema;
-use crate::recording::table::{Reader, Rows};
+use crate::recording::room::Room;
+use crate::recording::table::Reader;
 use crate::recording::{MANIFEST, Manifest, Recording, RecordingError, Sample, TOP5, Tokens, Top5};
+use crate::recording::{join, schema};
 use crate::signal::Signal;
 
 /// Reads a recording that needs no more than `budget_bytes` of memory.
@@ -19,18 +20,27 @@ pub(super) fn load(
     job.check()?;
     let manifest = Manifest::read(folder)?;
     if !manifest.complete {
-        return Err(RecordingError::Incomplete { path: folder.to_owned() });
+        return join::load(folder, &manifest, budget_bytes, job);
     }
-    let signals = manifest.known_signals(&folder.join(MANIFEST))?;
-    let has_top5 = folder.join(TOP5).exists();
-    check_budget(&manifest, signals.len(), has_top5, budget_bytes, folder)?;
+    let columns = column_bytes(&manifest, has_top5(folder));
+    check_budget(columns, budget_bytes, folder)?;
+    tables(folder, manifest, &mut Room::beside(columns, budget_bytes), job)
+}
+
+/// Reads the tables that belong to a manifest.
+pub(super) fn tables(
+    folder: &Path,
+    manifest: Manifest,
+    room: &mut Room,
+    job: &Job,
+) -> Result<Recording, RecordingError> {
     let size = Size { tokens: manifest.tokens, depths: manifest.layers + 1, vocab: manifest.vocab };
-    let samples = read_samples(folder, &manifest, size)?;
+    let samples = read_samples(folder, &manifest, size, room)?;
     let tokens = read_tokens(folder, &samples, size)?;
-    let present: Vec<_> = signals.into_iter().collect();
+    let present: Vec<_> = manifest.known_signals(&folder.join(MANIFEST))?.into_iter().collect();
     let (top1, signals) = read_signals(folder, &present, size, job)?;
-    let top5 = if has_top5 { read_top5(folder, size, job)? } else { Vec::new() };
-    let pieces = read_pieces(folder, size)?;
+    let top5 = if has_top5(folder) { read_top5(folder, size, job)? } else { Vec::new() };
+    let pieces = read_pieces(folder, size, room)?;
     Ok(Recording {
         manifest,
         tokens,
@@ -69,17 +79,20 @@ impl Size {
     }
 }
 
-/// Bytes of all columns against the budget, before anything is allocated.
-fn check_budget(
-    manifest: &Manifest,
-    signals: usize,
-    has_top5: bool,
-    allowed: u64,
-    folder: &Path,
-) -> Result<(), RecordingError> {
+/// Whether the folder has the five best tokens.
+pub(super) fn has_top5(folder: &Path) -> bool {
+    folder.join(TOP5).exists()
+}
+
+/// Bytes of all columns of numbers, as the manifest promises them.
+pub(super) fn column_bytes(manifest: &Manifest, has_top5: bool) -> u64 {
     let cells = manifest.tokens.saturating_mul(manifest.layers as u64 + 1);
-    let per_cell = 4 * signals as u64 + 4 + if has_top5 { 40 } else { 0 };
-    let needed = cells.saturating_mul(per_cell).saturating_add(manifest.tokens.saturating_mul(16));
+    let per_cell = 4 * manifest.signals.len() as u64 + 4 + if has_top5 { 40 } else { 0 };
+    cells.saturating_mul(per_cell).saturating_add(manifest.tokens.saturating_mul(16))
+}
+
+/// An error before anything is allocated.
+pub(super) fn check_budget(needed: u64, allowed: u64, folder: &Path) -> Result<(), RecordingError> {
     if needed > allowed {
         return Err(RecordingError::TooLarge { needed, allowed, path: folder.to_owned() });
     }
@@ -90,6 +103,7 @@ fn read_samples(
     folder: &Path,
     manifest: &Manifest,
     size: Size,
+    room: &mut Room,
 ) -> Result<Vec<Sample>, RecordingError> {
     let names = &manifest.columns;
     let path = folder.join(schema::SAMPLES);
@@ -100,9 +114,10 @@ fn read_samples(
     }
     let mut samples: Vec<Sample> = Vec::new();
     let mut next = 0_u64;
-    while let Some(mut rows) = table.next_rows()? {
-        let (numbers, firsts, counts) = (rows.u32s(), rows.u32s(), rows.u32s());
-        let mut columns: Vec<_> = names.iter().map(|_| rows.texts().into_iter()).collect();
+    while let Some(rows) = table.next_rows() {
+        let begun = samples.len();
+        room.take((rows * size_of::<Sample>()) as u64, &table.path)?;
+        let (numbers, firsts, counts) = (table.u32s()?, table.u32s()?, table.u32s()?);
         for ((number, first), count) in numbers.into_iter().zip(firsts).zip(counts) {
             if u64::from(number) != samples.len() as u64 {
                 return Err(table.wrong("sample", &number, samples.len().to_string()));
@@ -115,14 +130,18 @@ fn read_samples(
                 let most = size.tokens - u64::from(first);
                 return Err(table.wrong("num_tokens", &count, format!("1 to {most}")));
             }
-            let mut values = BTreeMap::new();
-            for (name, column) in names.iter().zip(&mut columns) {
-                if let Some(Some(value)) = column.next() {
-                    values.insert(name.clone(), value);
+            let (first_token, num_tokens) = (first as usize, count as usize);
+            samples.push(Sample { columns: BTreeMap::new(), first_token, num_tokens });
+        }
+        for name in names {
+            let values = table.texts(room)?;
+            let present = values.iter().flatten().count();
+            room.take((present * name.len()) as u64, &table.path)?;
+            for (sample, value) in samples.iter_mut().skip(begun).zip(values) {
+                if let Some(value) = value {
+                    sample.columns.insert(name.clone(), value);
                 }
             }
-            let (first_token, num_tokens) = (first as usize, count as usize);
-            samples.push(Sample { columns: values, first_token, num_tokens });
         }
     }
     if next != size.tokens {
@@ -135,25 +154,22 @@ fn read_tokens(folder: &Path, samples: &[Sample], size: Size) -> Result<Tokens, 
     let path = folder.join(schema::TOKENS);
     let mut table = Reader::open(path, schema::tokens(), Some(size.tokens))?;
     let mut tokens = Tokens::default();
-    while let Some(mut rows) = table.next_rows()? {
+    while table.next_rows().is_some() {
         let begun = tokens.ids.len();
-        let numbers = rows.u32s();
+        let numbers = table.u32s()?;
         if let Some((at, number)) = first_other(&numbers, begun as u64..) {
             return Err(table.wrong("token", &number, (begun + at).to_string()));
         }
-        tokens.sample.extend(rows.u32s());
-        tokens.position.extend(rows.u32s());
-        let (ids, next_ids) = (rows.u32s(), rows.u32s_or(NO_TOKEN));
+        tokens.sample.extend(table.u32s()?);
+        tokens.position.extend(table.u32s()?);
+        // What follows is the text of the ids, for other programs; here pieces.parquet says it.
+        let (ids, next_ids) = (table.u32s()?, table.u32s_or(NO_TOKEN)?);
         if let Some(id) = ids.iter().find(|id| !size.knows(**id)) {
             return Err(table.wrong("id", &id, format!("below {}", size.vocab)));
         }
         size.check(&next_ids, "next_id", &table)?;
         tokens.ids.extend(ids);
         tokens.next_ids.extend(next_ids);
-    }
-    let found = tokens.ids.len() as u64;
-    if found != size.tokens {
-        return Err(table.wrong("rows", &found, size.tokens.to_string()));
     }
     check_sequences(&tokens, samples, &table)?;
     Ok(tokens)
@@ -196,13 +212,8 @@ fn check_sequences(
 }
 
 /// Tokens and depths of a long table have to come in order; `begun` is the number of its first row here.
-fn check_places(
-    rows: &mut Rows,
-    begun: u64,
-    depths: usize,
-    table: &Reader,
-) -> Result<(), RecordingError> {
-    let (tokens, depth) = (rows.u32s(), rows.u16s());
+fn check_places(table: &mut Reader, begun: u64, depths: usize) -> Result<(), RecordingError> {
+    let (tokens, depth) = (table.u32s()?, table.u16s()?);
     let places = (begun..).map(|row| (row / depths as u64, row % depths as u64));
     for ((token, depth), (expected_token, expected_depth)) in tokens.iter().zip(depth).zip(places) {
         if u64::from(*token) != expected_token {
@@ -234,14 +245,6 @@ fn empty<T: Clone>(size: Size) -> Vec<Vec<T>> {
     vec![Vec::new(); size.depths]
 }
 
-/// A table whose footer promises more rows than its pages hold.
-fn check_cells(found: u64, size: Size, table: &Reader) -> Result<(), RecordingError> {
-    if found == size.cells() {
-        return Ok(());
-    }
-    Err(table.wrong("rows", &found, size.cells().to_string()))
-}
-
 type Signals = BTreeMap<Signal, Vec<Vec<f32>>>;
 
 fn read_signals(
@@ -255,19 +258,17 @@ fn read_signals(
     let mut top1 = empty(size);
     let mut signals: Signals = present.iter().map(|signal| (*signal, empty(size))).collect();
     let mut begun = 0_u64;
-    while let Some(mut rows) = table.next_rows()? {
+    while let Some(rows) = table.next_rows() {
         job.progress("Reading", "tokens", begun / size.depths as u64, size.tokens)?;
-        let count = rows.len() as u64;
-        check_places(&mut rows, begun, size.depths, &table)?;
-        let best = rows.u32s_or(NO_TOKEN);
+        check_places(&mut table, begun, size.depths)?;
+        let best = table.u32s_or(NO_TOKEN)?;
         size.check(&best, "top1", &table)?;
         deal(best, begun, &mut top1);
         for columns in signals.values_mut() {
-            deal(rows.f32s(), begun, columns);
+            deal(table.f32s()?, begun, columns);
         }
-        begun += count;
+        begun += rows as u64;
     }
-    check_cells(begun, size, &table)?;
     Ok((top1, signals))
 }
 
@@ -275,38 +276,40 @@ fn read_top5(folder: &Path, size: Size, job: &Job) -> Result<Vec<Vec<Top5>>, Rec
     let mut table = Reader::open(folder.join(TOP5), schema::top5(), Some(size.cells()))?;
     let mut top5 = empty(size);
     let mut begun = 0_u64;
-    while let Some(mut rows) = table.next_rows()? {
+    while let Some(rows) = table.next_rows() {
         job.progress("Reading", "tokens", begun / size.depths as u64, size.tokens)?;
-        let count = rows.len();
-        check_places(&mut rows, begun, size.depths, &table)?;
-        let mut here = vec![Top5::default(); count];
+        check_places(&mut table, begun, size.depths)?;
+        let mut here = vec![Top5::default(); rows];
         for k in 0..5 {
-            let ids = rows.u32s_or(NO_TOKEN);
+            let ids = table.u32s_or(NO_TOKEN)?;
             size.check(&ids, "id", &table)?;
             for (five, id) in here.iter_mut().zip(ids) {
                 five.ids[k] = id;
             }
         }
         for k in 0..5 {
-            for (five, prob) in here.iter_mut().zip(rows.f32s()) {
+            for (five, prob) in here.iter_mut().zip(table.f32s()?) {
                 five.probs[k] = prob;
             }
         }
         deal(here, begun, &mut top5);
-        begun += count as u64;
+        begun += rows as u64;
     }
-    check_cells(begun, size, &table)?;
     Ok(top5)
 }
 
-fn read_pieces(folder: &Path, size: Size) -> Result<BTreeMap<u32, String>, RecordingError> {
+fn read_pieces(
+    folder: &Path,
+    size: Size,
+    room: &mut Room,
+) -> Result<BTreeMap<u32, String>, RecordingError> {
     let mut table = Reader::open(folder.join(schema::PIECES), schema::pieces(), None)?;
     if table.num_rows > size.vocab as u64 {
         return Err(table.wrong("rows", &table.num_rows, format!("at most {}", size.vocab)));
     }
     let mut pieces = BTreeMap::new();
-    while let Some(mut rows) = table.next_rows()? {
-        let (ids, texts) = (rows.u32s(), rows.texts());
+    while table.next_rows().is_some() {
+        let (ids, texts) = (table.u32s()?, table.texts(room)?);
         for (id, text) in ids.into_iter().zip(texts) {
             if !size.knows(id) {
                 return Err(table.wrong("id", &id, format!("below {}", size.vocab)));

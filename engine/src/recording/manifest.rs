@@ -28,9 +28,9 @@ pub struct Manifest {
     pub version: u32,
     /// False while tables are being written and after a killed run.
     pub complete: bool,
-    /// True when the run was cancelled and only its first tokens are here.
+    /// True when the run was cancelled or killed and only its first tokens are here.
     pub partial: bool,
-    /// Tokens that are here.
+    /// Tokens that are here; in the folder of a run that goes on: that are to be.
     pub tokens: u64,
     /// Number of blocks L.
     pub layers: usize,
@@ -42,14 +42,38 @@ pub struct Manifest {
     pub columns: Vec<String>,
     /// Where it came from.
     pub provenance: Provenance,
-    /// FLOPs of one block for one token (modelled from shapes), `[layer]`; attention over past keys at the mean length.
+    /// FLOPs of one block for one token (modelled from shapes), `[layer]`; attention at the mean number of positions
+    /// that a token of the whole recording attends to.
     pub flops_per_block: Vec<f64>,
+    /// The same as a constant part and a part per attended position, `[layer]`, so that a slice can be priced with
+    /// its own lengths; empty in recordings of versions that did not store it.
+    #[serde(default)]
+    pub block_costs: Vec<BlockCost>,
     /// FLOPs of one readout (final norm + head) for one token; modelled from shapes.
     pub flops_per_readout: f64,
     /// Wall seconds in each block over the whole run, `[layer]`; measured.
     pub block_secs: Vec<f64>,
     /// What was done differently than asked.
     pub notes: Vec<Note>,
+}
+
+/// What one block costs for one token, in FLOPs; modelled from shapes.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct BlockCost {
+    /// Whatever the token attends to.
+    pub fixed: f64,
+    /// For every position that the token attends to, its own among them.
+    pub per_key: f64,
+    /// Most positions that a token attends to; null: all up to its own.
+    #[serde(default)]
+    pub window: Option<usize>,
+}
+
+impl BlockCost {
+    /// `fixed + keys * per_key`, for a token that attends to `keys` positions (or to so many in the mean).
+    pub(crate) fn at(self, keys: f64) -> f64 {
+        self.fixed + keys * self.per_key
+    }
 }
 
 /// Where a recording came from; every exported file carries it.
@@ -63,7 +87,9 @@ pub struct Provenance {
     pub tokenizer_fingerprint: String,
     /// Name of the data: file name, "prompt" or "embedded".
     pub data: String,
-    /// SHA-256 of the text that was run (hex).
+    /// SHA-256 (hex) of exactly what was run: the token sequences after cutting and limiting, and their sample
+    /// columns. Another limit, cut, tokenizer or column gives another one; so does a run that was cancelled.
+    /// Empty in the manifest of a run that goes on or was killed. The bytes: `recording/fingerprint.rs`.
     pub data_fingerprint: String,
     /// Version of Layerscope that recorded it.
     pub version: String,
@@ -107,7 +133,7 @@ impl Manifest {
         }
     }
 
-    fn checked(self, path: &Path) -> Result<Self, RecordingError> {
+    pub(super) fn checked(self, path: &Path) -> Result<Self, RecordingError> {
         let within = |field: &str, found: u64, least: u64, most: u64| {
             if (least..=most).contains(&found) {
                 return Ok(());
@@ -122,6 +148,9 @@ impl Manifest {
         within("vocab", self.vocab as u64, 1, MOST_VOCAB as u64)?;
         within("columns", columns, 0, MOST_COLUMNS as u64)?;
         within("flops_per_block", self.flops_per_block.len() as u64, layers, layers)?;
+        if !self.block_costs.is_empty() {
+            within("block_costs", self.block_costs.len() as u64, layers, layers)?;
+        }
         within("block_secs", self.block_secs.len() as u64, layers, layers)?;
         self.known_signals(path)?;
         let mut seen = BTreeSet::new();
@@ -134,6 +163,11 @@ impl Manifest {
             ));
         }
         Ok(self)
+    }
+
+    /// Whether slices can be priced with their own lengths.
+    pub(crate) fn prices_keys(&self) -> bool {
+        self.block_costs.len() == self.layers
     }
 
     /// The signals of this recording, in the order of tables.
@@ -160,11 +194,15 @@ impl Manifest {
     /// Replaces manifest.json in one step.
     pub(super) fn write(&self, folder: &Path) -> Result<(), RecordingError> {
         let path = folder.join(MANIFEST);
-        let mut bytes = match serde_json::to_vec_pretty(self) {
-            Ok(bytes) => bytes,
-            Err(source) => return Err(RecordingError::Json { source, path }),
-        };
-        bytes.push(b'\n');
-        files::replace(&path, &bytes)
+        files::replace(&path, &self.to_bytes(&path)?)
+    }
+
+    /// As it stands in the file `path`.
+    pub(super) fn to_bytes(&self, path: &Path) -> Result<Vec<u8>, RecordingError> {
+        let bytes = serde_json::to_vec_pretty(self).map(|mut bytes| {
+            bytes.push(b'\n');
+            bytes
+        });
+        bytes.map_err(|source| RecordingError::Json { source, path: path.to_owned() })
     }
 }

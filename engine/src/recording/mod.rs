@@ -5,9 +5,12 @@
 mod cube;
 mod error;
 mod files;
+mod fingerprint;
+mod join;
 mod load;
 mod manifest;
 mod memo;
+mod room;
 mod save;
 mod schema;
 mod slice;
@@ -16,15 +19,18 @@ mod synthetic;
 mod table;
 #[cfg(test)]
 mod tests;
+mod unfinished;
 
 #[cfg(test)]
 pub(crate) use cube::rough;
 pub(crate) use cube::{Cubes, Ladder, RUNGS, Sense, Tally, cube_tables, depth_of};
 pub(crate) use error::RecordingError;
-pub use manifest::{Manifest, Provenance};
-pub(crate) use slice::{Column, Slice};
+pub(crate) use fingerprint::fingerprint;
+pub use manifest::{BlockCost, Manifest, Provenance};
+pub(crate) use slice::{Column, Slice, mean_keys};
 #[cfg(any(test, feature = "bench"))]
 pub(crate) use synthetic::synthetic;
+pub(crate) use unfinished::Unfinished;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -40,6 +46,8 @@ const MANIFEST: &str = "manifest.json";
 const TABLES: [&str; 4] = [schema::TOKENS, schema::SAMPLES, schema::SIGNALS, schema::PIECES];
 /// The table that only recordings with the five best tokens have.
 const TOP5: &str = "top5.parquet";
+/// The folder with the parts of a run that goes on.
+const UNFINISHED: &str = "unfinished";
 
 /// Columns of one run. `[depth][token]` everywhere; depth 0..=L.
 #[derive(Debug)]
@@ -132,13 +140,13 @@ impl Recording {
 
 impl Recording {
     /// Writes the folder: every table under a temporary name first; manifest.json says `complete` only at the end.
-    /// A folder that holds anything but an older recording is refused.
+    /// A folder that holds anything but an older recording is refused. Parts that a run left are removed at the end.
     pub(crate) fn save(&self, folder: &Path, job: &Job) -> Result<(), RecordingError> {
         save::save(self, folder, job)
     }
 
     /// Reads a folder back, if it needs no more than `budget_bytes` of memory; nothing in it is believed before
-    /// it was checked.
+    /// it was checked. Of a run that was killed it reads what the run left, and labels it partial.
     pub(crate) fn load(
         folder: &Path,
         budget_bytes: u64,
@@ -146,6 +154,17 @@ impl Recording {
     ) -> Result<Self, RecordingError> {
         load::load(folder, budget_bytes, job)
     }
+}
+
+/// What a folder holds, from manifests only; of a run that was killed, what it left.
+pub(crate) fn header(folder: &Path) -> Result<Manifest, RecordingError> {
+    let manifest = Manifest::read(folder)?;
+    Ok(if manifest.complete { manifest } else { join::header(folder, &manifest) })
+}
+
+/// Whether a recording could be written to `folder`. Leaves everything as it was.
+pub(crate) fn check_folder(folder: &Path) -> Result<(), RecordingError> {
+    files::check(folder)
 }
 
 /// Whether a folder looks like a recording: it has a manifest.json.

@@ -1,7 +1,8 @@
 //! A recording becomes a folder. Columns of every table: `schema`.
 //!
 //! A killed writer leaves either the older recording, whole, beside temporary files, or a manifest.json that
-//! says `"complete": false`. Tables of two recordings are never taken for one.
+//! says `"complete": false`. Tables of two recordings are never taken for one. Parts that a run left are removed
+//! last, when they are needed no more.
 
 use std::iter::repeat_n;
 use std::path::{Path, PathBuf};
@@ -10,8 +11,10 @@ use crate::job::Job;
 use crate::model::NO_TOKEN;
 use crate::recording::files::{self, Before};
 use crate::recording::schema;
-use crate::recording::table::{GROUP_ROWS, Values, Writer};
-use crate::recording::{MANIFEST, Manifest, Recording, RecordingError, TABLES, TOP5, cube_tables};
+use crate::recording::table::{Column, GROUP_ROWS, Packing, Values, Writer};
+use crate::recording::{
+    MANIFEST, Manifest, Recording, RecordingError, TABLES, TOP5, Top5, cube_tables,
+};
 
 /// Writes `recording` to `folder`.
 pub(super) fn save(recording: &Recording, folder: &Path, job: &Job) -> Result<(), RecordingError> {
@@ -31,19 +34,17 @@ fn write(
     job: &Job,
 ) -> Result<(), RecordingError> {
     let unfinished = Manifest { complete: false, ..recording.manifest.clone() };
-    // An older recording stays what it is until every new table is whole.
-    if before != Before::Recording {
+    // An older recording stays what it is until every new table is whole; so do the parts of a run, whose manifest
+    // is unfinished already.
+    if matches!(before, Before::Nothing | Before::Empty) {
         unfinished.write(folder)?;
     }
-    let mut tables = vec![
-        tokens(recording, folder)?,
-        samples(recording, folder)?,
-        pieces(recording, folder)?,
-        signals(recording, folder, job)?,
-        cubes(recording, folder)?,
-    ];
-    if !recording.top5.is_empty() {
-        tables.push(top5(recording, folder, job)?);
+    let mut tables = tables(recording, folder, Packing::Small, job)?;
+    let path = folder.join(schema::CUBES);
+    tables.push(cubes(recording, Writer::create(path, &schema::cubes(), Packing::Small)?)?);
+    for table in &tables {
+        job.check()?;
+        files::sync_hidden(table)?;
     }
     job.check()?;
     if before == Before::Recording {
@@ -56,7 +57,33 @@ fn write(
     }
     files::sync_folder(folder)?;
     Manifest { complete: true, ..recording.manifest.clone() }.write(folder)?;
-    files::sync_folder(folder)
+    files::sync_folder(folder)?;
+    // The recording is whole; parts that cannot be removed are read by nobody.
+    drop(files::remove_parts(folder));
+    Ok(())
+}
+
+/// Every table that a reader needs, whole under its temporary name.
+pub(super) fn tables(
+    recording: &Recording,
+    folder: &Path,
+    packing: Packing,
+    job: &Job,
+) -> Result<Vec<PathBuf>, RecordingError> {
+    let create =
+        |name: &str, columns: &[Column]| Writer::create(folder.join(name), columns, packing);
+    let names = &recording.manifest.columns;
+    let present: Vec<_> = recording.signals.keys().copied().collect();
+    let mut tables = vec![
+        tokens(recording, create(schema::TOKENS, &schema::tokens())?)?,
+        samples(recording, create(schema::SAMPLES, &schema::samples(names))?)?,
+        pieces(recording, create(schema::PIECES, &schema::pieces())?)?,
+        signals(recording, create(schema::SIGNALS, &schema::signals(&present))?, job)?,
+    ];
+    if !recording.top5.is_empty() {
+        tables.push(top5(recording, create(TOP5, &schema::top5())?, job)?);
+    }
+    Ok(tables)
 }
 
 /// After an error: temporary files go, and so does a folder that held nothing before. What cannot be removed
@@ -65,7 +92,7 @@ fn tidy_up(folder: &Path, before: Before) {
     for name in TABLES.iter().chain([&schema::CUBES, &TOP5, &MANIFEST]) {
         drop(files::remove(&files::temporary(&folder.join(name))));
     }
-    if before != Before::Recording {
+    if matches!(before, Before::Nothing | Before::Empty) {
         for name in TABLES.iter().chain([&schema::CUBES, &TOP5, &MANIFEST]) {
             drop(files::remove(&folder.join(name)));
         }
@@ -73,10 +100,6 @@ fn tidy_up(folder: &Path, before: Before) {
     if before == Before::Nothing {
         drop(std::fs::remove_dir(folder));
     }
-}
-
-fn some(id: u32) -> Option<u32> {
-    (id != NO_TOKEN).then_some(id)
 }
 
 /// Row numbers as the tables spell them.
@@ -93,8 +116,7 @@ fn groups(rows: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
     (0..rows).step_by(most).map(move |from| (from, rows.min(from.saturating_add(most))))
 }
 
-fn tokens(recording: &Recording, folder: &Path) -> Result<PathBuf, RecordingError> {
-    let mut table = Writer::create(folder.join(schema::TOKENS), schema::tokens())?;
+fn tokens(recording: &Recording, mut table: Writer) -> Result<PathBuf, RecordingError> {
     let all = &recording.tokens;
     for (from, to) in groups(recording.num_tokens(), GROUP_ROWS) {
         let ids = part(&all.ids, from, to);
@@ -103,16 +125,15 @@ fn tokens(recording: &Recording, folder: &Path) -> Result<PathBuf, RecordingErro
             Values::U32(part(&all.sample, from, to)),
             Values::U32(part(&all.position, from, to)),
             Values::U32(ids.clone()),
-            Values::MaybeU32(part(&all.next_ids, from, to).into_iter().map(some).collect()),
+            Values::MaybeU32(part(&all.next_ids, from, to)),
             Values::Text(ids.iter().map(|id| Some(recording.piece(*id))).collect()),
         ])?;
     }
     table.finish()
 }
 
-fn samples(recording: &Recording, folder: &Path) -> Result<PathBuf, RecordingError> {
+fn samples(recording: &Recording, mut table: Writer) -> Result<PathBuf, RecordingError> {
     let names = &recording.manifest.columns;
-    let mut table = Writer::create(folder.join(schema::SAMPLES), schema::samples(names))?;
     for (from, to) in groups(recording.samples.len(), GROUP_ROWS) {
         let here = recording.samples.get(from..to).unwrap_or_default();
         let count = |n: usize| u32::try_from(n).unwrap_or(NO_TOKEN);
@@ -129,8 +150,7 @@ fn samples(recording: &Recording, folder: &Path) -> Result<PathBuf, RecordingErr
     table.finish()
 }
 
-fn pieces(recording: &Recording, folder: &Path) -> Result<PathBuf, RecordingError> {
-    let mut table = Writer::create(folder.join(schema::PIECES), schema::pieces())?;
+fn pieces(recording: &Recording, mut table: Writer) -> Result<PathBuf, RecordingError> {
     let all: Vec<_> = recording.pieces.iter().collect();
     for here in all.chunks(GROUP_ROWS) {
         table.write(vec![
@@ -153,46 +173,44 @@ fn places(from: usize, to: usize, depths: usize) -> Vec<Values> {
     vec![Values::U32(tokens.collect()), Values::U16(depth.collect())]
 }
 
-fn signals(recording: &Recording, folder: &Path, job: &Job) -> Result<PathBuf, RecordingError> {
-    let present: Vec<_> = recording.signals.keys().copied().collect();
-    let mut table = Writer::create(folder.join(schema::SIGNALS), schema::signals(&present))?;
+/// The rows of a long table: of every token from `from` to `to` a value for each depth. Depth by depth, because a
+/// column is one stretch of memory.
+fn rows<T: Copy>(columns: &[Vec<T>], from: usize, to: usize, depths: usize, absent: T) -> Vec<T> {
+    let mut rows = vec![absent; (to - from) * depths];
+    for (depth, column) in columns.iter().take(depths).enumerate() {
+        let values = column.get(from..).unwrap_or_default();
+        for (row, value) in rows.iter_mut().skip(depth).step_by(depths).zip(values) {
+            *row = *value;
+        }
+    }
+    rows
+}
+
+fn signals(recording: &Recording, mut table: Writer, job: &Job) -> Result<PathBuf, RecordingError> {
     let depths = recording.num_layers() + 1;
     let total = recording.num_tokens();
     for (from, to) in groups(total, cells_at_once(depths)) {
         job.progress("Writing", "tokens", from as u64, total as u64)?;
-        let rows = || (from..to).flat_map(|token| (0..depths).map(move |depth| (depth, token)));
-        let top1 = |(depth, token): (usize, usize)| {
-            recording.top1.get(depth).and_then(|column| column.get(token)).copied().and_then(some)
-        };
+        let top1 = rows(&recording.top1, from, to, depths, NO_TOKEN);
         let mut values = places(from, to, depths);
-        values.push(Values::MaybeU32(rows().map(top1).collect()));
+        values.push(Values::MaybeU32(top1));
         for columns in recording.signals.values() {
-            let value = |(depth, token): (usize, usize)| {
-                let value = columns.get(depth).and_then(|column| column.get(token));
-                value.copied().unwrap_or(f32::NAN)
-            };
-            values.push(Values::F32(rows().map(value).collect()));
+            values.push(Values::F32(rows(columns, from, to, depths, f32::NAN)));
         }
         table.write(values)?;
     }
     table.finish()
 }
 
-fn top5(recording: &Recording, folder: &Path, job: &Job) -> Result<PathBuf, RecordingError> {
-    let mut table = Writer::create(folder.join(TOP5), schema::top5())?;
+fn top5(recording: &Recording, mut table: Writer, job: &Job) -> Result<PathBuf, RecordingError> {
     let depths = recording.num_layers() + 1;
     let total = recording.num_tokens();
     for (from, to) in groups(total, cells_at_once(depths)) {
         job.progress("Writing", "tokens", from as u64, total as u64)?;
-        let five = |(depth, token): (usize, usize)| {
-            let five = recording.top5.get(depth).and_then(|column| column.get(token));
-            five.copied().unwrap_or_default()
-        };
-        let rows = (from..to).flat_map(|token| (0..depths).map(move |depth| (depth, token)));
-        let here: Vec<_> = rows.map(five).collect();
+        let here = rows(&recording.top5, from, to, depths, Top5::default());
         let mut values = places(from, to, depths);
         for k in 0..5 {
-            let ids = here.iter().map(|five| five.ids.get(k).copied().and_then(some));
+            let ids = here.iter().map(|five| five.ids.get(k).copied().unwrap_or(NO_TOKEN));
             values.push(Values::MaybeU32(ids.collect()));
         }
         for k in 0..5 {
@@ -204,8 +222,7 @@ fn top5(recording: &Recording, folder: &Path, job: &Job) -> Result<PathBuf, Reco
     table.finish()
 }
 
-fn cubes(recording: &Recording, folder: &Path) -> Result<PathBuf, RecordingError> {
-    let mut table = Writer::create(folder.join(schema::CUBES), schema::cubes())?;
+fn cubes(recording: &Recording, mut table: Writer) -> Result<PathBuf, RecordingError> {
     for cube in cube_tables(recording) {
         table.write(vec![
             Values::Text(cube.signal.into_iter().map(Some).collect()),

@@ -9,6 +9,15 @@
 //! | pieces.parquet | a token id, rising | id, text |
 //! | cubes.parquet | a rule signal at a threshold and a depth | signal, bin, depth, exits, agreeing, answered, with_nll, nll |
 //!
+//! Pages are plain or dictionary-coded, uncompressed or Snappy; a reader of ours takes no others, because only
+//! these bound how much memory a file of a given size can ask for.
+//!
+//! While a run goes on, what is done lies in `unfinished/0000`, `unfinished/0001` and so on: each an ordinary recording
+//! (without cubes.parquet) of the sequences that follow those before it, numbered from 0. A part that ends in `.tmp`
+//! is not whole. manifest.json of the folder then says `"complete": false`, and `tokens` how many there are to be. An
+//! older recording in the same folder keeps its manifest.json and its tables until the new one is saved whole, and as
+//! long as its manifest says `"complete": true` it is what the folder holds, whatever lies in `unfinished`.
+//!
 //! cubes.parquet holds the exit cubes of the whole recording with least depth 0: threshold = bin / 1000 of the
 //! signal's top (1, or ln V nats for entropy), nll the sum over the `with_nll` exits that have a next token.
 //! It is for other programs; here every count is made anew from signals.parquet, so no file can contradict it.

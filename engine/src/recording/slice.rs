@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::recording::Recording;
+use crate::recording::{Recording, Sample};
 
 /// Columns with more values than this are not offered: nobody can compare so many.
 pub(crate) const MAX_VALUES: usize = 24;
@@ -14,6 +14,19 @@ pub(crate) const MAX_VALUES: usize = 24;
 /// Samples whose columns have all of these values; none means every sample.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Slice(Vec<(String, String)>);
+
+/// The samples of a slice; `None` for all of them.
+#[derive(Debug)]
+pub(super) struct Members(Option<Vec<bool>>);
+
+impl Members {
+    pub(super) fn contains(&self, recording: &Recording, token: usize) -> bool {
+        self.0.as_ref().is_none_or(|samples| {
+            let sample = recording.tokens.sample.get(token);
+            sample.and_then(|sample| samples.get(*sample as usize)).is_some_and(|is_in| *is_in)
+        })
+    }
+}
 
 /// A sample column and the values that occur in it, in reading order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +67,20 @@ impl Slice {
         *first
     }
 
+    /// Whether a token belongs to the slice can be asked of these very often.
+    pub(super) fn members(&self, recording: &Recording) -> Arc<Members> {
+        recording.cubes.memo.get(&format!("members {}", self.key()), || {
+            if self.0.is_empty() {
+                return Members(None);
+            }
+            Members(Some(recording.samples.iter().map(|sample| self.holds(sample)).collect()))
+        })
+    }
+
+    fn holds(&self, sample: &Sample) -> bool {
+        self.0.iter().all(|(column, value)| sample.columns.get(column) == Some(value))
+    }
+
     /// Token ranges of the slice, ascending; neighbours are joined.
     pub(crate) fn ranges(&self, recording: &Recording) -> Vec<Range<usize>> {
         let num_tokens = recording.num_tokens();
@@ -66,9 +93,7 @@ impl Slice {
         }
         let mut ranges: Vec<Range<usize>> = Vec::new();
         for sample in &recording.samples {
-            let is_in =
-                |(column, value): &(String, String)| sample.columns.get(column) == Some(value);
-            if !self.0.iter().all(is_in) {
+            if !self.holds(sample) {
                 continue;
             }
             let start = sample.first_token.min(num_tokens);
@@ -83,7 +108,30 @@ impl Slice {
     }
 }
 
+/// How many positions a token attends to in the mean, where attention is causal: its own and those before it in its
+/// sequence, no more than `window` where there is one. 0 without tokens.
+pub(crate) fn mean_keys<'a>(
+    positions: impl Iterator<Item = &'a u32>,
+    window: Option<usize>,
+) -> f64 {
+    let most = window.map_or(u64::MAX, |window| window as u64);
+    let add =
+        |(keys, tokens), position: &u32| (keys + (u64::from(*position) + 1).min(most), tokens + 1);
+    let (keys, tokens) = positions.fold((0_u64, 0_u64), add);
+    keys as f64 / tokens.max(1) as f64
+}
+
 impl Recording {
+    /// How many positions a token of the slice attends to in the mean.
+    pub(crate) fn mean_keys(&self, slice: &Slice, window: Option<usize>) -> f64 {
+        let count = || {
+            let ranges = slice.ranges(self);
+            let parts = ranges.iter().filter_map(|range| self.tokens.position.get(range.clone()));
+            mean_keys(parts.flatten(), window)
+        };
+        *self.cubes.memo.get(&format!("mean keys {window:?} {}", slice.key()), count)
+    }
+
     /// Sample columns with at most `MAX_VALUES` values. Numbers are ordered as numbers.
     pub(crate) fn slice_columns(&self) -> Arc<Columns> {
         self.cubes.memo.get("slice columns", || {
@@ -130,5 +178,18 @@ mod tests {
         let mut values = vec!["10", "b", "9", "a", "2"];
         values.sort_by(|a, b| reading_order(a, b));
         assert_eq!(values, ["2", "9", "10", "a", "b"]);
+    }
+
+    #[test]
+    fn a_slice_knows_how_much_its_tokens_attend_to() {
+        // 1 + 2 + 3 and 1 + 2 keys.
+        assert_eq!(mean_keys([0, 1, 2, 0, 1].iter(), None), 1.8);
+        assert_eq!(mean_keys([0, 1, 2, 0, 1].iter(), Some(2)), 1.6);
+        assert_eq!(mean_keys([].iter(), None), 0.0);
+        let mut recording = crate::recording::synthetic(64, 2, 1);
+        recording.tokens.position.iter_mut().skip(16).take(16).for_each(|at| *at += 100);
+        // Samples of 16 tokens take turns: story, hops.
+        let keys = |task| recording.mean_keys(&Slice::all().with("task", task), None);
+        assert_eq!((keys("story"), keys("hops"), keys("none")), (8.5, 58.5, 0.0));
     }
 }

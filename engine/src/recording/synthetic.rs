@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::model::NO_TOKEN;
-use crate::recording::{Manifest, Provenance, Recording, Sample, Tokens, Top5};
+use crate::recording::{BlockCost, Manifest, Provenance, Recording, Sample, Tokens, Top5};
 use crate::signal::Signal;
 
 const VOCAB: u32 = 64;
@@ -110,7 +110,9 @@ fn manifest(num_tokens: usize, num_layers: usize) -> Manifest {
         signals: Signal::ALL.iter().map(|s| s.id().to_owned()).collect(),
         columns: vec!["difficulty".to_owned(), "task".to_owned()],
         provenance: Provenance { model: "synthetic".to_owned(), ..Provenance::default() },
+        // Tokens of whole sequences attend to 8.5 positions in the mean.
         flops_per_block: vec![1e6; num_layers],
+        block_costs: vec![BlockCost { fixed: 915e3, per_key: 1e4, window: None }; num_layers],
         flops_per_readout: 1e5,
         block_secs: vec![0.125; num_layers],
         notes: Vec::new(),

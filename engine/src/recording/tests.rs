@@ -15,6 +15,10 @@ use crate::job::CancelSwitch;
 use crate::model::NO_TOKEN;
 use crate::notes::Note;
 
+mod killed;
+mod texts;
+mod unwritten;
+
 const PLENTY: u64 = 1 << 32;
 
 fn load(folder: &Path) -> Result<Recording, RecordingError> {
@@ -154,7 +158,7 @@ fn a_folder_with_anything_else_is_left_as_it_is() {
     fs::create_dir(folder.join("notes")).unwrap();
     assert!(matches!(recording.save(&folder, &job), Err(RecordingError::NotEmpty { .. })));
     let file = folder.join(MANIFEST);
-    assert!(matches!(recording.save(&file, &job), Err(RecordingError::Io { .. })));
+    assert!(matches!(recording.save(&file, &job), Err(RecordingError::NotFolder { .. })));
 }
 
 /// Cancels while the tables are written.
@@ -209,10 +213,26 @@ fn a_recording_that_does_not_fit_is_refused_before_a_table_is_opened() {
     let (_home, folder) = saved(&recording);
     let needed = 400 * (9 * 4 + 4 + 40) + 100 * 16;
     let job = Job::unattended();
-    assert!(Recording::load(&folder, needed, &job).is_ok());
+    // Seven samples with two short texts, and 64 pieces.
+    assert!(Recording::load(&folder, needed + 16_000, &job).is_ok());
+    let without_texts = Recording::load(&folder, needed, &job);
+    assert!(matches!(without_texts, Err(RecordingError::TooLarge { .. })));
     fs::write(folder.join(schema::SAMPLES), "").unwrap();
     let refused = Recording::load(&folder, needed - 1, &job);
     assert!(matches!(refused, Err(RecordingError::TooLarge { .. })));
+}
+
+#[test]
+fn a_manifest_of_a_version_without_costs_per_key_opens() {
+    let recording = synthetic(20, 2, 1);
+    let (_home, folder) = saved(&recording);
+    let path = folder.join(MANIFEST);
+    let mut json: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    assert!(json.as_object_mut().unwrap().remove("block_costs").is_some());
+    fs::write(&path, json.to_string()).unwrap();
+    let loaded = load(&folder).unwrap();
+    assert_eq!(loaded.manifest.flops_per_block, recording.manifest.flops_per_block);
+    assert!(!loaded.manifest.prices_keys());
 }
 
 /// What loading says after one field of the manifest was changed.
@@ -236,6 +256,7 @@ fn a_manifest_that_cannot_be_is_refused_with_what_is_allowed() {
         manifest_with("/tokens", u64::MAX.into()),
         manifest_with("/layers", 100_000.into()),
         manifest_with("/layers", 3.into()),
+        manifest_with("/block_costs", serde_json::json!([{"fixed": 1, "per_key": 2}])),
         manifest_with("/vocab", 1.into()),
         manifest_with("/signals/0", "sparkle".into()),
         manifest_with("/signals/0", "margin".into()),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::fs;
 use std::path::Path;
 
 use candle_core::DType;
@@ -11,7 +12,34 @@ use super::TrainError;
 use super::files::{Stored, replace, write_tensors};
 use super::grammar::{HOPS, Sample};
 use super::network::{NORM_EPS, Network, ROPE_THETA, Shape};
+use super::resume;
 use super::vocabulary::{BEGIN, END, Vocabulary};
+
+/// Everything that a finished run leaves.
+const FILES: [&str; 6] =
+    ["README.md", "config.json", "data.jsonl", "model.safetensors", "tokenizer.json", resume::LOG];
+
+/// Makes the folder, or finds out that nothing in it would be lost: it is empty, or what lies there are the files of
+/// a run, its log or its place among them. Half-written files of a killed run end in `.part`.
+pub(crate) fn claim(folder: &Path) -> Result<(), TrainError> {
+    let failed = |source| TrainError::Io { path: folder.to_owned(), source };
+    fs::create_dir_all(folder).map_err(failed)?;
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        names.push(entry.map_err(failed)?.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    let is_place = |name: &str| [resume::FILE, resume::LOG].contains(&name);
+    let has_run = names.iter().any(|name| is_place(name.trim_end_matches(".part")));
+    let is_ours = |name: &String| {
+        let name = name.trim_end_matches(".part");
+        has_run && (is_place(name) || FILES.contains(&name))
+    };
+    match names.into_iter().find(|name| !is_ours(name)) {
+        Some(found) => Err(TrainError::Foreign { found, path: folder.to_owned() }),
+        None => Ok(()),
+    }
+}
 
 /// Rounds every weight to f16, as the file holds it, so that what is measured is what is shipped.
 pub(crate) fn round_to_half(network: &Network) -> Result<(), TrainError> {
@@ -81,4 +109,43 @@ fn lines(data: &[Sample]) -> String {
         );
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_folder_in_which_nothing_can_be_lost_is_claimed() {
+        let place = tempfile::tempdir().unwrap();
+        let claimed = |names: &[&str]| {
+            let folder = tempfile::tempdir_in(place.path()).unwrap();
+            for name in names {
+                fs::write(folder.path().join(name), "mine").unwrap();
+            }
+            claim(folder.path())
+        };
+        assert!(claim(&place.path().join("a/new/one")).is_ok());
+        for ours in
+            [&[][..], &FILES, &["resume.safetensors", "training.log"], &["resume.safetensors.part"]]
+        {
+            assert!(claimed(ours).is_ok(), "{ours:?}");
+        }
+        // A project has a README.md as well, and a model a config.json.
+        for (others, found) in [
+            (&["README.md"][..], "README.md"),
+            (&["config.json", "model.safetensors", "tokenizer.json"], "config.json"),
+            (&["training.log", "thesis.txt"], "thesis.txt"),
+        ] {
+            let error = claimed(others).unwrap_err();
+            assert!(
+                matches!(&error, TrainError::Foreign { found: f, .. } if f == found),
+                "{error}"
+            );
+            assert!(error.is_input());
+        }
+        fs::write(place.path().join("file"), "").unwrap();
+        let error = claim(&place.path().join("file")).unwrap_err();
+        assert!(error.is_input(), "{error}");
+    }
 }

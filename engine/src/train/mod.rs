@@ -8,6 +8,7 @@ mod batch;
 mod card;
 mod course;
 mod default;
+mod error;
 mod evaluate;
 mod files;
 mod folder;
@@ -19,10 +20,11 @@ mod tally;
 mod teacher;
 mod vocabulary;
 
-use std::fs;
-use std::path::{Path, PathBuf};
+pub(crate) use error::TrainError;
 
-use crate::job::{Cancelled, Job};
+use std::path::Path;
+
+use crate::job::Job;
 
 /// Every run, in the order in which they are listed.
 pub(crate) static RUNS: &[&dyn Run] = &[&default::RUN];
@@ -36,64 +38,13 @@ pub(crate) trait Run: Sync {
     fn train(&self, folder: &Path, seed: u64, job: &Job) -> Result<(), TrainError>;
 }
 
-/// Why a run did not end in a checkpoint.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum TrainError {
-    /// Nobody wants it any more; what was learnt up to the last line of the log is kept.
-    #[error(transparent)]
-    Cancelled(#[from] Cancelled),
-    /// No run has this name.
-    #[error("there is no training run `{found}`; known: {}", allowed.join(", "))]
-    Unknown {
-        /// What was asked for.
-        found: String,
-        /// What there is.
-        allowed: Vec<&'static str>,
-    },
-    /// The recipe has no samples in a step.
-    #[error("the recipe draws no samples")]
-    Empty,
-    /// The loss is no number any more.
-    #[error("the loss at step {step} is not a number")]
-    Diverged {
-        /// The step.
-        step: usize,
-    },
-    /// The folder holds an unfinished run with another seed or recipe.
-    #[error("an unfinished run with another seed or recipe is in the way: {}", path.display())]
-    OtherRun {
-        /// The file of the other run.
-        path: PathBuf,
-    },
-    /// A tensor file cannot be written or read.
-    #[error("tensors: {source}: {}", path.display())]
-    Tensors {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        source: safetensors::SafeTensorError,
-    },
-    /// The file system said no.
-    #[error("{source}: {}", path.display())]
-    Io {
-        /// What was read or written.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The tensor library said no.
-    #[error("tensor library: {0}")]
-    Candle(#[from] candle_core::Error),
-}
-
-/// Trains the run called `name` into `folder`; the same seed gives the same weights.
+/// Trains the run called `name` into `folder`, which holds nothing else; the same seed gives the same weights.
 pub(crate) fn run(name: &str, folder: &Path, seed: u64, job: &Job) -> Result<(), TrainError> {
     let Some(run) = RUNS.iter().find(|run| run.name() == name) else {
         let allowed = RUNS.iter().map(|run| run.name()).collect();
         return Err(TrainError::Unknown { found: name.to_owned(), allowed });
     };
-    fs::create_dir_all(folder)
-        .map_err(|source| TrainError::Io { path: folder.to_owned(), source })?;
+    folder::claim(folder)?;
     run.train(folder, seed, job)
 }
 

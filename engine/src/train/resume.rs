@@ -13,7 +13,7 @@ use super::course::Course;
 use super::files::{Stored, replace, write_tensors};
 use super::teacher::Teacher;
 
-const FILE: &str = "resume.safetensors";
+pub(crate) const FILE: &str = "resume.safetensors";
 /// The log so far, for whoever watches; the last line is the step that `FILE` continues from.
 pub(crate) const LOG: &str = "training.log";
 

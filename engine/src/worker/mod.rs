@@ -1,4 +1,5 @@
-//! Two threads behind one handle: one owns the models, one computes views (the newest request wins).
+//! Three threads behind one handle: one owns the models, one computes views, one orders the token table (the newest
+//! request wins).
 //!
 //! Must not know: windows.
 
@@ -13,7 +14,7 @@ mod tests;
 
 pub use protocol::{Blame, Command, Event, Input, Inspected, Look, Problem, RecordRequest, Shared};
 
-pub(crate) use models::{data_columns, inspect};
+pub(crate) use models::{check_recording_folder, data_columns, inspect};
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -39,7 +40,7 @@ struct Envelope {
     command: Command,
 }
 
-/// The handle that a window or a command line holds. Dropping it cancels what runs and waits for both threads.
+/// The handle that a window or a command line holds. Dropping it cancels what runs and waits for its threads.
 pub struct Engine {
     commands: Option<SyncSender<Envelope>>,
     switches: BTreeMap<JobId, CancelSwitch>,
@@ -56,7 +57,7 @@ impl std::fmt::Debug for Engine {
 }
 
 impl Engine {
-    /// Starts both threads. `wake` is called, from any thread, whenever there is something to drain.
+    /// Starts the threads. `wake` is called, from any thread, whenever there is something to drain.
     pub fn start(wake: impl Fn() + Send + Sync + 'static) -> io::Result<Self> {
         Self::start_with(wake, Models::new)
     }
@@ -78,14 +79,18 @@ impl Engine {
         let (lens_desk, lens_outbox) = (desk.clone(), outbox.clone());
         let lens_thread = Builder::new()
             .name("engine-lens".to_owned())
-            .spawn(move || lens_desk.serve(&lens_outbox))?;
+            .spawn(move || lens_desk.serve_looks(&lens_outbox))?;
+        let (rows_desk, rows_outbox) = (desk.clone(), outbox.clone());
+        let rows_thread = Builder::new()
+            .name("engine-rows".to_owned())
+            .spawn(move || rows_desk.serve_rows(&rows_outbox))?;
         Ok(Self {
             commands: Some(commands),
             switches: BTreeMap::new(),
             desk,
             outbox,
             last_id: 0,
-            threads: vec![model_thread, lens_thread],
+            threads: vec![model_thread, lens_thread, rows_thread],
         })
     }
 

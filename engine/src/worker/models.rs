@@ -12,8 +12,8 @@ use crate::job::{CancelSwitch, Cancelled, Job, JobId};
 use crate::lens;
 use crate::model::{self, LayeredModel, ModelCard, ModelError};
 use crate::notes::Note;
-use crate::record::{self, RecordError};
-use crate::recording::{self, Manifest, Recording, RecordingError};
+use crate::record::{self, Asked, RecordError};
+use crate::recording::{self, Recording, RecordingError};
 use crate::train::{self, TrainError};
 use crate::worker::lenses::unknown_lens;
 use crate::worker::outbox::Outbox;
@@ -79,7 +79,7 @@ impl From<RecordError> for Ending {
     fn from(error: RecordError) -> Self {
         match error {
             RecordError::Cancelled(_) => Self::Cancelled,
-            other => Self::Problem(input_problem(&other, other.hint())),
+            other => Self::Problem(blamed(&other, other.hint(), other.is_input())),
         }
     }
 }
@@ -88,7 +88,7 @@ impl From<RecordingError> for Ending {
     fn from(error: RecordingError) -> Self {
         match error {
             RecordingError::Cancelled(_) => Self::Cancelled,
-            other => Self::Problem(input_problem(&other, other.hint())),
+            other => Self::Problem(blamed(&other, other.hint(), other.is_input())),
         }
     }
 }
@@ -97,11 +97,7 @@ impl From<ExportError> for Ending {
     fn from(error: ExportError) -> Self {
         match error {
             ExportError::Cancelled(_) => Self::Cancelled,
-            other => {
-                let blame = if other.is_input() { Blame::Input } else { Blame::Engine };
-                let what = sentence(&other);
-                Self::Problem(Problem { what, hint: other.hint(), blame })
-            }
+            other => Self::Problem(blamed(&other, other.hint(), other.is_input())),
         }
     }
 }
@@ -111,9 +107,9 @@ impl From<TrainError> for Ending {
         match error {
             TrainError::Cancelled(_) => Self::Cancelled,
             other => {
-                let hint = "Run the same command again: training goes on where it stopped.";
+                let blame = if other.is_input() { Blame::Input } else { Blame::Engine };
                 let what = sentence(&other);
-                Self::Problem(Problem { what, hint: hint.to_owned(), blame: Blame::Engine })
+                Self::Problem(Problem { what, hint: other.hint(), blame })
             }
         }
     }
@@ -125,7 +121,12 @@ fn sentence(error: &dyn std::error::Error) -> String {
 }
 
 fn input_problem(error: &dyn std::error::Error, hint: String) -> Problem {
-    Problem { what: sentence(error), hint, blame: Blame::Input }
+    blamed(error, hint, true)
+}
+
+fn blamed(error: &dyn std::error::Error, hint: String, is_input: bool) -> Problem {
+    let blame = if is_input { Blame::Input } else { Blame::Engine };
+    Problem { what: sentence(error), hint, blame }
 }
 
 impl Models {
@@ -249,22 +250,24 @@ fn run_through(
     request: &RecordRequest,
     job: &Job,
 ) -> Result<Recording, Ending> {
-    let data = data_of(&request.input)?;
+    let data = data_of(&request.input, job)?;
     let limit = request.limit_tokens;
     let packed = dataset::pack(&data.samples, tokenizer, model.card().context, limit, job)?;
     let notes = notes.iter().cloned().chain(packed.notes).collect();
-    Ok(record::record(model, tokenizer, &data, &packed.sequences, budget_bytes, notes, job)?)
+    let folder = request.folder.as_deref();
+    let asked = Asked { data: &data, sequences: &packed.sequences, budget_bytes, notes, folder };
+    Ok(record::record(model, tokenizer, asked, job)?)
 }
 
 fn problem(what: String, hint: &str) -> Ending {
     Ending::Problem(Problem { what, hint: hint.to_owned(), blame: Blame::Input })
 }
 
-fn data_of(input: &Input) -> Result<Data, DataError> {
+fn data_of(input: &Input, job: &Job) -> Result<Data, DataError> {
     match input {
         Input::Text(text) => dataset::from_prompt(text),
-        Input::Embedded => dataset::from_embedded(embedded::data()),
-        Input::File { path, column, cut } => dataset::read(path, column.as_deref(), *cut),
+        Input::Embedded => dataset::from_embedded(embedded::data(), job),
+        Input::File { path, column, cut } => dataset::read(path, column.as_deref(), *cut, job),
     }
 }
 
@@ -277,12 +280,15 @@ fn export_look(
     let recording = look.recording.0.as_ref();
     let knob_cards = lens.knobs(Some(recording), &look.knobs);
     let view = lens.view(recording, &look.knobs, look.selection);
+    let token_columns = lens.token_columns(recording, &look.knobs);
     let export = Export {
         card: lens.card(),
         knob_cards: &knob_cards,
         knobs: &look.knobs,
         recording,
+        selection: look.selection,
         view: &view,
+        token_columns: &token_columns,
     };
     Ok(write(&export)?)
 }
@@ -290,7 +296,7 @@ fn export_look(
 /// What `path` holds, from its header only.
 pub(crate) fn inspect(path: &Path) -> Result<Inspected, Problem> {
     if recording::is_recording(path) {
-        let read = Manifest::read(path);
+        let read = recording::header(path);
         let manifest = read.map_err(|error| input_problem(&error, error.hint()))?;
         return Ok(Inspected::Recording(Box::new(manifest)));
     }
@@ -307,6 +313,11 @@ pub(crate) fn inspect(path: &Path) -> Result<Inspected, Problem> {
             Err(Problem { what, hint: String::new(), blame: Blame::Engine })
         }
     }
+}
+
+/// Whether a recording could be written to `folder`.
+pub(crate) fn check_recording_folder(folder: &Path) -> Result<(), Problem> {
+    recording::check_folder(folder).map_err(|error| blamed(&error, error.hint(), error.is_input()))
 }
 
 /// Columns of a data file that can hold the text.

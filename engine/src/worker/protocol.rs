@@ -77,6 +77,9 @@ pub struct RecordRequest {
     pub input: Input,
     /// Stop after so many tokens; `None` takes all.
     pub limit_tokens: Option<u64>,
+    /// The folder that the recording will be saved to, by a command of its own. A run that is killed leaves there what
+    /// was done until then; `None` keeps everything in memory.
+    pub folder: Option<PathBuf>,
 }
 
 /// Where text comes from.

@@ -94,7 +94,7 @@ fn waking_engine(
 
 fn record(limit_tokens: u64) -> Command {
     let limit_tokens = Some(limit_tokens);
-    Command::Record(RecordRequest { input: Input::Embedded, limit_tokens })
+    Command::Record(RecordRequest { input: Input::Embedded, limit_tokens, folder: None })
 }
 
 fn look(lens: &str, recording: &Shared<Recording>) -> Look {
@@ -279,6 +279,29 @@ fn shared_a_reference_folder_without_tokenizer_is_not_opened() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/golden/tiny/llama");
     let mut engine = Engine::start(|| {}).unwrap();
     assert_no_tokenizer(&problem(run(&mut engine, Command::Open(folder.into()))));
+}
+
+#[test]
+fn a_run_into_a_folder_that_is_in_use_is_refused_and_blamed_on_the_input() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("thesis.txt"), "three years of work").unwrap();
+    let mut engine = engine_with(PLENTY, |_| panic!("no block may run"));
+    let (input, folder) = (Input::Embedded, Some(folder.path().to_owned()));
+    let request = RecordRequest { input, limit_tokens: Some(10), folder };
+    let refused = problem(run(&mut engine, Command::Record(request)));
+    assert!(refused.what.contains("thesis.txt"), "{}", refused.what);
+    assert_eq!(refused.blame, Blame::Input);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_place_where_nothing_can_be_written_is_not_blamed_on_the_input() {
+    let recording = Shared(Arc::new(synthetic(40, 3, 1)));
+    let mut engine = engine_with(PLENTY, |_| {});
+    let folder = Path::new("/proc/layerscope").to_owned();
+    let failed = problem(run(&mut engine, Command::Save { recording, folder }));
+    assert!(failed.what.starts_with("cannot be written: "), "{}", failed.what);
+    assert_eq!(failed.blame, Blame::Engine);
 }
 
 #[test]

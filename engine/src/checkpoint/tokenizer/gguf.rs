@@ -14,6 +14,7 @@ use tokenizers::{AddedToken, SplitDelimiterBehavior};
 
 use super::{Specials, Style, Tokenizer, Tokens, fingerprint, guarded, score_bpe, wrong};
 use crate::checkpoint::OpenError;
+use crate::count::counted;
 
 /// Most tokens. The largest vocabularies in use have 262,144.
 const MAX_TOKENS: usize = 1 << 20;
@@ -110,7 +111,7 @@ pub(super) fn build(vocabulary: &GgufVocabulary<'_>, path: &Path) -> Result<Toke
         specials: Specials::Around(before, after),
         tokens: Tokens::List(vocabulary.tokens.iter().zip(&kinds).map(readable).collect()),
         style: built.style,
-        summary: format!("{}, {num_tokens} tokens", built.name),
+        summary: format!("{}, {}", built.name, counted(num_tokens, "token")),
         fingerprint: identity(vocabulary),
     })
 }

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use super::hf_parts::check_parts;
 use super::{Specials, Style, Tokenizer, Tokens, fingerprint, guarded, wrong};
 use crate::checkpoint::OpenError;
+use crate::count::counted;
 
 /// Longest tokenizer.json. The largest in use (262,144 tokens) have 33 MB.
 const MAX_FILE_BYTES: usize = 128 << 20;
@@ -51,7 +52,7 @@ pub(super) fn load(bytes: &[u8], path: &Path) -> Result<Tokenizer, OpenError> {
         specials: Specials::Template,
         tokens: Tokens::Library { added },
         style,
-        summary: format!("{kind}, {num_tokens} tokens"),
+        summary: format!("{kind}, {}", counted(num_tokens, "token")),
         fingerprint: fingerprint([bytes]),
     })
 }

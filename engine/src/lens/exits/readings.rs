@@ -1,9 +1,11 @@
 //! The named numbers of the view, and what a person must know about them.
 
 use super::{Scene, curves, distribution, histogram};
+use crate::count::counted;
 use crate::lens::{Reading, ReadingKind};
 use crate::notes::Note;
 use crate::policy::{flops_saved, lower_bound};
+use crate::recording::Slice;
 
 pub(super) fn readings(scene: &Scene<'_>) -> Vec<Reading> {
     use ReadingKind::{Estimate, Exact, Measured, Modelled};
@@ -14,7 +16,8 @@ pub(super) fn readings(scene: &Scene<'_>) -> Vec<Reading> {
     let agreement = tally.agreement();
     let lower = lower_bound(tally.num_agreeing(), tally.answered);
     let full = curves::means(scene).0.last().map(|m| m.nll).filter(|nll| !nll.is_nan());
-    let flops = flops_saved(manifest, tally, scene.settings.at.least);
+    let settings = &scene.settings;
+    let flops = flops_saved(scene.recording, &settings.slice, tally, settings.at.least);
     let secs = Some(manifest.block_secs.iter().sum()).filter(|_| !manifest.block_secs.is_empty());
     let tokens = Some(tally.num_tokens() as f64);
     let reading = |id, label: &str, value, unit, kind| {
@@ -45,11 +48,19 @@ pub(super) fn notes(scene: &Scene<'_>) -> Vec<Note> {
          stopped token leaves no keys and values for later tokens.",
         "",
     ));
+    if !scene.recording.manifest.prices_keys() && scene.settings.slice != Slice::all() {
+        notes.push(Note::new(
+            "FLOPs saved are modelled at the mean length of the whole recording, not of this slice: an \
+             older version recorded it.",
+            "Record again to price the slice with its own lengths.",
+        ));
+    }
     let rule = scene.settings.rule;
     let unknown = distribution::quantiles(scene, rule.signal()).num_unknown;
     if unknown > 0 {
         let signal = rule.label().to_lowercase();
-        let what = format!("{unknown} values of {signal} are not a number; no token stops on one.");
+        let (values, are) = (counted(unknown, "value"), if unknown == 1 { "is" } else { "are" });
+        let what = format!("{values} of {signal} {are} not a number; no token stops on one.");
         notes.push(Note::new(what, ""));
     }
     if scene.parts.len() > histogram::MAX_SERIES {

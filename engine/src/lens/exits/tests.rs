@@ -238,6 +238,32 @@ fn the_threshold_line_is_there_only_for_the_rules_own_signal() {
 }
 
 #[test]
+fn every_token_of_every_strange_recording_has_a_cell_in_every_column() {
+    let mut bare = synthetic(20, 3, 1);
+    bare.signals.clear();
+    bare.top1.clear();
+    for recording in [synthetic(0, 3, 1), synthetic(1, 0, 1), rough(60, 4, 2), bare] {
+        let columns = LENS.token_columns(&recording, &Knobs::default());
+        // One more: a token that does not exist says nothing wrong and does not panic.
+        for token in 0..=recording.num_tokens() {
+            assert_eq!((columns.cells)(token).len(), columns.names.len());
+        }
+    }
+}
+
+#[test]
+fn an_older_recording_says_that_it_cannot_price_a_slice() {
+    let mut recording = synthetic(64, 4, 1);
+    let says = |recording: &Recording, slice: &str| {
+        let view = view(recording, &[("slice", choice(slice))]);
+        view.notes.iter().any(|note| note.what.starts_with("FLOPs saved"))
+    };
+    assert!(!says(&recording, "task:hops"));
+    recording.manifest.block_costs.clear();
+    assert!(says(&recording, "task:hops") && !says(&recording, "all"));
+}
+
+#[test]
 fn a_slider_position_and_a_typed_number_give_the_same_view() {
     let recording = synthetic(60, 3, 3);
     let slider = 0.1 + 0.2;

@@ -74,9 +74,9 @@ pub(super) fn suggestion(scene: &Scene<'_>, curve: &Curve) -> Suggestion {
         let lower = percent(found.agreement_lower);
         let depth = found.mean_depth;
         let words = format!(
-            "agreement {agreement} %, at least {lower} % with 95 % confidence for this threshold \
-             (Clopper-Pearson, tokens taken as independent); it was chosen on these same tokens, \
-             so check it on others; mean exit depth {depth:.2}"
+            "{agreement} % at mean exit depth {depth:.2}; at least {lower} % with 95 % confidence \
+             (Clopper-Pearson, tokens taken as independent), but chosen on these same tokens: \
+             check it on others"
         );
         (words, vec![("threshold", Value::Real(found.threshold))])
     } else {

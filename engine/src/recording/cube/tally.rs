@@ -33,6 +33,25 @@ pub(super) fn ticks(nll: f32) -> Option<i128> {
     is_known.then(|| (value * TICKS_PER_NAT).round().clamp(-MAX_TICKS, MAX_TICKS) as i128)
 }
 
+/// What is counted of one token that exits at one depth.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    depth: usize,
+    agrees: Option<bool>,
+    nll: Option<i128>,
+}
+
+impl Outcome {
+    pub(super) fn of(recording: &Recording, token: usize, exit: Depth) -> Self {
+        let nll = recording.column(Signal::Nll, exit).and_then(|column| column.get(token));
+        Self {
+            depth: exit.index(),
+            agrees: recording.agrees(exit.index(), token),
+            nll: nll.and_then(|nll| ticks(*nll)),
+        }
+    }
+}
+
 /// Ticks as nats.
 pub(super) fn nats(ticks: i128) -> f64 {
     ticks as f64 / TICKS_PER_NAT
@@ -47,21 +66,34 @@ impl Tally {
     /// Counts tokens whose exits are known: `exits` holds one depth for each token of `range`.
     pub(crate) fn add(&mut self, recording: &Recording, range: Range<usize>, exits: &[Depth]) {
         for (token, exit) in range.zip(exits) {
-            let depth = exit.index();
-            let agrees = recording.agrees(depth, token);
-            self.answered += u64::from(agrees.is_some());
-            if let Some(count) = self.exits.get_mut(depth) {
-                *count += 1;
-            }
-            if let Some(count) = self.agreeing.get_mut(depth).filter(|_| agrees == Some(true)) {
-                *count += 1;
-            }
-            let nll = recording.column(Signal::Nll, *exit).and_then(|c| c.get(token));
-            if let Some(nll) = nll.and_then(|v| ticks(*v)) {
-                self.with_nll += 1;
-                self.nll_ticks += nll;
-            }
+            self.count(&Outcome::of(recording, token, *exit));
         }
+    }
+
+    /// Counts a token.
+    pub(super) fn count(&mut self, outcome: &Outcome) {
+        if let Some(count) = self.exits.get_mut(outcome.depth) {
+            *count += 1;
+        }
+        if let Some(count) = self.agreeing.get_mut(outcome.depth) {
+            *count += u64::from(outcome.agrees == Some(true));
+        }
+        self.answered += u64::from(outcome.agrees.is_some());
+        self.with_nll += u64::from(outcome.nll.is_some());
+        self.nll_ticks += outcome.nll.unwrap_or(0);
+    }
+
+    /// Counts a token, which was counted, no longer.
+    pub(super) fn uncount(&mut self, outcome: &Outcome) {
+        if let Some(count) = self.exits.get_mut(outcome.depth) {
+            *count -= 1;
+        }
+        if let Some(count) = self.agreeing.get_mut(outcome.depth) {
+            *count -= u64::from(outcome.agrees == Some(true));
+        }
+        self.answered -= u64::from(outcome.agrees.is_some());
+        self.with_nll -= u64::from(outcome.nll.is_some());
+        self.nll_ticks -= outcome.nll.unwrap_or(0);
     }
 
     pub(crate) fn num_tokens(&self) -> u64 {

@@ -1,0 +1,199 @@
+//! What a killed run left becomes one recording: its parts, put together in their order.
+//!
+//! A part that is damaged, or that does not belong to the others, ends the joining: what comes before it is kept.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use crate::job::Job;
+use crate::model::NO_TOKEN;
+use crate::notes::Note;
+use crate::recording::room::Room;
+use crate::recording::{
+    MANIFEST, Manifest, Provenance, Recording, RecordingError, files, fingerprint, load,
+};
+
+/// More than a run writes: 250 in a day, and one for half a million cells.
+const MOST_PARTS: usize = 10_000;
+
+/// Reads the parts of an unfinished folder, whose manifest this is.
+pub(super) fn load(
+    folder: &Path,
+    manifest: &Manifest,
+    budget_bytes: u64,
+    job: &Job,
+) -> Result<Recording, RecordingError> {
+    let Parts { whole, mut broken } = Parts::find(folder, manifest);
+    let mut columns = 0_u64;
+    for (path, part) in &whole {
+        columns = columns.saturating_add(load::column_bytes(part, load::has_top5(path)));
+    }
+    load::check_budget(columns, budget_bytes, folder)?;
+    let mut room = Room::beside(columns, budget_bytes);
+    let mut joined: Option<Recording> = None;
+    let mut manifests = Vec::new();
+    for (path, part) in whole {
+        let read = load::tables(&path, part.clone(), &mut room, job);
+        let added = read.and_then(|read| match &mut joined {
+            None => {
+                joined = Some(read);
+                Ok(())
+            }
+            Some(joined) => append(joined, read, &path),
+        });
+        match added {
+            Ok(()) => manifests.push(part),
+            // Neither says anything about the part.
+            Err(error @ (RecordingError::Cancelled(_) | RecordingError::TooLarge { .. })) => {
+                return Err(error);
+            }
+            Err(error) => {
+                broken = Some(error);
+                break;
+            }
+        }
+    }
+    let Some(joined) = joined else {
+        return Err(RecordingError::Incomplete { path: folder.to_owned() });
+    };
+    let mut manifest = summary(manifest, &manifests, broken.as_ref());
+    manifest.provenance.data_fingerprint = fingerprint(&joined.tokens, &joined.samples);
+    let manifest = Manifest { complete: true, ..manifest }.checked(&folder.join(MANIFEST))?;
+    Ok(Recording { manifest, ..joined })
+}
+
+/// What `load` would find, from manifests only; it still says that it is not complete.
+pub(super) fn header(folder: &Path, manifest: &Manifest) -> Manifest {
+    let Parts { whole, broken } = Parts::find(folder, manifest);
+    let manifests: Vec<_> = whole.into_iter().map(|(_, part)| part).collect();
+    summary(manifest, &manifests, broken.as_ref())
+}
+
+/// Parts whose manifests are whole and belong together.
+struct Parts {
+    whole: Vec<(PathBuf, Manifest)>,
+    /// Why the one after them is left out.
+    broken: Option<RecordingError>,
+}
+
+impl Parts {
+    fn find(folder: &Path, run: &Manifest) -> Self {
+        let mut found = Self { whole: Vec::new(), broken: None };
+        let mut left = run.tokens;
+        for number in 0..MOST_PARTS {
+            let path = files::part(folder, number);
+            if !path.is_dir() {
+                break;
+            }
+            let read = Manifest::read(&path);
+            match read.and_then(|part| belongs(&part, run, left, &path).map(|()| part)) {
+                Ok(part) => {
+                    left = left.saturating_sub(part.tokens);
+                    found.whole.push((path, part));
+                }
+                Err(error) => {
+                    found.broken = Some(error);
+                    break;
+                }
+            }
+        }
+        found
+    }
+}
+
+/// A part says the same as the run about everything that the run knew before; `left` tokens were still to come.
+fn belongs(part: &Manifest, run: &Manifest, left: u64, path: &Path) -> Result<(), RecordingError> {
+    let path = path.join(MANIFEST);
+    let same = |field: &str, found: String, allowed: String| {
+        if found == allowed {
+            return Ok(());
+        }
+        Err(RecordingError::field(field, &found, allowed, &path))
+    };
+    same("complete", part.complete.to_string(), true.to_string())?;
+    same("layers", part.layers.to_string(), run.layers.to_string())?;
+    same("vocab", part.vocab.to_string(), run.vocab.to_string())?;
+    same("signals", part.signals.join(", "), run.signals.join(", "))?;
+    // Each part ran other data.
+    let source = |manifest: &Manifest| {
+        let provenance = manifest.provenance.clone();
+        format!("{:?}", Provenance { data_fingerprint: String::new(), ..provenance })
+    };
+    same("provenance", source(part), source(run))?;
+    let costs = |manifest: &Manifest| {
+        format!("{:?} {:?}", manifest.block_costs, manifest.flops_per_readout)
+    };
+    same("block_costs and flops_per_readout", costs(part), costs(run))?;
+    if part.tokens == 0 || part.tokens > left {
+        let allowed = format!("1 to {left}");
+        return Err(RecordingError::field("tokens", &part.tokens, allowed, &path));
+    }
+    Ok(())
+}
+
+/// The manifest of all parts together.
+fn summary(run: &Manifest, parts: &[Manifest], broken: Option<&RecordingError>) -> Manifest {
+    let tokens: u64 = parts.iter().map(|part| part.tokens).sum();
+    let columns: BTreeSet<_> = parts.iter().flat_map(|part| &part.columns).cloned().collect();
+    let sum = |value: &dyn Fn(&Manifest) -> f64| parts.iter().map(value).sum::<f64>();
+    let at = |list: &[f64], layer: usize| list.get(layer).copied().unwrap_or(0.0);
+    let layers = || 0..run.layers;
+    let mut notes = run.notes.clone();
+    let what = format!(
+        "The run was killed (or is still going): {tokens} of {} tokens are here",
+        run.tokens
+    );
+    notes.push(Note::new(what, "Record again into the same folder to have them all."));
+    if let Some(error) = broken {
+        let what = format!(
+            "What was recorded after the first {tokens} tokens is damaged and left out: {error}"
+        );
+        notes.push(Note::new(what, ""));
+    }
+    Manifest {
+        partial: true,
+        tokens,
+        columns: columns.into_iter().collect(),
+        // Linear in the mean number of keys, so the mean over tokens is that of the whole.
+        flops_per_block: layers()
+            .map(|l| sum(&|part| at(&part.flops_per_block, l) * part.tokens as f64))
+            .map(|flops| flops / tokens.max(1) as f64)
+            .collect(),
+        block_secs: layers().map(|l| sum(&|part| at(&part.block_secs, l))).collect(),
+        notes,
+        ..run.clone()
+    }
+}
+
+/// Puts a part behind what is there; its tokens and samples get the numbers that follow.
+fn append(whole: &mut Recording, part: Recording, path: &Path) -> Result<(), RecordingError> {
+    let wrong = |field: &str, found: &str, allowed: &str| {
+        Err(RecordingError::field(field, &found, allowed, path))
+    };
+    if part.top5.is_empty() != whole.top5.is_empty() {
+        return wrong("top5.parquet", "other tables than before", "the same in every part");
+    }
+    let other = |(id, text): (&u32, &String)| whole.pieces.get(id).is_some_and(|old| old != text);
+    if part.pieces.iter().any(other) {
+        return wrong("pieces", "other texts than before", "one text for a token id");
+    }
+    let first_token = whole.tokens.ids.len();
+    let first_sample = u32::try_from(whole.samples.len()).unwrap_or(NO_TOKEN);
+    let numbered = part.tokens.sample.iter().map(|sample| sample.saturating_add(first_sample));
+    whole.tokens.sample.extend(numbered);
+    whole.tokens.position.extend(part.tokens.position);
+    whole.tokens.ids.extend(part.tokens.ids);
+    whole.tokens.next_ids.extend(part.tokens.next_ids);
+    whole.samples.extend(part.samples.into_iter().map(|mut sample| {
+        sample.first_token = sample.first_token.saturating_add(first_token);
+        sample
+    }));
+    for (signal, depths) in part.signals {
+        let columns = whole.signals.entry(signal).or_default();
+        columns.iter_mut().zip(depths).for_each(|(column, more)| column.extend(more));
+    }
+    whole.top1.iter_mut().zip(part.top1).for_each(|(column, more)| column.extend(more));
+    whole.top5.iter_mut().zip(part.top5).for_each(|(column, more)| column.extend(more));
+    whole.pieces.extend(part.pieces);
+    Ok(())
+}

@@ -184,8 +184,9 @@ fn the_suggested_threshold_keeps_the_agreement_that_it_promises() {
         let (id, value) = suggestion.sets.first().unwrap().clone();
         let taken = view(&recording, &[rule, target, (id, value)]);
         assert!(reading(&taken, "agreement").unwrap() >= 0.9);
-        let depth = format!("mean exit depth {:.2}", reading(&taken, "mean_exit_depth").unwrap());
-        assert!(suggestion.explanation.ends_with(&depth), "{}", suggestion.explanation);
+        let depth =
+            format!(" at mean exit depth {:.2};", reading(&taken, "mean_exit_depth").unwrap());
+        assert!(suggestion.explanation.contains(&depth), "{}", suggestion.explanation);
     }
 }
 

@@ -226,6 +226,11 @@ fn a_converted_gemma_scales_its_scores_by_what_its_size_says() {
     let caps =
         [Key::Float("attn_logit_softcapping", 1.5), Key::Float("final_logit_softcapping", 2.5)];
     check("gemma2", config.clone(), "gemma2", &with(&[RMS, window, caps[0], caps[1]]));
+    let mut bare = config.clone();
+    bare["sliding_window"] = json!(4096);
+    bare["attn_logit_softcapping"] = json!(50.0);
+    bare["final_logit_softcapping"] = json!(30.0);
+    check("gemma2 bare", bare, "gemma2", &with(&[RMS]));
 
     // With the number of blocks of the model of 27 billion weights: the width over the heads.
     config["num_hidden_layers"] = json!(46);
@@ -249,11 +254,9 @@ fn a_converted_gemma_scales_its_scores_by_what_its_size_says() {
     keys[2] = Key::Whole("block_count", 7);
     check("gemma3", config.clone(), "gemma3", &keys);
 
-    // Without a word about bases: a million, and ten thousand in blocks with a window.
-    config["rope_theta"] = json!(1e6);
+    // Without a word about the base of blocks with a window: ten thousand.
     config["rope_local_base_freq"] = json!(1e4);
-    let mut keys = with(&[RMS, window, Key::Float("rope.scaling.factor", 2.0)]);
-    keys[2] = Key::Whole("block_count", 7);
+    keys.pop();
     check("gemma3 bare", config, "gemma3", &keys);
 }
 
@@ -274,4 +277,8 @@ fn a_key_of_the_architecture_that_nobody_knows_is_refused() {
         let text = text.unwrap_err().to_string();
         assert!(text.contains(words), "{architecture}: {text}");
     }
+    let fixture = Fixture::random(config_of("gemma3_text"), 12);
+    let file = converted(&fixture, "gemma3", &[&SIZES[..], &[RMS]].concat());
+    let text = card(opened(&file).as_ref(), None).unwrap_err().to_string();
+    assert_eq!(text, "the configuration has no `gemma3.rope.freq_base`");
 }

@@ -3,7 +3,6 @@
 //! Must not know: which families exist.
 
 use crate::kernel::attention::Heads;
-use crate::model::decoder::names::ROPE_DIVISORS;
 use crate::model::decoder::{self, Decoder};
 use crate::model::encoder::{self, Encoder};
 use crate::model::weights::Weights;
@@ -63,7 +62,7 @@ impl Network {
     /// Whether a tensor counts as weights: divisors of rotary frequencies are a table.
     pub(crate) fn is_counted(&self, name: &str) -> bool {
         match self {
-            Self::Decoder(_) => name != ROPE_DIVISORS,
+            Self::Decoder(plan) => plan.names.rope_divisors != Some(name),
             Self::Encoder(_) => true,
         }
     }

@@ -79,7 +79,8 @@ impl<'a> Weights<'a> {
         let size = info.dtype.block_bytes();
         let bytes = self.checkpoint.bytes(info)?;
         let wrong = || layout(info, "a transposed matrix of plain floats");
-        if info.dtype.block_len() != 1 || bytes.len() != rows * cols * size {
+        let whole = rows.checked_mul(cols).and_then(|count| count.checked_mul(size));
+        if info.dtype.block_len() != 1 || bytes.is_empty() || whole != Some(bytes.len()) {
             return Err(wrong());
         }
         // Room to begin where a vector of f32 may begin.

@@ -8,6 +8,8 @@ pub(crate) struct Names {
     pub(crate) final_norm: &'static str,
     /// Stands without the prefix.
     pub(crate) head: &'static str,
+    /// Divisors of the rotary frequencies, where a checkpoint stores them; the whole name.
+    pub(crate) rope_divisors: Option<&'static str>,
     pub(crate) block: &'static str,
     /// On what attention reads.
     pub(crate) attn_norm: Option<&'static str>,
@@ -80,6 +82,7 @@ pub(crate) const HUGGING_FACE: Names = Names {
     embedding: "embed_tokens",
     final_norm: "norm",
     head: "lm_head",
+    rope_divisors: None,
     block: "layers.",
     attn_norm: Some("input_layernorm"),
     qkv: Qkv::Split { q: "self_attn.q_proj", k: "self_attn.k_proj", v: "self_attn.v_proj" },
@@ -101,6 +104,7 @@ pub(crate) const GGUF: Names = Names {
     embedding: "token_embd",
     final_norm: "output_norm",
     head: "output",
+    rope_divisors: Some("rope_freqs.weight"),
     block: "blk.",
     attn_norm: Some("attn_norm"),
     qkv: Qkv::Split { q: "attn_q", k: "attn_k", v: "attn_v" },
@@ -115,6 +119,3 @@ pub(crate) const GGUF: Names = Names {
 
 /// Norms on q and k in GGUF.
 pub(crate) const GGUF_QK: QkNorm = QkNorm::PerHead { q: "attn_q_norm", k: "attn_k_norm" };
-
-/// Divisors of the rotary frequencies, where a GGUF file has them.
-pub(crate) const ROPE_DIVISORS: &str = "rope_freqs.weight";

@@ -5,7 +5,7 @@ use crate::kernel::attention::{Heads, Looking};
 use crate::kernel::gate::Gate;
 use crate::kernel::rotary::{Pairs, Scaling, Turning};
 use crate::kernel::rounded;
-use crate::model::decoder::names::{Mlp, Names, QkNorm, Qkv, ROPE_DIVISORS};
+use crate::model::decoder::names::{Mlp, Names, QkNorm, Qkv};
 use crate::model::weights::Weights;
 use crate::model::{ModelError, Point};
 
@@ -209,7 +209,12 @@ impl Plan {
         format!("{}{}{layer}.{name}", self.prefix, self.names.block)
     }
 
-    /// Names and shapes of every tensor that the decoder takes. `rope_divisors` only where it is there.
+    /// The name of the stored divisors of rotary frequencies, if there are any.
+    pub(crate) fn rope_divisors(&self, weights: &Weights<'_>) -> Option<&'static str> {
+        self.names.rope_divisors.filter(|name| weights.has(name))
+    }
+
+    /// Names and shapes of every tensor that the decoder takes.
     pub(crate) fn tensors(&self, weights: &Weights<'_>) -> Vec<(String, Vec<usize>)> {
         let (d, names) = (self.width, self.names);
         let mut list = List { plan: self, all: Vec::new() };
@@ -220,10 +225,11 @@ impl Plan {
         }
         match self.positions {
             Positions::Learned(name) => list.add(self.weight(name), &[self.context, d]),
-            Positions::Rotary { turning, .. } if weights.has(ROPE_DIVISORS) => {
-                list.add(ROPE_DIVISORS.to_owned(), &[turning.dims / 2]);
+            Positions::Rotary { turning, .. } => {
+                if let Some(name) = self.rope_divisors(weights) {
+                    list.add(name.to_owned(), &[turning.dims / 2]);
+                }
             }
-            Positions::Rotary { .. } => {}
         }
         for layer in 0..self.layers {
             list.attention(layer);

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::kernel::matrix::Matrix;
 use crate::kernel::rotary::{Angles, Rotary};
 use crate::model::decoder::linear::add;
-use crate::model::decoder::names::ROPE_DIVISORS;
 use crate::model::decoder::plan::{self, Plan};
 use crate::model::weights::Weights;
 use crate::model::{Batch, ModelError};
@@ -25,11 +24,10 @@ impl Places {
                 Ok(Self::Learned(weights.matrix(&plan.weight(name), plan.context, plan.width)?))
             }
             plan::Positions::Rotary { turning, windowed } => {
-                let divisors = if weights.has(ROPE_DIVISORS) {
-                    Some(weights.vector(ROPE_DIVISORS, turning.dims / 2)?)
-                } else {
-                    None
-                };
+                let divisors = plan
+                    .rope_divisors(weights)
+                    .map(|name| weights.vector(name, turning.dims / 2))
+                    .transpose()?;
                 Ok(Self::Rotary {
                     usual: Growing::new(Rotary::new(dim, turning, divisors.as_deref())),
                     windowed: windowed.map(|other| Growing::new(Rotary::new(dim, other, None))),

@@ -66,7 +66,9 @@ fn plan_gguf(config: &Config<'_>, checkpoint: &dyn Checkpoint) -> Result<Plan, M
     let mut plan = gemma_gguf(plan, LAYERS_27B);
     plan.score_cap = Some(rounded(config.positive("attn_logit_softcapping")?.unwrap_or(50.0)));
     plan.logit_cap = Some(rounded(config.positive("final_logit_softcapping")?.unwrap_or(30.0)));
-    let window = gguf::window(config)?;
+    // A file without the key means 4,096.
+    let has_key = config.has("attention.sliding_window");
+    let window = if has_key { gguf::window(config)? } else { Some(4096) };
     plan.windows =
         (0..plan.layers).map(|layer| window.filter(|_| layer.is_multiple_of(2))).collect();
     gguf::finish(config)?;

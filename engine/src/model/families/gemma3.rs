@@ -67,6 +67,8 @@ fn plan_hf(config: &Config<'_>, checkpoint: &dyn Checkpoint) -> Result<Plan, Mod
 }
 
 fn plan_gguf(config: &Config<'_>, checkpoint: &dyn Checkpoint) -> Result<Plan, ModelError> {
+    // The usual base would be wrong for every published size.
+    config.required("rope.freq_base", config.get("rope.freq_base"))?;
     let plan = gguf::decoder(config, checkpoint, FAMILY.name, &GGUF_NAMES)?;
     let mut plan = gemma2::gemma_gguf(plan, LAYERS_27B);
     plan.logit_cap = config.positive("final_logit_softcapping")?.map(rounded);
@@ -77,12 +79,6 @@ fn plan_gguf(config: &Config<'_>, checkpoint: &dyn Checkpoint) -> Result<Plan, M
         .collect();
     let theta = config.positive("rope.freq_base_swa")?.unwrap_or(LOCAL_THETA);
     plan.positions = with_local(plan.positions, theta, Scaling::None);
-    // llama.cpp's base is a million here where the key is absent.
-    if let (Positions::Rotary { turning, .. }, None) =
-        (&mut plan.positions, config.get("rope.freq_base"))
-    {
-        turning.theta = 1e6;
-    }
     gguf::finish(config)?;
     plan.checked()
 }

@@ -29,6 +29,7 @@ const NAMES: Names = Names {
     embedding: "wte",
     final_norm: "ln_f",
     head: "lm_head",
+    rope_divisors: None,
     block: "h.",
     attn_norm: Some("ln_1"),
     qkv: Qkv::Fused("attn.c_attn"),

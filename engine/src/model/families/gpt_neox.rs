@@ -28,6 +28,7 @@ const NAMES: Names = Names {
     embedding: "embed_in",
     final_norm: "final_layer_norm",
     head: "embed_out",
+    rope_divisors: None,
     block: "layers.",
     attn_norm: Some("input_layernorm"),
     qkv: Qkv::FusedByHead("attention.query_key_value"),

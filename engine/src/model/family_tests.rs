@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use crate::model::decoder::plan::Residual;
 use crate::model::decoder::{Plan, Positions};
-use crate::model::families::{FAMILIES, plan};
+use crate::model::families::{FAMILIES, network};
 use crate::model::fixtures::{Fixture, KINDS, batch, config_of, next_ids, readouts, streams};
+use crate::model::network::Network;
 use crate::model::{Layer, Point, Probe, Run, card};
 
 const IDS: [u32; 17] = [3, 9, 27, 1, 3, 9, 33, 19, 17, 11, 0, 39, 2, 6, 18, 14, 5];
@@ -26,6 +27,14 @@ fn said(fixture: Fixture) -> Vec<f32> {
     let read = readouts(model.as_ref(), &batch, std::slice::from_ref(&last));
     // The last token has no next one.
     [&last.hidden[..], &read.entropy, &read.nll[..16], &read.max_prob].concat()
+}
+
+/// The plan of a decoder.
+fn plan(fixture: &Fixture) -> Option<Plan> {
+    match network(fixture).unwrap() {
+        Network::Decoder(plan) => Some(plan),
+        Network::Encoder(_) => None,
+    }
 }
 
 #[test]

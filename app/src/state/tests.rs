@@ -302,6 +302,21 @@ fn columns_of_a_file_that_was_replaced_come_too_late() {
 }
 
 #[test]
+fn a_column_of_labels_is_asked_for_and_forgotten_with_its_file() {
+    let mut state = State::default();
+    state.apply(Action::Run(Run::Kind(InputKind::File)));
+    state.apply(Action::Run(Run::DataFile("/a.csv".into())));
+    state.apply(Action::Run(Run::Label(Some("kind".to_owned()))));
+    let label = |state: &State| match state.session.input.request().unwrap().input {
+        Input::File { label, .. } => label,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(label(&state).as_deref(), Some("kind"));
+    state.apply(Action::Run(Run::DataFile("/b.csv".into())));
+    assert_eq!(label(&state), None);
+}
+
+#[test]
 fn without_a_recording_nothing_is_asked_or_written() {
     let mut state = State::default();
     for ask in [Ask::Export, Ask::SaveRecording] {

@@ -11,6 +11,7 @@ mod hf_parts;
 mod score_bpe;
 #[cfg(test)]
 mod tests;
+mod vocab_txt;
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -76,6 +77,15 @@ impl Tokenizer {
     /// From the bytes of a tokenizer.json.
     pub(crate) fn from_hf_json(bytes: &[u8], path: &Path) -> Result<Self, OpenError> {
         hf::load(bytes, path)
+    }
+
+    /// From the bytes of a vocab.txt and the object of the tokenizer_config.json beside it.
+    pub(crate) fn from_vocab_txt(
+        bytes: &[u8],
+        config: &serde_json::Map<String, serde_json::Value>,
+        path: &Path,
+    ) -> Result<Self, OpenError> {
+        vocab_txt::load(bytes, config, path)
     }
 
     /// From the keys of a GGUF file.

@@ -3,7 +3,7 @@
 //! | column | meaning |
 //! |---|---|
 //! | token, sample, position | indexes of the token and its sample in the recording; position in its sequence |
-//! | text, next | its text and that of the true next token; empty at the end of a sequence |
+//! | text, next | its text and that of the true next token; empty at the end of a sequence. Where the subject is a whole sample: the sample's text and its label |
 //! | full_id, full | first choice of the full model: id and text; empty where its readout is no number |
 //! | ... | what the lens says about it, in the lens's own columns |
 //! | `sample_<name>` | one for every column of the data |

@@ -128,6 +128,22 @@ fn chat_template(folder: &Path) -> Result<Option<String>, OpenError> {
     }
 }
 
+/// The tokenizer of a vocab.txt, and of the tokenizer_config.json beside it.
+fn word_pieces(path: &Path) -> Result<Option<Tokenizer>, OpenError> {
+    if !map::exists(path)? {
+        return Ok(None);
+    }
+    let bytes = map::read(path, "bytes of vocab.txt", limits::TOKENIZER_BYTES)?;
+    let beside = path.with_file_name("tokenizer_config.json");
+    let config = if map::exists(&beside)? {
+        let bytes = map::read(&beside, "bytes of tokenizer_config.json", limits::CONFIG_BYTES)?;
+        object(&bytes, &beside, "tokenizer_config.json")?
+    } else {
+        Map::new()
+    };
+    Tokenizer::from_vocab_txt(&bytes, &config, path).map(Some)
+}
+
 /// Own exit heads: `exit.l.weight` and `exit.l.bias` for every depth l, with `pooling` in the metadata.
 const EXIT_HEADS: &str = "exit_heads.safetensors";
 
@@ -249,7 +265,7 @@ impl Checkpoint for Bundle {
             TokenizerFile::Memory(bytes) => Tokenizer::from_hf_json(bytes, &self.path).map(Some),
             TokenizerFile::Path(path) => {
                 if !map::exists(path)? {
-                    return Ok(None);
+                    return word_pieces(&path.with_file_name("vocab.txt"));
                 }
                 let bytes = map::read(path, "bytes of tokenizer.json", limits::TOKENIZER_BYTES)?;
                 Tokenizer::from_hf_json(&bytes, path).map(Some)

@@ -47,6 +47,9 @@ pub mod bench_support {
     use crate::lens::Selection;
     use crate::recording::synthetic;
 
+    /// Matrix products.
+    pub use crate::kernel::bench as products;
+
     /// Milliseconds of the first view, in which everything is counted, and of one view for each threshold after it.
     pub fn views(num_tokens: usize, num_layers: usize, thresholds: &[f64]) -> (f64, Vec<f64>) {
         let recording = synthetic(num_tokens, num_layers, 1);

@@ -3,15 +3,25 @@
 //! Must not know: files, models, threads of the app.
 
 pub(crate) mod attention;
+#[cfg_attr(not(target_arch = "x86_64"), path = "avx512_absent.rs")]
+mod avx512;
+#[cfg(feature = "bench")]
+pub(crate) mod bench;
+mod columns;
 mod exp;
+mod factor;
+mod few;
 pub(crate) mod gate;
 pub(crate) mod geometry;
+mod machine;
 pub(crate) mod matmul;
 pub(crate) mod matrix;
 pub(crate) mod norm;
+pub(crate) mod numerics;
 pub(crate) mod packed;
 pub(crate) mod readout;
 pub(crate) mod rotary;
+mod slivers;
 mod tally;
 
 /// Rounds what was summed in f64, once.

@@ -8,7 +8,10 @@
 use rayon::prelude::*;
 
 use crate::job::{Cancelled, Job};
-use crate::kernel::matmul::{Dims, Strided, Target, Threads, product};
+use crate::kernel::avx512::Avx512;
+use crate::kernel::columns::Columns;
+use crate::kernel::factor::Factor;
+use crate::kernel::machine::{Work, fastest};
 use crate::kernel::matrix::Matrix;
 use crate::kernel::norm::rms_norm_row;
 use crate::kernel::rounded;
@@ -18,9 +21,12 @@ use crate::signal::NO_TOKEN;
 /// Columns of one tile. 256 tokens of width 576 at 31 depths with 49,152 columns took, in tiles of
 /// 1024 x 256 / 1024 x 512 / 512 x 512 / 512 x 1024 / 2048 x 512 (columns x rows), 2.72 / 2.55 / 2.54 /
 /// 2.53 / 2.63 s on two cores with AVX-512; two thirds of that is the product's inner kernel.
-const VOCAB_TILE: usize = 1024;
+const VOCAB_TILE: usize = 512;
 /// Rows (tokens x depths) that one thread multiplies at a time: their logits are 2 MB.
-const ROWS: usize = 512;
+const ROWS: usize = 256;
+/// Numbers between two rows of logits: rows that lie a power of two apart would push each other out of the
+/// cache (putting the product's tiles there took 6 % of the readout).
+const APART: usize = 16;
 /// Normed rows that are kept at a time, in numbers: 32 MB.
 const NORMED: usize = 8 << 20;
 
@@ -112,6 +118,9 @@ fn tally_block(
     next_logits(head, &normed, next, &mut tallies);
 
     let group = (ROWS / depths).clamp(1, range.len().div_ceil(16));
+    let cpu = Avx512::detect();
+    let pack = |rows| Factor::new(cpu, rows, width, head.matrix.numerics());
+    let factors: Vec<_> = normed.chunks(group * depths * width).map(pack).collect();
     let mut scratch = Vec::new();
     for (first, first_id) in (0..vocab).step_by(VOCAB_TILE).zip((0..).step_by(VOCAB_TILE)) {
         job.check()?;
@@ -120,47 +129,66 @@ fn tally_block(
         let columns = VOCAB_TILE.min(vocab);
         let begin = first.min(vocab - columns);
         let seen = first - begin;
-        let tile = head.matrix.row_tile(begin..begin + columns, &mut scratch);
-        let groups = tallies
-            .par_chunks_mut(group * depths)
-            .zip(normed.par_chunks(group * depths * width))
-            .zip(next.par_chunks(group));
-        let logits = || (vec![0.0; group * depths * columns], vec![0.0; columns - seen]);
-        groups.for_each_init(logits, |(logits, final_weights), ((tallies, normed), next)| {
-            product(
-                Target { data: logits, row: columns },
-                Strided { data: normed, row: width, col: 1 },
-                Strided { data: tile, row: 1, col: width },
-                Dims { rows: tallies.len(), cols: columns, inner: width },
-                Threads::One,
-            );
-            let logits = logits.chunks_exact(depths * columns);
+        let tile = head.matrix.shared_tile(begin..begin + columns, &mut scratch);
+        let groups =
+            tallies.par_chunks_mut(group * depths).zip(&factors).zip(next.par_chunks(group));
+        let row_len = columns + APART;
+        let logits = || (vec![0.0; group * depths * row_len], vec![0.0; columns - seen]);
+        groups.for_each_init(logits, |(logits, final_weights), ((tallies, factor), next)| {
+            factor.times(tile, &mut Columns::new(logits, tallies.len(), columns, row_len));
+            let logits = logits.chunks_exact(depths * row_len);
             for ((tallies, logits), &next) in tallies.chunks_exact_mut(depths).zip(logits).zip(next)
             {
-                let row = |depth: usize| &logits[depth * columns + seen..(depth + 1) * columns];
-                absorb(tallies, row, final_weights, first_id, next);
+                let logits = Rows { all: logits, row_len, seen, columns };
+                fastest(Absorb { tallies, logits, final_weights, first: first_id, next });
             }
         });
     }
     Ok(tallies)
 }
 
-/// Takes in one tile of one token at all depths; `logits` gives those of one depth.
-fn absorb<'a>(
-    tallies: &mut [Tally],
-    logits: impl Fn(usize) -> &'a [f32],
-    final_weights: &mut [f32],
+/// Logits of one token in one tile, a row for every depth.
+#[derive(Debug, Clone, Copy)]
+struct Rows<'a> {
+    all: &'a [f32],
+    row_len: usize,
+    /// Columns `seen..columns` of a row count.
+    seen: usize,
+    columns: usize,
+}
+
+impl<'a> Rows<'a> {
+    fn row(&self, depth: usize) -> &'a [f32] {
+        &self.all[depth * self.row_len..][self.seen..self.columns]
+    }
+}
+
+/// Takes in one tile of one token at all depths.
+struct Absorb<'a> {
+    tallies: &'a mut [Tally],
+    logits: Rows<'a>,
+    final_weights: &'a mut [f32],
+    /// Id of the first column.
     first: u32,
     next: u32,
-) {
-    let Some((last, others)) = tallies.split_last_mut() else { return };
-    let last_logits = logits(others.len());
-    let factor = last.absorb(last_logits, first, next);
-    weights(last_logits, last.max, final_weights);
-    for (depth, tally) in others.iter_mut().enumerate() {
-        let logits = logits(depth);
-        tally.absorb(logits, first, next);
-        tally.cross = tally.cross * factor + dot(final_weights, logits);
+}
+
+impl Work for Absorb<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as `Work` asks")]
+    fn run(self) {
+        let Self { tallies, logits, final_weights, first, next } = self;
+        let Some((last, others)) = tallies.split_last_mut() else { return };
+        let last_logits = logits.row(others.len());
+        let factor = last.absorb(last_logits, first, next);
+        weights(last_logits, last.max, final_weights);
+        for (depth, tally) in others.iter_mut().enumerate() {
+            let logits = logits.row(depth);
+            tally.absorb(logits, first, next);
+            tally.cross = tally.cross * factor + dot(final_weights, logits);
+        }
     }
 }
 
@@ -168,6 +196,7 @@ fn absorb<'a>(
 /// the matrix kernel of the tiles, so that a token with exactly the same row is not counted as larger.
 fn next_logits(head: Head<'_>, normed: &[f32], next: &[u32], tallies: &mut [Tally]) {
     const TOKENS: usize = 16;
+    let cpu = Avx512::detect();
     let width = head.norm.len();
     let depths = tallies.len() / next.len().max(1);
     tallies
@@ -182,13 +211,8 @@ fn next_logits(head: Head<'_>, normed: &[f32], next: &[u32], tallies: &mut [Tall
                 }
             }
             let mut logits = vec![0.0; tallies.len() * TOKENS];
-            product(
-                Target { data: &mut logits, row: TOKENS },
-                Strided { data: normed, row: width, col: 1 },
-                Strided { data: &rows, row: 1, col: width },
-                Dims { rows: tallies.len(), cols: TOKENS, inner: width },
-                Threads::One,
-            );
+            let mut columns = Columns::new(&mut logits, tallies.len(), TOKENS, TOKENS);
+            Factor::new(cpu, normed, width, head.matrix.numerics()).times(&rows, &mut columns);
             for (at, (tally, row)) in tallies.iter_mut().zip(logits.chunks(TOKENS)).enumerate() {
                 let known = next.get(at / depths).filter(|id| **id != NO_TOKEN);
                 tally.next = known.and_then(|_| row.get(at / depths)).copied().unwrap_or(f32::NAN);
@@ -231,7 +255,7 @@ impl Readouts {
         }
         if next != NO_TOKEN {
             self.nll[at] = at_least_zero(row.log_sum() - f64::from(row.next));
-            self.rank[at] = (row.above + 1) as f32;
+            self.rank[at] = rounded(row.above + 1.0);
         }
         if let Some(last) = last {
             // sum p_L ln p_L - sum p_L ln p_l, each from its own sums.

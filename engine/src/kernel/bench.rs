@@ -45,7 +45,7 @@ pub fn times(name: &str, [rows, outputs, inner]: [usize; 3], repeats: usize) -> 
     let weight_bytes = outputs * inner / dtype.block_len() * dtype.block_bytes();
     let copies = if rows == 1 { (COLD / weight_bytes).clamp(1, 64) } else { 2 };
     // As f16, bf16 and f32 all of these are small normal numbers.
-    let raw: Vec<u8> = (0..weight_bytes).map(|i| 0x2c + (i * 7 % 5) as u8).collect();
+    let raw: Vec<u8> = (0x2c_u8..0x31).cycle().take(weight_bytes).collect();
     let all: Option<Vec<_>> = (0..copies)
         .map(|_| {
             let bytes = Bytes::new(Arc::new(raw.clone()), 0..weight_bytes)?;

@@ -31,6 +31,7 @@ impl<'a> Columns<'a> {
 
     /// Where the first number lies, and how far apart rows lie. What lies at `row * r + c` for a row and a column
     /// of this share may be read and written while the share is borrowed.
+    #[expect(clippy::needless_pass_by_ref_mut, reason = "what lies there may be written")]
     pub(super) fn place(&mut self) -> (*mut f32, usize) {
         (self.first, self.row)
     }

@@ -31,10 +31,6 @@ impl Matrix {
     }
 
     /// The same weights, multiplied with another rounding where this machine has it.
-    #[cfg_attr(
-        not(any(test, feature = "bench")),
-        expect(dead_code, reason = "the seam of a choice that the app does not offer yet")
-    )]
     pub(crate) fn with_numerics(self, numerics: Numerics) -> Self {
         Self { numerics: numerics.available(), ..self }
     }

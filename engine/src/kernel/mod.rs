@@ -6,7 +6,7 @@ pub(crate) mod attention;
 #[cfg_attr(not(target_arch = "x86_64"), path = "avx512_absent.rs")]
 mod avx512;
 #[cfg(feature = "bench")]
-pub(crate) mod bench;
+pub mod bench;
 mod columns;
 mod exp;
 mod factor;

@@ -139,7 +139,8 @@ fn tally_block(
             let logits = logits.chunks_exact(depths * row_len);
             for ((tallies, logits), &next) in tallies.chunks_exact_mut(depths).zip(logits).zip(next)
             {
-                let logits = Rows { all: logits, row_len, seen, columns };
+                let logits =
+                    |depth: usize| &logits[depth * row_len..(depth + 1) * row_len][seen..columns];
                 fastest(Absorb { tallies, logits, final_weights, first: first_id, next });
             }
         });
@@ -147,48 +148,45 @@ fn tally_block(
     Ok(tallies)
 }
 
-/// Logits of one token in one tile, a row for every depth.
-#[derive(Debug, Clone, Copy)]
-struct Rows<'a> {
-    all: &'a [f32],
-    row_len: usize,
-    /// Columns `seen..columns` of a row count.
-    seen: usize,
-    columns: usize,
-}
-
-impl<'a> Rows<'a> {
-    fn row(&self, depth: usize) -> &'a [f32] {
-        &self.all[depth * self.row_len..][self.seen..self.columns]
-    }
-}
-
-/// Takes in one tile of one token at all depths.
-struct Absorb<'a> {
+/// One tile of one token at all depths, to be taken in.
+struct Absorb<'a, L> {
     tallies: &'a mut [Tally],
-    logits: Rows<'a>,
+    /// Those of one depth.
+    logits: L,
     final_weights: &'a mut [f32],
     /// Id of the first column.
     first: u32,
     next: u32,
 }
 
-impl Work for Absorb<'_> {
+impl<'a, L: Fn(usize) -> &'a [f32]> Work for Absorb<'_, L> {
     type Output = ();
 
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "as `Work` asks")]
     fn run(self) {
-        let Self { tallies, logits, final_weights, first, next } = self;
-        let Some((last, others)) = tallies.split_last_mut() else { return };
-        let last_logits = logits.row(others.len());
-        let factor = last.absorb(last_logits, first, next);
-        weights(last_logits, last.max, final_weights);
-        for (depth, tally) in others.iter_mut().enumerate() {
-            let logits = logits.row(depth);
-            tally.absorb(logits, first, next);
-            tally.cross = tally.cross * factor + dot(final_weights, logits);
-        }
+        absorb(self.tallies, self.logits, self.final_weights, self.first, self.next);
+    }
+}
+
+/// Takes in one tile of one token at all depths; `logits` gives those of one depth.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "as `Work` asks")]
+fn absorb<'a>(
+    tallies: &mut [Tally],
+    logits: impl Fn(usize) -> &'a [f32],
+    final_weights: &mut [f32],
+    first: u32,
+    next: u32,
+) {
+    let Some((last, others)) = tallies.split_last_mut() else { return };
+    let last_logits = logits(others.len());
+    let factor = last.absorb(last_logits, first, next);
+    weights(last_logits, last.max, final_weights);
+    for (depth, tally) in others.iter_mut().enumerate() {
+        let logits = logits(depth);
+        tally.absorb(logits, first, next);
+        tally.cross = tally.cross * factor + dot(final_weights, logits);
     }
 }
 

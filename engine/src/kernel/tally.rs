@@ -2,6 +2,10 @@
 //!
 //! Inside a tile sums run in 16 f32 lanes, between tiles in f64. A NaN logit makes both sums NaN, and
 //! with them every statistic.
+#![expect(
+    clippy::inline_always,
+    reason = "only what is inlined is compiled for the vector instructions of the machine"
+)]
 
 use crate::kernel::exp::exp;
 

@@ -6,17 +6,24 @@ use std::collections::BTreeSet;
 
 use crate::checkpoint::{Checkpoint, TensorInfo};
 use crate::kernel::matrix::Matrix;
+use crate::kernel::numerics::Numerics;
 use crate::model::ModelError;
 
 /// Tensors of a checkpoint, and which of them were taken.
 pub(crate) struct Weights<'a> {
     checkpoint: &'a dyn Checkpoint,
     taken: BTreeSet<String>,
+    numerics: Numerics,
 }
 
 impl<'a> Weights<'a> {
     pub(crate) fn new(checkpoint: &'a dyn Checkpoint) -> Self {
-        Self { checkpoint, taken: BTreeSet::new() }
+        Self { checkpoint, taken: BTreeSet::new(), numerics: Numerics::default() }
+    }
+
+    /// Its matrices are multiplied so.
+    pub(crate) fn with_numerics(self, numerics: Numerics) -> Self {
+        Self { numerics, ..self }
     }
 
     /// Whether there is a tensor of that name.
@@ -83,8 +90,9 @@ impl<'a> Weights<'a> {
     ) -> Result<Matrix, ModelError> {
         let info = self.info(name, shape)?;
         let bytes = self.checkpoint.bytes(info)?;
-        Matrix::new(bytes, info.dtype, rows, cols)
-            .ok_or_else(|| layout(info, &format!("{rows} rows of {cols} weights")))
+        let matrix = Matrix::new(bytes, info.dtype, rows, cols)
+            .ok_or_else(|| layout(info, &format!("{rows} rows of {cols} weights")))?;
+        Ok(matrix.with_numerics(self.numerics))
     }
 
     /// Refuses the first tensor that nobody took and that is not known to change no number.

@@ -22,6 +22,7 @@ pub(crate) struct Avx512(());
 pub(crate) struct Avx512Bf16(());
 
 #[expect(unsafe_code, reason = "the tokens stand for what the compiler cannot know")]
+#[expect(clippy::unused_self, reason = "to have the token is what makes a call sound")]
 impl Avx512 {
     /// `None` where the processor or the system lacks it.
     pub(crate) fn detect() -> Option<Self> {
@@ -74,6 +75,7 @@ impl Avx512 {
 }
 
 #[expect(unsafe_code, reason = "the tokens stand for what the compiler cannot know")]
+#[expect(clippy::unused_self, reason = "to have the token is what makes a call sound")]
 impl Avx512Bf16 {
     /// `None` where the processor or the system lacks it.
     pub(crate) fn detect() -> Option<Self> {

@@ -61,7 +61,7 @@ pub(super) fn quads(v: [__m512; 4]) -> [__m512; 4] {
 /// Rows become columns.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn transposed(v: [__m512; LANES]) -> [__m512; LANES] {
+fn transposed(v: &[__m512; LANES]) -> [__m512; LANES] {
     let q = [
         quads([v[0], v[1], v[2], v[3]]),
         quads([v[4], v[5], v[6], v[7]]),
@@ -102,7 +102,7 @@ pub(super) fn f32(rows: &[f32], width: usize, sliver: &mut [[f32; LANES]]) {
             let whole = row.get(at..).and_then(|rest| rest.first_chunk());
             *v = whole.map_or_else(|| load(&padded(row, at)), |chunk| load(chunk));
         }
-        for (step, v) in steps.iter_mut().zip(transposed(v)) {
+        for (step, v) in steps.iter_mut().zip(transposed(&v)) {
             store(step, v);
         }
     }
@@ -116,7 +116,7 @@ pub(super) fn bf16(rows: &[f32], width: usize, sliver: &mut [[u32; LANES]]) {
         for (v, row) in v.iter_mut().zip(rows.chunks_exact(width)) {
             *v = _mm512_castsi512_ps(pairs_at(row, at));
         }
-        for (step, v) in steps.iter_mut().zip(transposed(v)) {
+        for (step, v) in steps.iter_mut().zip(transposed(&v)) {
             store_pairs(step, _mm512_castps_si512(v));
         }
     }

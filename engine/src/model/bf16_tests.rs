@@ -1,4 +1,7 @@
-//! What rounding to bf16 changes on real text.
+//! What a head that rounds to bf16 changes on real text.
+//!
+//! Measured on 2,048 tokens of Shakespeare: probabilities move by 9e-4 in the mean and 8.8e-3 at most, 0.2 % of
+//! the tops differ. With blocks that round too it was 1.9e-3, 4.2e-2 and 0.6 %, which is why they do not.
 
 use std::fs;
 use std::path::Path;

@@ -179,6 +179,7 @@ impl Decoder {
         } else {
             weights.matrix(names.head, plan.vocab, d)?
         };
+        let head = head.with_numerics(weights.numerics());
         let divisors = match names.rope_divisors.filter(|name| weights.has(name)) {
             Some(name) => Some(weights.vector(name, plan.heads.dim / 2)?),
             None => None,

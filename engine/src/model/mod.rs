@@ -238,8 +238,9 @@ pub(crate) fn load(
     load_in(Numerics::default(), checkpoint, tokenizer, job)
 }
 
-/// `load`, with products that round so. Bf16 moves probabilities by up to 1e-2: whoever asks for it says so
-/// beside the numbers, and `Numerics::available` says whether this machine does it.
+/// `load`, with readouts that round so; streams stay exact. Bf16 moves probabilities by up to 1e-2 (measured:
+/// `bf16_tests`): whoever asks for it says so beside the numbers, and `Numerics::available` says whether this
+/// machine does it.
 pub(crate) fn load_in(
     numerics: Numerics,
     checkpoint: &Arc<dyn Checkpoint>,

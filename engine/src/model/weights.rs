@@ -21,9 +21,14 @@ impl<'a> Weights<'a> {
         Self { checkpoint, taken: BTreeSet::new(), numerics: Numerics::default() }
     }
 
-    /// Its matrices are multiplied so.
+    /// The head is to be multiplied so.
     pub(crate) fn with_numerics(self, numerics: Numerics) -> Self {
         Self { numerics, ..self }
+    }
+
+    /// How the head is to be multiplied. Blocks are always exact: what they round, later blocks amplify.
+    pub(crate) fn numerics(&self) -> Numerics {
+        self.numerics
     }
 
     /// Whether there is a tensor of that name.
@@ -90,9 +95,8 @@ impl<'a> Weights<'a> {
     ) -> Result<Matrix, ModelError> {
         let info = self.info(name, shape)?;
         let bytes = self.checkpoint.bytes(info)?;
-        let matrix = Matrix::new(bytes, info.dtype, rows, cols)
-            .ok_or_else(|| layout(info, &format!("{rows} rows of {cols} weights")))?;
-        Ok(matrix.with_numerics(self.numerics))
+        Matrix::new(bytes, info.dtype, rows, cols)
+            .ok_or_else(|| layout(info, &format!("{rows} rows of {cols} weights")))
     }
 
     /// Refuses the first tensor that nobody took and that is not known to change no number.

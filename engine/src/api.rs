@@ -62,6 +62,9 @@ pub mod bench_support {
     use crate::lens::Selection;
     use crate::recording::synthetic;
 
+    /// Matrix products.
+    pub use crate::kernel::bench as products;
+
     /// Writes a synthetic recording; says why not.
     pub fn write(num_tokens: usize, num_layers: usize, folder: &Path) -> Result<(), String> {
         let recording = synthetic(num_tokens, num_layers, 1);

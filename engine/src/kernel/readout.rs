@@ -8,8 +8,11 @@
 use rayon::prelude::*;
 
 use crate::job::{Cancelled, Job};
+use crate::kernel::avx512::Avx512;
 use crate::kernel::cap::soft_cap;
-use crate::kernel::matmul::{Dims, Strided, Target, Threads, product};
+use crate::kernel::columns::Columns;
+use crate::kernel::factor::Factor;
+use crate::kernel::machine::{Work, fastest};
 use crate::kernel::matrix::Matrix;
 use crate::kernel::norm::Norm;
 use crate::kernel::rounded;
@@ -19,9 +22,12 @@ use crate::signal::NO_TOKEN;
 /// Columns of one tile. 256 tokens of width 576 at 31 depths with 49,152 columns took, in tiles of
 /// 1024 x 256 / 1024 x 512 / 512 x 512 / 512 x 1024 / 2048 x 512 (columns x rows), 2.72 / 2.55 / 2.54 /
 /// 2.53 / 2.63 s on two cores with AVX-512; two thirds of that is the product's inner kernel.
-const VOCAB_TILE: usize = 1024;
+const VOCAB_TILE: usize = 512;
 /// Rows (tokens x depths) that one thread multiplies at a time: their logits are 2 MB.
-const ROWS: usize = 512;
+const ROWS: usize = 256;
+/// Numbers between two rows of logits: rows that lie a power of two apart would push each other out of the
+/// cache (putting the product's tiles there took 6 % of the readout).
+const APART: usize = 16;
 /// Normed rows that are kept at a time, in numbers: 32 MB.
 const NORMED: usize = 8 << 20;
 
@@ -111,6 +117,9 @@ fn tally_block(
     next_logits(head, &normed, next, &mut tallies);
 
     let group = (ROWS / depths).clamp(1, range.len().div_ceil(16));
+    let cpu = Avx512::detect();
+    let pack = |rows| Factor::new(cpu, rows, width, head.matrix.numerics());
+    let factors: Vec<_> = normed.chunks(group * depths * width).map(pack).collect();
     let mut scratch = Vec::new();
     for (first, first_id) in (0..vocab).step_by(VOCAB_TILE).zip((0..).step_by(VOCAB_TILE)) {
         job.check()?;
@@ -119,41 +128,59 @@ fn tally_block(
         let columns = VOCAB_TILE.min(vocab);
         let begin = first.min(vocab - columns);
         let seen = first - begin;
-        let tile = head.matrix.row_tile(begin..begin + columns, &mut scratch);
-        let groups = tallies
-            .par_chunks_mut(group * depths)
-            .zip(normed.par_chunks(group * depths * width))
-            .zip(next.par_chunks(group));
-        let logits = || (vec![0.0; group * depths * columns], vec![0.0; columns - seen]);
-        groups.for_each_init(logits, |(logits, final_weights), ((tallies, normed), next)| {
-            product(
-                Target { data: logits, row: columns },
-                Strided { data: normed, row: width, col: 1 },
-                Strided { data: tile, row: 1, col: width },
-                Dims { rows: tallies.len(), cols: columns, inner: width },
-                Threads::One,
-            );
-            if let Some(bias) = head.bias {
-                let bias = &bias[begin..begin + columns];
-                for row in logits.chunks_exact_mut(columns) {
+        let tile = head.matrix.shared_tile(begin..begin + columns, &mut scratch);
+        let groups =
+            tallies.par_chunks_mut(group * depths).zip(&factors).zip(next.par_chunks(group));
+        let row_len = columns + APART;
+        let logits = || (vec![0.0; group * depths * row_len], vec![0.0; columns - seen]);
+        groups.for_each_init(logits, |(logits, final_weights), ((tallies, factor), next)| {
+            factor.times(tile, &mut Columns::new(logits, tallies.len(), columns, row_len));
+            for row in logits.chunks_exact_mut(row_len).take(tallies.len()) {
+                let row = &mut row[..columns];
+                if let Some(bias) = head.bias {
+                    let bias = &bias[begin..begin + columns];
                     row.iter_mut().zip(bias).for_each(|(logit, bias)| *logit += bias);
                 }
+                if let Some(cap) = head.cap {
+                    soft_cap(row, cap);
+                }
             }
-            if let Some(cap) = head.cap {
-                soft_cap(&mut logits[..tallies.len() * columns], cap);
-            }
-            let logits = logits.chunks_exact(depths * columns);
+            let logits = logits.chunks_exact(depths * row_len);
             for ((tallies, logits), &next) in tallies.chunks_exact_mut(depths).zip(logits).zip(next)
             {
-                let row = |depth: usize| &logits[depth * columns + seen..(depth + 1) * columns];
-                absorb(tallies, row, final_weights, first_id, next);
+                let logits =
+                    |depth: usize| &logits[depth * row_len..(depth + 1) * row_len][seen..columns];
+                fastest(Absorb { tallies, logits, final_weights, first: first_id, next });
             }
         });
     }
     Ok(tallies)
 }
 
+/// One tile of one token at all depths, to be taken in.
+struct Absorb<'a, L> {
+    tallies: &'a mut [Tally],
+    /// Those of one depth.
+    logits: L,
+    final_weights: &'a mut [f32],
+    /// Id of the first column.
+    first: u32,
+    next: u32,
+}
+
+impl<'a, L: Fn(usize) -> &'a [f32]> Work for Absorb<'_, L> {
+    type Output = ();
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as `Work` asks")]
+    fn run(self) {
+        absorb(self.tallies, self.logits, self.final_weights, self.first, self.next);
+    }
+}
+
 /// Takes in one tile of one token at all depths; `logits` gives those of one depth.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "as `Work` asks")]
 pub(super) fn absorb<'a>(
     tallies: &mut [Tally],
     logits: impl Fn(usize) -> &'a [f32],
@@ -176,6 +203,7 @@ pub(super) fn absorb<'a>(
 /// the matrix kernel of the tiles, so that a token with exactly the same row is not counted as larger.
 fn next_logits(head: Head<'_>, normed: &[f32], next: &[u32], tallies: &mut [Tally]) {
     const TOKENS: usize = 16;
+    let cpu = Avx512::detect();
     let width = head.matrix.cols();
     let depths = tallies.len() / next.len().max(1);
     tallies
@@ -190,13 +218,8 @@ fn next_logits(head: Head<'_>, normed: &[f32], next: &[u32], tallies: &mut [Tall
                 }
             }
             let mut logits = vec![0.0; tallies.len() * TOKENS];
-            product(
-                Target { data: &mut logits, row: TOKENS },
-                Strided { data: normed, row: width, col: 1 },
-                Strided { data: &rows, row: 1, col: width },
-                Dims { rows: tallies.len(), cols: TOKENS, inner: width },
-                Threads::One,
-            );
+            let mut columns = Columns::new(&mut logits, tallies.len(), TOKENS, TOKENS);
+            Factor::new(cpu, normed, width, head.matrix.numerics()).times(&rows, &mut columns);
             if let Some(bias) = head.bias {
                 for row in logits.chunks_exact_mut(TOKENS) {
                     for (logit, id) in row.iter_mut().zip(next) {
@@ -262,7 +285,7 @@ impl Readouts {
         }
         if next != NO_TOKEN {
             self.nll[at] = at_least_zero(row.log_sum() - f64::from(row.next));
-            self.rank[at] = (row.above + 1) as f32;
+            self.rank[at] = rounded(row.above + 1.0);
         }
         if let Some(last) = last {
             // sum p_L ln p_L - sum p_L ln p_l, each from its own sums.

@@ -59,6 +59,7 @@ impl Decoder {
         let embedding = weights.matrix(&plan.weight(plan.names.embedding), vocab, d)?;
         let head =
             if plan.tied { embedding.clone() } else { weights.matrix(&plan.head(), vocab, d)? };
+        let head = head.with_numerics(weights.numerics());
         let mut blocks = Vec::new();
         for layer in 0..plan.layers {
             let mut from = Take { plan: &plan, weights, layer };

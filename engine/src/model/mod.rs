@@ -2,6 +2,9 @@
 //!
 //! Must not know: recordings, rules, lenses, threads. Which families exist is data in `families/`.
 
+#[cfg(test)]
+#[cfg(feature = "shared-checks")]
+mod bf16_tests;
 mod config;
 mod cost;
 mod decoder;
@@ -41,6 +44,7 @@ use weights::Weights;
 
 use crate::checkpoint::{Checkpoint, DType, Tokenizer};
 use crate::job::Job;
+use crate::kernel::numerics::Numerics;
 use crate::notes::Note;
 use crate::signal::{Depth, Layer, Subject};
 
@@ -282,11 +286,23 @@ pub(crate) fn load(
     tokenizer: Option<&Tokenizer>,
     job: &Job,
 ) -> Result<(Box<dyn LayeredModel>, Vec<Note>), ModelError> {
+    load_in(Numerics::default(), checkpoint, tokenizer, job)
+}
+
+/// `load`, with readouts that round so; streams stay exact. Bf16 moves probabilities by up to 1e-2 (measured:
+/// `bf16_tests`): whoever asks for it says so beside the numbers, and `Numerics::available` says whether this
+/// machine does it.
+pub(crate) fn load_in(
+    numerics: Numerics,
+    checkpoint: &Arc<dyn Checkpoint>,
+    tokenizer: Option<&Tokenizer>,
+    job: &Job,
+) -> Result<(Box<dyn LayeredModel>, Vec<Note>), ModelError> {
     job.check()?;
     let checkpoint = checkpoint.as_ref();
     let network = families::network(checkpoint)?;
     let card = card_of(&network, checkpoint, tokenizer)?;
-    let mut weights = Weights::new(checkpoint);
+    let mut weights = Weights::new(checkpoint).with_numerics(numerics);
     let notes = scan(&network, &mut weights, job)?;
     Ok((network.build(card, &mut weights)?, notes))
 }

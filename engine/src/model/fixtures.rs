@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Map, Value, json};
 
-use crate::checkpoint::{Bytes, Checkpoint, DType, OpenError, TensorInfo, Tokenizer};
+use crate::checkpoint::{Bytes, Checkpoint, DType, Marks, OpenError, TensorInfo, Tokenizer};
 use crate::job::Job;
 use crate::model::decoder::NormKind;
 use crate::model::families::plan;
@@ -210,6 +210,10 @@ impl Checkpoint for Fixture {
 
     fn chat_template(&self) -> Option<String> {
         None
+    }
+
+    fn marks(&self, _: &Tokenizer) -> Result<Marks, OpenError> {
+        Ok(Marks::default())
     }
 
     fn size_bytes(&self) -> u64 {

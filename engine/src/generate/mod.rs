@@ -16,7 +16,7 @@ use std::path::Path;
 
 use crate::checkpoint::{Marks, Tokenizer};
 use crate::dataset::Data;
-use crate::job::{Cancelled, Job};
+use crate::job::Job;
 use crate::model::{LayeredModel, ModelCard, NO_TOKEN};
 use crate::notes::Note;
 use crate::record::{Goal, Growing, RecordError};
@@ -196,7 +196,7 @@ impl Run<'_> {
         let (prompt, settings, marks) = self.asked;
         let mut done = 0;
         for piece in Growing::pieces(&prompt.ids) {
-            self.tick("Reading the prompt", done, prompt.ids.len() as u64, job)?;
+            tick(job, "Reading the prompt", done, prompt.ids.len() as u64)?;
             // What follows the piece before is the first token of this one.
             self.growing.settle(piece.first().copied().unwrap_or(NO_TOKEN), job)?;
             self.growing.run(piece, job)?;
@@ -209,7 +209,7 @@ impl Run<'_> {
             if self.growing.room() == 0 {
                 return self.end(End::ContextFull, job);
             }
-            self.tick("Generating", self.new, settings.most_tokens, job)?;
+            tick(job, "Generating", self.new, settings.most_tokens)?;
             let Some(next) = self.sampler.choose(self.growing.logits()?, &self.ids)? else {
                 return self.end(End::NoNumbers, job);
             };
@@ -230,16 +230,6 @@ impl Run<'_> {
                 return self.end(End::StopText, job);
             }
         }
-    }
-
-    fn tick(
-        &self,
-        what: &'static str,
-        done: u64,
-        total: u64,
-        job: &Job,
-    ) -> Result<(), RecordError> {
-        job.progress(what, "tokens", done, total).map_err(|cancelled: Cancelled| cancelled.into())
     }
 
     fn end(&mut self, end: End, job: &Job) -> Result<End, GenerateError> {
@@ -272,4 +262,8 @@ impl Run<'_> {
         let recording = self.recording(ended);
         Generated { text: self.text.whole(), tokens: self.new, recording }
     }
+}
+
+fn tick(job: &Job, what: &'static str, done: u64, total: u64) -> Result<(), RecordError> {
+    Ok(job.progress(what, "tokens", done, total)?)
 }

@@ -13,7 +13,7 @@ const LEAST_TEMPERATURE: f64 = 1e-3;
 
 /// Refuses settings that mean nothing.
 pub(crate) fn check(sampling: &Sampling) -> Result<(), GenerateError> {
-    let Sampling { temperature, top_k, top_p, repeat_penalty, seed: _ } = sampling;
+    let Sampling { temperature, top_k, top_p, repeat_penalty, .. } = sampling;
     let refuse =
         |name, found: String, allowed| Err(GenerateError::Setting { name, found, allowed });
     if *temperature != 0.0 && !(LEAST_TEMPERATURE..=100.0).contains(temperature) {

@@ -70,8 +70,8 @@ impl Outbox {
 
 fn replaces(new: &Event, old: &Event) -> bool {
     match (new, old) {
-        (Event::Progress(new, _), Event::Progress(old, _)) => new == old,
-        (Event::Generated(new, _), Event::Generated(old, _)) => new == old,
+        (Event::Progress(new, _), Event::Progress(old, _))
+        | (Event::Generated(new, _), Event::Generated(old, _)) => new == old,
         (Event::Viewed(..), Event::Viewed(..)) | (Event::Rows(..), Event::Rows(..)) => true,
         _ => false,
     }

@@ -230,7 +230,7 @@ fn a_generated_recording_is_saved_and_read_like_any_other() {
     let folder = home.path().join("generated");
     recording.save(&folder, &Job::unattended()).unwrap();
     let back = Recording::load(&folder, 1 << 30, &Job::unattended()).unwrap();
-    assert_eq!(back.manifest, recording.manifest);
+    assert_eq!(back.manifest.generation, recording.manifest.generation);
     assert_eq!(back.tokens, recording.tokens);
     let text = std::fs::read_to_string(folder.join("manifest.json")).unwrap();
     assert!(text.contains("\"ended\": \"most_tokens\""), "{text}");

@@ -18,6 +18,7 @@ pub use crate::notes::Note;
 pub use crate::recording::{
     BlockCost, End, Generation, Manifest, Provenance, Recording, Sampling, Top5,
 };
+pub use crate::signal::Subject;
 pub use crate::worker::{
     Blame, Command, Engine, Event, GenerateRequest, Input, Inspected, Live, Look, Problem,
     RecordRequest, Shared, Start,
@@ -69,6 +70,9 @@ pub mod bench_support {
     use crate::knob::{Knobs, Value};
     use crate::lens::Selection;
     use crate::recording::synthetic;
+
+    /// Matrix products.
+    pub use crate::kernel::bench as products;
 
     /// Writes a synthetic recording; says why not.
     pub fn write(num_tokens: usize, num_layers: usize, folder: &Path) -> Result<(), String> {

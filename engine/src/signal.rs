@@ -12,17 +12,53 @@
 //! | margin | p1 - p2 | 0 ..= 1 | |
 //! | entropy | H = -sum p ln p = lse(z) - sum p z, in nats | 0 ..= ln V | |
 //! | KL | sum `p_L` (ln `p_L` - ln `p_l`), final first, in nats; exactly 0 at depth L | >= 0 | |
-//! | NLL | -ln p(x) = lse(z) - z(x), in nats | >= 0 | last token of a sequence |
-//! | rank | 1 + number of tokens with a logit larger than z(x); 1 = the model's first choice | 1 ..= V | last token of a sequence |
+//! | NLL | -ln p(x) = lse(z) - z(x), in nats | >= 0 | where there is no x |
+//! | rank | 1 + number of tokens with a logit larger than z(x); 1 = the model's first choice | 1 ..= V | where there is no x |
 //! | cosine to next | `<h_l, h_(l+1)> / (norm(h_l) norm(h_(l+1)))` | -1 ..= 1 | depth L |
 //! | update | `norm(h_(l+1) - h_l) / norm(h_l)`, Euclidean norms | >= 0 | depth L |
 //! | RMS | sqrt(mean of squares of `h_l`) = `norm(h_l)` / sqrt(d) | >= 0 | |
+//!
+//! That is for a model whose subject is the next token. Where the subject is a whole sample (a classifier), x is
+//! its label, the sums run over the classes (V of them), and h is the state that the head reads: the stream of
+//! the first token, or the mean over the tokens. A masked-language model reads every token itself: there is no x.
+//! x is absent, too, at the last token of a sequence and where a sample has no label.
 //!
 //! Where two logits are equal the smaller token id comes first. A NaN in the stream makes every signal
 //! of that token and depth NaN; a rule never stops on it.
 
 /// Stands where there is no token: after the end of a sequence.
 pub(crate) const NO_TOKEN: u32 = u32::MAX;
+
+/// What a readout is about; every row of a recording is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Subject {
+    /// The token after each token; x is the one that follows.
+    #[default]
+    Token,
+    /// Each token itself, as a masked-language model reads it; there is no x.
+    OwnToken,
+    /// A whole sample, as a classifier reads it; x is its label.
+    Sample,
+}
+
+impl Subject {
+    /// What rows are called: "token", "sample".
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::Token | Self::OwnToken => "token",
+            Self::Sample => "sample",
+        }
+    }
+
+    /// The same for more than one.
+    pub fn nouns(self) -> &'static str {
+        match self {
+            Self::Token | Self::OwnToken => "tokens",
+            Self::Sample => "samples",
+        }
+    }
+}
 
 /// How many blocks have run: 0..=L.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -108,7 +144,7 @@ impl Signal {
     }
 
     /// Sentence case, for axes and menus.
-    pub(crate) fn label(self) -> &'static str {
+    fn label(self) -> &'static str {
         match self {
             Self::MaxProb => "Max probability",
             Self::Margin => "Margin p1 − p2",
@@ -119,6 +155,15 @@ impl Signal {
             Self::CosNext => "Cosine to the next depth",
             Self::Update => "Relative update",
             Self::Rms => "RMS of the stream",
+        }
+    }
+
+    /// The label where rows are of this kind.
+    pub(crate) fn label_of(self, subject: Subject) -> &'static str {
+        match (self, subject) {
+            (Self::Nll, Subject::Sample) => "NLL of the label",
+            (Self::Rank, Subject::Sample) => "Rank of the label",
+            (other, _) => other.label(),
         }
     }
 

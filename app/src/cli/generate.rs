@@ -122,5 +122,5 @@ fn summary(manifest: &Manifest, tokens: u64, folder: Option<&std::path::Path>) -
         format!("{} written to {}", counted(manifest.tokens, "token"), folder.display())
     });
     let lines = std::iter::once(head).chain(manifest.notes.iter().map(note)).chain(written);
-    lines.map(|line| line + "\n").collect()
+    lines.map(|line| format!("{line}\n")).collect()
 }

@@ -35,6 +35,7 @@ fn checkpoint_text(card: &ModelCard) -> String {
         ("heads", format!("{} ({} key/value)", card.heads, card.kv_heads)),
         ("feed-forward", card.ffn_width.to_string()),
         ("vocabulary", card.vocab.to_string()),
+        ("readout", card.readout.clone()),
         ("context", counted(card.context, "token")),
         ("parameters", card.parameters.to_string()),
         ("types", card.types.clone()),

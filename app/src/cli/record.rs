@@ -18,12 +18,17 @@ pub(crate) struct Arguments {
     /// Text to run.
     #[arg(long, conflicts_with = "data")]
     text: Option<String>,
-    /// A data file to run: txt, jsonl, csv or tsv.
+    /// A data file to run: txt, jsonl, csv or tsv; for a model of images a folder of PNG and JPEG files, in which the
+    /// folders are labels.
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
     /// Column of the data file that holds the text (default: text); `#2` is the second one of a file without a header.
     #[arg(long, requires = "data", conflicts_with = "text")]
     column: Option<String>,
+    /// Column of the data file that holds the label of each sample, for models that classify (default: label, where
+    /// there is one): the name of a class or its number.
+    #[arg(long, value_name = "COLUMN", requires = "data", conflicts_with = "text")]
+    label: Option<String>,
     /// How a txt file becomes samples (default: line).
     #[arg(long, value_enum, requires = "data", conflicts_with = "text")]
     cut: Option<CutArgument>,
@@ -66,7 +71,9 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     };
     let input = match (arguments.text, arguments.data) {
         (Some(text), _) => Input::Text(text),
-        (None, Some(path)) => Input::File { path, column: arguments.column, cut },
+        (None, Some(path)) => {
+            Input::File { path, column: arguments.column, label: arguments.label, cut }
+        }
         (None, None) => Input::Embedded,
     };
     let folder = arguments.out.clone();
@@ -88,7 +95,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
 fn summary(manifest: &Manifest, folder: &str) -> String {
     let head = format!(
         "{} at {} of {} written to {folder}",
-        counted(manifest.tokens, "token"),
+        counted(manifest.tokens, manifest.subject.noun()),
         counted(manifest.layers + 1, "depth"),
         manifest.provenance.model
     );

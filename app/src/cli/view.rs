@@ -59,7 +59,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         knobs.parse(&cards, id, value).map_err(|error| Failure::Usage(error.to_string()))?;
     }
     if let Some(token) = arguments.token.filter(|token| *token >= recording.num_tokens()) {
-        let count = counted(recording.num_tokens(), "token");
+        let count = counted(recording.num_tokens(), recording.subject().noun());
         let what = format!("--token {token}: the recording has {count}, counted from 0");
         return Err(Failure::Usage(what));
     }

@@ -1,6 +1,6 @@
 //! What is run: a prompt, a data file, or the data in the binary.
 
-use layerscope_engine::api::Cut;
+use layerscope_engine::api::{Cut, Subject};
 
 use crate::state::{Action, Ask, File, InputKind, Run, State};
 
@@ -134,6 +134,28 @@ fn data_file(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
     });
     super::name(ui, &combo.response, "Text column");
     combo.response.on_hover_text("The column that holds the text; the others become slices");
+    if state.model.as_ref().is_some_and(|model| model.subject == Subject::Sample) {
+        label(ui, state, actions);
+    }
+}
+
+/// Only where a model reads out whole samples: no other has a use for labels.
+fn label(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
+    const BY_ITSELF: &str = "label, where there is one";
+    let chosen = state.session.input.label.as_deref();
+    let combo = egui::ComboBox::from_id_salt("label").selected_text(chosen.unwrap_or(BY_ITSELF));
+    let combo = combo.show_ui(ui, |ui| {
+        if ui.selectable_label(chosen.is_none(), BY_ITSELF).clicked() {
+            actions.push(Action::Run(Run::Label(None)));
+        }
+        for column in &state.columns {
+            if ui.selectable_label(chosen == Some(column), column).clicked() {
+                actions.push(Action::Run(Run::Label(Some(column.clone()))));
+            }
+        }
+    });
+    super::name(ui, &combo.response, "Label column");
+    combo.response.on_hover_text("The column that says what is true of each sample");
 }
 
 fn limit(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {

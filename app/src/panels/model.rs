@@ -40,6 +40,7 @@ fn card(ui: &mut egui::Ui, card: &ModelCard) {
             ("Heads", heads),
             ("Feed-forward width", card.ffn_width.to_string()),
             ("Vocabulary", card.vocab.to_string()),
+            ("Reads out", card.readout.clone()),
             ("Context", counted(card.context, "token")),
             ("Parameters", count(card.parameters)),
             ("Types", card.types.clone()),

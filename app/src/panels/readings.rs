@@ -60,6 +60,7 @@ fn words(reading: &Reading) -> String {
     match reading.unit {
         "fraction" => format!("{:.2} %", value * 100.0),
         "tokens" => counted(format!("{value:.0}").as_str(), "token"),
+        "samples" => counted(format!("{value:.0}").as_str(), "sample"),
         "" => format!("{value:.4}"),
         unit => format!("{value:.3} {unit}"),
     }

@@ -109,7 +109,8 @@ fn width(column: RowColumn) -> f32 {
 
 /// A head that says how it orders; true if it was clicked.
 fn head(ui: &mut egui::Ui, state: &State, column: RowColumn) -> bool {
-    let label = column.label();
+    let subject = state.recording.as_ref().map(|recording| recording.subject());
+    let label = column.label(subject.unwrap_or_default());
     let arrow = match (state.table.sort == Some(column), state.table.is_descending) {
         (false, _) => "",
         (true, false) => " ⏶",

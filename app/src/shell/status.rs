@@ -80,7 +80,7 @@ fn facts(ui: &mut egui::Ui, state: &State) {
             ui.label("Incomplete")
                 .on_hover_text("The recording was cut short while it was written");
         }
-        ui.weak(counted(recording.num_tokens(), "token"));
+        ui.weak(counted(recording.num_tokens(), recording.subject().noun()));
     }
     match &state.model {
         Some(card) => ui.add(egui::Label::new(egui::RichText::new(&card.name).weak()).truncate()),

@@ -106,6 +106,8 @@ pub(crate) enum Run {
     Columns(PathBuf, Result<Vec<String>, String>),
     /// The text column.
     Column(Option<String>),
+    /// Column of labels of the data file; `None` takes "label" where there is one.
+    Label(Option<String>),
     /// How a txt file is cut.
     Cut(Cut),
     /// Stop after so many tokens.

@@ -150,21 +150,22 @@ impl State {
     fn recorded(&mut self, job: JobId, recording: Shared<Recording>) -> Vec<Effect> {
         let Some(running) = self.jobs.remove(&job) else { return Vec::new() };
         let tokens = recording.num_tokens();
+        let noun = recording.subject().noun();
         let is_partial = recording.manifest().partial;
         let mut effects = vec![Effect::Tell(
             json!({"event": "recorded", "tokens": tokens, "partial": is_partial}),
         )];
         self.message = match (is_partial, &running.task) {
             (true, Task::OpenRecording(_)) => {
-                format!("Partial: the first {} here", counted(tokens, "token"))
+                format!("Partial: the first {} here", counted(tokens, noun))
             }
-            (true, _) => format!("Cancelled: the first {} kept", counted(tokens, "token")),
+            (true, _) => format!("Cancelled: the first {} kept", counted(tokens, noun)),
             (false, Task::Generate) => {
                 let made = recording.manifest().generation.as_ref();
                 let why = made.map_or("", |made| made.ended.words());
-                format!("{} recorded; the text ends here: {why}", counted(tokens, "token"))
+                format!("{} recorded; the text ends here: {why}", counted(tokens, noun))
             }
-            (false, _) => format!("{} recorded", counted(tokens, "token")),
+            (false, _) => format!("{} recorded", counted(tokens, noun)),
         };
         self.session.recording = None;
         if let Task::OpenRecording(path) = running.task {

@@ -16,12 +16,14 @@ impl State {
             Run::DataFile(path) => {
                 input.kind = InputKind::File;
                 input.column = None;
+                input.label = None;
                 input.file = Some(path.clone());
                 self.columns.clear();
                 return vec![Effect::Columns(path)];
             }
             Run::Columns(path, columns) => self.take_columns(&path, columns),
             Run::Column(column) => input.column = column,
+            Run::Label(label) => input.label = label,
             Run::Cut(cut) => input.cut = cut,
             Run::Limit(limit) => input.limit_tokens = limit.filter(|limit| *limit > 0),
             Run::Record => return self.record(),

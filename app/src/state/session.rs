@@ -97,6 +97,8 @@ pub(crate) struct InputSetup {
     pub(crate) file: Option<PathBuf>,
     /// Its text column; `None` takes "text".
     pub(crate) column: Option<String>,
+    /// Its column of labels; `None` takes "label" where there is one.
+    pub(crate) label: Option<String>,
     /// How a txt file is cut.
     pub(crate) cut: Cut,
     /// Stop after so many tokens; `None` runs all.
@@ -181,7 +183,8 @@ impl InputSetup {
             InputKind::Prompt => Input::Text(self.prompt.clone()),
             InputKind::File => {
                 let path = self.file.clone().ok_or("Choose a data file first")?;
-                Input::File { path, column: self.column.clone(), cut: self.cut }
+                let (column, label) = (self.column.clone(), self.label.clone());
+                Input::File { path, column, label, cut: self.cut }
             }
         };
         // The window saves when a person says where to.

@@ -21,6 +21,11 @@ fn card(name: &str) -> Arc<ModelCard> {
         layers: 2,
         width: 8,
         vocab: 16,
+        subject: Default::default(),
+        readout: "language-model head".to_owned(),
+        outputs: 16,
+        classes: Vec::new(),
+        readout_weights: 0,
         heads: 2,
         kv_heads: 1,
         head_dim: 4,
@@ -28,6 +33,7 @@ fn card(name: &str) -> Arc<ModelCard> {
         context: 64,
         block_weights: 1,
         windows: Vec::new(),
+        image_side: None,
         parameters: 1000,
         types: "F32 x 9".to_owned(),
         size_bytes: 4000,
@@ -317,6 +323,21 @@ fn columns_of_a_file_that_was_replaced_come_too_late() {
     assert!(state.columns.is_empty());
     state.apply(Action::Run(Run::Columns("/b.csv".into(), Ok(vec!["body".to_owned()]))));
     assert_eq!(state.session.input.column.as_deref(), Some("body"));
+}
+
+#[test]
+fn a_column_of_labels_is_asked_for_and_forgotten_with_its_file() {
+    let mut state = State::default();
+    state.apply(Action::Run(Run::Kind(InputKind::File)));
+    state.apply(Action::Run(Run::DataFile("/a.csv".into())));
+    state.apply(Action::Run(Run::Label(Some("kind".to_owned()))));
+    let label = |state: &State| match state.session.input.request().unwrap().input {
+        Input::File { label, .. } => label,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(label(&state).as_deref(), Some("kind"));
+    state.apply(Action::Run(Run::DataFile("/b.csv".into())));
+    assert_eq!(label(&state), None);
 }
 
 #[test]

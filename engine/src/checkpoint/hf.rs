@@ -36,7 +36,7 @@ impl Format for HuggingFace {
 
     fn open(&self, path: &Path) -> Result<Arc<dyn Checkpoint>, OpenError> {
         let beside = Beside::read(path)?;
-        let shards = if map::exists(&path.join(SINGLE))? {
+        let mut shards = if map::exists(&path.join(SINGLE))? {
             vec![Shard::open(&path.join(SINGLE), 0)?]
         } else if map::exists(&path.join(INDEX))? {
             index::open(&path.join(INDEX), path)?
@@ -49,6 +49,7 @@ impl Format for HuggingFace {
                 None => OpenError::NoWeights { path: path.to_owned() },
             });
         };
+        shards.extend(bundle::exit_heads(path, &shards)?);
         Ok(Arc::new(Bundle::new(self.name(), path, beside, shards)?))
     }
 }

@@ -51,11 +51,21 @@ pub(crate) trait Checkpoint: Send + Sync {
     fn tensors(&self) -> &[TensorInfo];
     /// Configuration: the object of config.json, or every scalar GGUF key ("llama.block_count": 5).
     fn config(&self) -> &serde_json::Map<String, serde_json::Value>;
+    /// What whoever wrote the weights noted beside them (`__metadata__` of a safetensors file); `None` without.
+    fn metadata(&self, _key: &str) -> Option<&str> {
+        None
+    }
     /// The bytes of one tensor, still packed, mapped and not copied.
     fn bytes(&self, tensor: &TensorInfo) -> Result<Bytes, OpenError>;
     /// The tokenizer: tokenizer.json beside the weights, or built from GGUF metadata.
     /// `Ok(None)` where the checkpoint has none.
     fn tokenizer(&self) -> Result<Option<Tokenizer>, OpenError>;
+    /// preprocessor_config.json beside the weights: how images become numbers. `Ok(None)` without one.
+    fn preprocessor(
+        &self,
+    ) -> Result<Option<serde_json::Map<String, serde_json::Value>>, OpenError> {
+        Ok(None)
+    }
     /// Chat template of the checkpoint, as it stands in tokenizer_config.json or the GGUF metadata.
     fn chat_template(&self) -> Option<String>;
     /// What begins and ends a text.

@@ -7,7 +7,7 @@ pub(super) mod header;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::hf::bundle::{Beside, Bundle, Shard};
+use super::hf::bundle::{Beside, Bundle, Shard, exit_heads};
 use super::{Checkpoint, Format, OpenError};
 
 /// The format.
@@ -29,8 +29,10 @@ impl Format for Safetensors {
 
     fn open(&self, path: &Path) -> Result<Arc<dyn Checkpoint>, OpenError> {
         // The header before the configuration: what is wrong with the chosen file itself is said first.
-        let shard = Shard::open(path, 0)?;
-        let beside = Beside::read(path.parent().unwrap_or_else(|| Path::new("")))?;
-        Ok(Arc::new(Bundle::new(self.name(), path, beside, vec![shard])?))
+        let mut shards = vec![Shard::open(path, 0)?];
+        let folder = path.parent().unwrap_or_else(|| Path::new(""));
+        let beside = Beside::read(folder)?;
+        shards.extend(exit_heads(folder, &shards)?);
+        Ok(Arc::new(Bundle::new(self.name(), path, beside, shards)?))
     }
 }

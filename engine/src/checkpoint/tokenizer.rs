@@ -11,6 +11,7 @@ mod hf_parts;
 mod score_bpe;
 #[cfg(test)]
 mod tests;
+mod vocab_txt;
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -78,6 +79,15 @@ impl Tokenizer {
         hf::load(bytes, path)
     }
 
+    /// From the bytes of a vocab.txt and the object of the tokenizer_config.json beside it.
+    pub(crate) fn from_vocab_txt(
+        bytes: &[u8],
+        config: &serde_json::Map<String, serde_json::Value>,
+        path: &Path,
+    ) -> Result<Self, OpenError> {
+        vocab_txt::load(bytes, config, path)
+    }
+
     /// From the keys of a GGUF file.
     pub(crate) fn from_gguf(
         vocabulary: &GgufVocabulary<'_>,
@@ -96,6 +106,25 @@ impl Tokenizer {
                 [before.as_slice(), encoding.get_ids(), after.as_slice()].concat()
             }
         })
+    }
+
+    /// The same for a text that has to stay whole: at most `most` ids, of which the special tokens behind the text
+    /// are kept; and whether something was cut.
+    pub(crate) fn encode_within(
+        &self,
+        text: &str,
+        most: usize,
+    ) -> Result<(Vec<u32>, bool), OpenError> {
+        let ids = self.encode(text)?;
+        if ids.len() <= most {
+            return Ok((ids, false));
+        }
+        // What stands behind a text stands behind an empty one, too.
+        let frame = self.encode("")?;
+        let behind = frame.iter().rev().zip(ids.iter().rev()).take_while(|(a, b)| a == b).count();
+        let behind = behind.min(most);
+        let (begin, end) = ids.split_at(ids.len() - behind);
+        Ok(([begin.get(..most - behind).unwrap_or_default(), end].concat(), true))
     }
 
     /// Text of one id as a person reads it; a leading space is kept, bytes that are no character show as <0x0A>.

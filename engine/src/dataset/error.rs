@@ -129,11 +129,19 @@ pub(crate) enum DataError {
         /// The file.
         path: PathBuf,
     },
+    /// A file that is no image.
+    #[error("this image cannot be read ({what}): {}", path.display())]
+    Image {
+        /// What its decoder said.
+        what: String,
+        /// The file.
+        path: PathBuf,
+    },
     /// A prompt of nothing, or of spaces only.
     #[error("the text is empty")]
     Blank,
     /// Nothing to run.
-    #[error("there is no text to run: {}", path.display())]
+    #[error("there is nothing to run: {}", path.display())]
     Empty {
         /// What was read.
         path: PathBuf,
@@ -198,8 +206,9 @@ impl DataError {
             }
             Self::NoColumn { .. } => "Choose one of these as the column.",
             Self::NotText { .. } => "Choose a column that holds text.",
+            Self::Image { .. } => "Save it anew as PNG or JPEG, or take it out of the folder.",
             Self::Blank => "Type some text.",
-            Self::Empty { .. } => "Choose a file that holds text.",
+            Self::Empty { .. } => "Choose a file that holds text, or a folder with images.",
             Self::Tokenizer(error) => return error.hint(),
             Self::Cancelled(_) => "",
         }

@@ -4,6 +4,7 @@
 
 mod delimited;
 mod error;
+pub(crate) mod images;
 mod jsonl;
 mod pack;
 #[cfg(test)]
@@ -11,12 +12,12 @@ mod tests;
 mod txt;
 
 pub(crate) use error::DataError;
-pub(crate) use pack::{Sequence, pack};
+pub(crate) use pack::{Packed, Sequence, pack, pack_images};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::job::Job;
 
@@ -32,6 +33,8 @@ const MOST_COLUMNS: usize = 256;
 const BYTES_BETWEEN: u64 = 1 << 20;
 /// Name of the column that holds the text, where none was chosen.
 const TEXT: &str = "text";
+/// Name of the column that holds labels, where none was chosen.
+const LABEL: &str = "label";
 
 /// How a txt file becomes samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
@@ -58,6 +61,28 @@ pub(crate) struct Data {
     /// File name, "prompt" or "embedded".
     pub(crate) name: String,
     pub(crate) samples: Vec<TextSample>,
+    /// The column that says what is true of a sample.
+    pub(crate) label: Option<String>,
+    /// The image of each sample; empty where samples are texts.
+    pub(crate) images: Vec<PathBuf>,
+}
+
+impl Data {
+    /// With the labels of `column`, which has to be there; `None` takes "label" where there is one.
+    pub(crate) fn labelled(self, column: Option<&str>, path: &Path) -> Result<Self, DataError> {
+        let has = |name: &str| self.samples.iter().any(|s| s.columns.contains_key(name));
+        let label = column.unwrap_or(LABEL);
+        if has(label) {
+            return Ok(Self { label: Some(label.to_owned()), ..self });
+        }
+        if column.is_none() {
+            return Ok(self);
+        }
+        let found = self.samples.first().map(|s| s.columns.keys().cloned().collect());
+        let (column, path) = (label.to_owned(), path.to_owned());
+        let found = found.unwrap_or_default();
+        Err(DataError::NoColumn { column, line: 1, found, is_numbered: false, path })
+    }
 }
 
 /// A kind of data file. One file of this folder each.
@@ -107,7 +132,7 @@ pub(crate) fn from_prompt(text: &str) -> Result<Data, DataError> {
     if text.trim().is_empty() {
         return Err(DataError::Blank);
     }
-    Ok(Data { name: "prompt".to_owned(), samples: vec![sample] })
+    Ok(Data { name: "prompt".to_owned(), samples: vec![sample], ..Data::default() })
 }
 
 /// JSON lines that lie in memory.
@@ -121,6 +146,10 @@ pub(crate) fn from_embedded(lines: &[u8], job: &Job) -> Result<Data, DataError> 
 
 /// Columns of a data file that can hold the text, from its first rows only; empty for txt.
 pub(crate) fn columns(path: &Path) -> Result<Vec<String>, DataError> {
+    // A folder of images has no column to choose.
+    if path.is_dir() {
+        return Ok(Vec::new());
+    }
     format_of(path)?.columns(&mut Lines::open(path, None)?)
 }
 
@@ -141,7 +170,7 @@ fn data(name: String, samples: Vec<TextSample>, path: &Path) -> Result<Data, Dat
     if samples.is_empty() {
         return Err(DataError::Empty { path: path.to_owned() });
     }
-    Ok(Data { name, samples })
+    Ok(Data { name, samples, ..Data::default() })
 }
 
 /// Samples of a file, counted against the limits.

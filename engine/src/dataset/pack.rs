@@ -5,6 +5,7 @@ use crate::count::counted;
 use crate::dataset::{DataError, TextSample};
 use crate::job::Job;
 use crate::notes::Note;
+use crate::signal::Subject;
 
 /// Token ids that are run together, from one sample.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,20 +25,28 @@ pub(crate) struct Packed {
 /// Tokenizes, cuts at `context` tokens, and stops after `limit_tokens`.
 ///
 /// Each piece of a cut sample is a sequence of its own, and its last token has no next one. Every sequence
-/// has at least one token.
+/// has at least one token. Where the subject is the sample it stays one sequence: what is beyond the context is
+/// left out, and a sample that the limit would cut is not run.
 pub(crate) fn pack(
     samples: &[TextSample],
     tokenizer: &Tokenizer,
+    subject: Subject,
     context: usize,
     limit_tokens: Option<u64>,
     job: &Job,
 ) -> Result<Packed, DataError> {
-    pack_with(samples, |text| Ok(tokenizer.encode(text)?), context, limit_tokens, job)
+    let encode = |text: &str| match subject {
+        Subject::Token | Subject::OwnToken => Ok((tokenizer.encode(text)?, false)),
+        Subject::Sample => Ok(tokenizer.encode_within(text, context)?),
+    };
+    pack_with(samples, encode, subject, context, limit_tokens, job)
 }
 
+/// `encode` gives ids and whether it left some out.
 fn pack_with(
     samples: &[TextSample],
-    encode: impl Fn(&str) -> Result<Vec<u32>, DataError>,
+    encode: impl Fn(&str) -> Result<(Vec<u32>, bool), DataError>,
+    subject: Subject,
     context: usize,
     limit_tokens: Option<u64>,
     job: &Job,
@@ -51,9 +60,14 @@ fn pack_with(
         if left == 0 {
             break;
         }
-        begun = sample + 1;
         // A tokenizer that puts <s> in front would make a token out of nothing.
-        let mut ids = if text.trim().is_empty() { Vec::new() } else { encode(text)? };
+        let (mut ids, was_cut) =
+            if text.trim().is_empty() { (Vec::new(), false) } else { encode(text)? };
+        if subject == Subject::Sample && ids.len() > left {
+            break;
+        }
+        begun = sample + 1;
+        cut += usize::from(was_cut);
         if ids.is_empty() {
             empty += 1;
             continue;
@@ -88,6 +102,20 @@ fn pack_with(
     Ok(Packed { sequences, notes })
 }
 
+/// Images have `places` places each; one that the limit would cut is not run.
+pub(crate) fn pack_images(count: usize, places: usize, limit_tokens: Option<u64>) -> Packed {
+    let most = limit_tokens.map_or(u64::MAX, |limit| limit / places.max(1) as u64);
+    let run = usize::try_from(most).map_or(count, |most| most.min(count));
+    let sequences = (0..run).map(|sample| Sequence { ids: vec![0; places], sample }).collect();
+    let mut notes = Vec::new();
+    if run < count {
+        let all = counted(count, "image");
+        let what = format!("Stopped at the token limit: {run} of {all} are run");
+        notes.push(Note::new(what, "Raise the token limit to run more."));
+    }
+    Packed { sequences, notes }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -106,6 +134,11 @@ mod tests {
         [1].into_iter().chain(text.chars().map(u32::from)).collect()
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "stands where a tokenizer may fail")]
+    fn whole(text: &str) -> Result<(Vec<u32>, bool), DataError> {
+        Ok((letters(text), false))
+    }
+
     fn packed(
         texts: &[&str],
         context: usize,
@@ -113,7 +146,7 @@ mod tests {
     ) -> (Vec<(usize, usize)>, Vec<String>) {
         let job = Job::unattended();
         let packed =
-            pack_with(&samples(texts), |text| Ok(letters(text)), context, limit, &job).unwrap();
+            pack_with(&samples(texts), whole, Subject::Token, context, limit, &job).unwrap();
         let sizes = packed.sequences.iter().map(|s| (s.sample, s.ids.len())).collect();
         (sizes, packed.notes.into_iter().map(|note| note.what).collect())
     }
@@ -159,6 +192,38 @@ mod tests {
     }
 
     #[test]
+    fn a_sample_that_is_the_subject_is_run_whole_or_not_at_all() {
+        let job = Job::unattended();
+        let cut_at_4 = |text: &str| {
+            let mut ids = letters(text);
+            let was_cut = ids.len() > 4;
+            ids.truncate(4);
+            Ok((ids, was_cut))
+        };
+        let run = |limit| {
+            let texts = samples(&["ab", "abcdefg", "cd"]);
+            let packed = pack_with(&texts, cut_at_4, Subject::Sample, 4, limit, &job).unwrap();
+            let sizes: Vec<_> = packed.sequences.iter().map(|s| (s.sample, s.ids.len())).collect();
+            let notes: Vec<_> = packed.notes.into_iter().map(|note| note.what).collect();
+            (sizes, notes)
+        };
+        let cut = "Cut at the model's context of 4 tokens: 1 sample.";
+        assert_eq!(run(None), (vec![(0, 3), (1, 4), (2, 3)], vec![cut.to_owned()]));
+        let stopped = "Stopped at the limit of 9 tokens: 1 of 3 samples left out.";
+        let expected = (vec![(0, 3), (1, 4)], vec![cut.to_owned(), stopped.to_owned()]);
+        assert_eq!(run(Some(9)), expected);
+    }
+
+    #[test]
+    fn images_are_run_whole() {
+        let packed = pack_images(3, 5, Some(14));
+        let sizes: Vec<_> = packed.sequences.iter().map(|s| (s.sample, s.ids.len())).collect();
+        assert_eq!(sizes, [(0, 5), (1, 5)]);
+        assert_eq!(packed.notes[0].what, "Stopped at the token limit: 2 of 3 images are run.");
+        assert_eq!(pack_images(3, 5, Some(15)).notes, []);
+    }
+
+    #[test]
     fn a_model_without_context_gets_one_token_at_a_time() {
         assert_eq!(packed(&["a"], 0, None).0, [(0, 1), (0, 1)]);
     }
@@ -168,7 +233,7 @@ mod tests {
         let switch = CancelSwitch::default();
         switch.cancel();
         let job = Job::new(switch, |_| {});
-        let done = pack_with(&samples(&["abc"]), |text| Ok(letters(text)), 8, None, &job);
+        let done = pack_with(&samples(&["abc"]), whole, Subject::Token, 8, None, &job);
         assert!(matches!(done, Err(DataError::Cancelled(_))));
     }
 }

@@ -146,7 +146,7 @@ fn nothing_unknown_or_empty_is_run() {
         ["the ending `pdf` is no data set; allowed are txt, md, jsonl, ndjson, csv, tsv, tab"]
     );
     for name in ["a.txt", "a.jsonl", "a.csv"] {
-        assert_eq!(lines(name, "\n\n"), ["there is no text to run"], "{name}");
+        assert_eq!(lines(name, "\n\n"), ["there is nothing to run"], "{name}");
     }
     assert_eq!(from_prompt(" \n").unwrap_err().to_string(), "the text is empty");
     let folder = tempfile::tempdir().unwrap();
@@ -181,6 +181,26 @@ fn columns_come_from_the_first_row() {
     assert_eq!(columns(&path).unwrap(), ["q"]);
     let (_folder, path) = file("a.txt", "a");
     assert!(columns(&path).unwrap().is_empty());
+    assert!(columns(path.parent().unwrap()).unwrap().is_empty());
+}
+
+#[test]
+fn a_column_of_labels_is_taken_by_its_name_or_as_chosen() {
+    let label = |name: &str, text: &str, column, chosen: Option<&str>| {
+        let (_folder, path) = file(name, text);
+        let data = read(&path, column, Cut::Line, &Job::unattended()).unwrap();
+        let labelled = data.labelled(chosen, Path::new("a"));
+        labelled.map(|data| data.label).map_err(|error| error.to_string())
+    };
+    let with = "text,label\na,1\n";
+    assert_eq!(label("a.csv", with, None, None), Ok(Some("label".to_owned())));
+    assert_eq!(label("a.csv", "text,kind\na,1\n", None, None), Ok(None));
+    let kind = label("a.csv", "text,kind\na,1\n", None, Some("kind"));
+    assert_eq!(kind, Ok(Some("kind".to_owned())));
+    let numbered = label("a.tsv", "a\t1\n", Some("#1"), Some("#2"));
+    assert_eq!(numbered, Ok(Some("#2".to_owned())));
+    let missing = label("a.csv", with, None, Some("kind"));
+    assert_eq!(missing, Err("line 1: no column `kind`; there are `label`: a".to_owned()));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! | column | meaning |
 //! |---|---|
 //! | token, sample, position | indexes of the token and its sample in the recording; position in its sequence |
-//! | text, next | its text and that of the true next token; empty at the end of a sequence |
+//! | text, next | its text and that of the true next token; empty at the end of a sequence. Where the subject is a whole sample: the sample's text and its label |
 //! | full_id, full | first choice of the full model: id and text; empty where its readout is no number |
 //! | ... | what the lens says about it, in the lens's own columns |
 //! | `sample_<name>` | one for every column of the data |
@@ -34,7 +34,7 @@ pub(super) fn write(export: &Export<'_>, file: &Path, job: &Job) -> Result<(), E
     writer.write_record(head).map_err(ExportError::io(file))?;
     let tokens = &recording.tokens;
     let piece = |id: Option<u32>| id.map(|id| recording.piece(id)).unwrap_or_default();
-    for (token, id) in tokens.ids.iter().enumerate() {
+    for token in 0..recording.num_tokens() {
         if token % STRIDE == 0 {
             job.check()?;
         }
@@ -44,7 +44,7 @@ pub(super) fn write(export: &Export<'_>, file: &Path, job: &Job) -> Result<(), E
             token.to_string(),
             number(&tokens.sample),
             number(&tokens.position),
-            recording.piece(*id),
+            recording.text(token),
             piece(tokens.next_ids.get(token).copied().filter(|id| *id != NO_TOKEN)),
             full.map(|id| id.to_string()).unwrap_or_default(),
             piece(full),

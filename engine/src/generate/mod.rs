@@ -138,7 +138,7 @@ pub(crate) fn generate(
         return Err(GenerateError::LongPrompt { tokens, context });
     }
     let most = usize::try_from(settings.most_tokens).unwrap_or(usize::MAX).min(context - tokens);
-    let data = Data { name: "generation".to_owned(), samples: Vec::new() };
+    let data = Data { name: "generation".to_owned(), ..Data::default() };
     let piece = |id| tokenizer.piece(id);
     let goal = Goal {
         data: &data,

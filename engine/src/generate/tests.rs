@@ -57,11 +57,13 @@ impl Open {
 
     /// The same tokens, given and run as a whole.
     fn replay(&self, ids: &[u32]) -> Recording {
-        let data = Data { name: "replay".to_owned(), samples: Vec::new() };
+        let data = Data { name: "replay".to_owned(), ..Data::default() };
         let sequences = [Sequence { ids: ids.to_vec(), sample: 0 }];
         let (data, sequences, notes) = (&data, &sequences[..], Vec::new());
-        let asked = record::Asked { data, sequences, budget_bytes: 1 << 30, notes, folder: None };
-        record::record(self.model.as_ref(), &self.tokenizer, asked, &Job::unattended()).unwrap()
+        let (preparation, folder, budget_bytes) = (None, None, 1 << 30);
+        let asked = record::Asked { data, preparation, sequences, budget_bytes, notes, folder };
+        let tokenizer = Some(&self.tokenizer);
+        record::record(self.model.as_ref(), tokenizer, asked, &Job::unattended()).unwrap()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Activations of feed-forward sublayers and of heads, number by number.
 //!
-//! Definitions: relu `max(x, 0)`; GELU `x Phi(x)` with the normal distribution's `Phi` (erf form), or its
+//! Definitions: relu `max(x, 0)`; tanh; GELU `x Phi(x)` with the normal distribution's `Phi` (erf form), or its
 //! approximation `x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))` (tanh form). NaN stays NaN.
 
 use rayon::prelude::*;
@@ -11,6 +11,7 @@ use crate::kernel::exp::exp;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Activation {
     Relu,
+    Tanh,
     GeluErf,
     GeluTanh,
 }
@@ -21,6 +22,7 @@ impl Activation {
         // One loop each, so that each becomes vector code.
         match self {
             Self::Relu => each(x, |x| if x < 0.0 { 0.0 } else { x }),
+            Self::Tanh => each(x, tanh),
             Self::GeluErf => each(x, gelu_erf),
             Self::GeluTanh => each(x, gelu_tanh),
         }
@@ -86,6 +88,7 @@ mod tests {
     #[test]
     fn each_is_what_its_definition_says() {
         check(Activation::Relu, |x| x.max(0.0));
+        check(Activation::Tanh, f64::tanh);
         check(Activation::GeluErf, |x| {
             x * 0.5 * statrs::function::erf::erfc(-x / std::f64::consts::SQRT_2)
         });

@@ -185,7 +185,7 @@ impl Tile {
     }
 }
 
-fn softmax(row: &mut [f32], scale: f32) {
+pub(super) fn softmax(row: &mut [f32], scale: f32) {
     let mut max = f32::NEG_INFINITY;
     for &score in row.iter() {
         max = if score > max { score } else { max };

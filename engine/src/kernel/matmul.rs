@@ -1,14 +1,22 @@
 //! Matrix products on the threads of the engine's pool.
 //!
-//! Definition: `y[t][o] = sum over i of x[t][i] * w[o][i]`, in f32. The order of the sum does not depend
-//! on the number of threads.
+//! Definition: `y[t][o] = sum over i of x[t][i] * w[o][i]`, in f32 unless the matrix asks for another
+//! `Numerics`. The order of a sum does not depend on the number of threads.
 
 use gemm::Parallelism;
+use rayon::prelude::*;
 
+use crate::kernel::avx512::Avx512;
+use crate::kernel::columns::Columns;
+use crate::kernel::factor::Factor;
+use crate::kernel::few;
 use crate::kernel::matrix::Matrix;
 
-/// Rows of a packed matrix that are unpacked at a time: 256 x 4096 f32 are 4 MB, shared by all tokens.
-const ROWS_PER_TILE: usize = 256;
+/// Weights that a thread takes at a time, in numbers: 192 kB as f32, which stay in a core's cache while all
+/// rows pass.
+const SHARE: usize = 48 << 10;
+/// Output columns of a register tile.
+const COLUMNS: usize = 8;
 
 /// Numbers that lie `row` apart from row to row and `col` apart from column to column.
 #[derive(Debug, Clone, Copy)]
@@ -39,31 +47,40 @@ pub(crate) enum Threads {
     /// Only the one that calls: inside a parallel loop.
     One,
     /// All of the pool.
+    #[cfg(feature = "bench")]
     All,
 }
 
 /// `x` is [tokens, w.cols()], `y` becomes [tokens, w.rows()].
 pub(crate) fn matmul(x: &[f32], w: &Matrix, y: &mut Vec<f32>) {
-    let tokens = x.len() / w.cols();
-    y.resize(tokens * w.rows(), 0.0);
+    matmul_on(Avx512::detect(), x, w, y);
+}
+
+/// `matmul` on a machine that has AVX-512 or not.
+fn matmul_on(cpu: Option<Avx512>, x: &[f32], w: &Matrix, y: &mut Vec<f32>) {
     let inner = w.cols();
-    let tile_rows = if w.in_place().is_some() { w.rows() } else { ROWS_PER_TILE };
-    let mut scratch = Vec::new();
-    for start in (0..w.rows()).step_by(tile_rows.max(1)) {
-        let end = w.rows().min(start + tile_rows);
-        let tile = w.row_tile(start..end, &mut scratch);
-        product(
-            Target { data: &mut y[start..], row: w.rows() },
-            Strided { data: x, row: inner, col: 1 },
-            Strided { data: tile, row: 1, col: inner },
-            Dims { rows: tokens, cols: end - start, inner },
-            Threads::All,
-        );
+    let tokens = x.len() / inner;
+    y.resize(tokens * w.rows(), 0.0);
+    if y.is_empty() {
+        return;
     }
+    if tokens <= few::FEW {
+        few::product(cpu, x, w, y);
+        return;
+    }
+    let factor = Factor::new(cpu, x, inner, w.numerics());
+    let most = (SHARE / inner).max(COLUMNS);
+    let shares = w.rows().div_ceil(most).next_multiple_of(rayon::current_num_threads());
+    let share = w.rows().div_ceil(shares).next_multiple_of(COLUMNS);
+    let columns: Vec<_> = Columns::new(y, tokens, w.rows(), w.rows()).shares(share).collect();
+    let starts = (0..w.rows()).into_par_iter().step_by(share);
+    starts.zip(columns).for_each_init(Vec::new, |scratch, (start, mut columns)| {
+        let tile = w.tile(start..start + columns.cols(), scratch);
+        factor.times(tile, &mut columns);
+    });
 }
 
 /// `target = a * b`, with `a` [rows, inner] and `b` [inner, cols].
-#[expect(unsafe_code, reason = "the gemm crate takes pointers; the three asserts are its contract")]
 pub(crate) fn product(
     target: Target<'_>,
     a: Strided<'_>,
@@ -72,25 +89,38 @@ pub(crate) fn product(
     threads: Threads,
 ) {
     let Dims { rows, cols, inner } = dims;
-    let Target { data, row } = target;
-    if rows == 0 || cols == 0 {
-        return;
+    if rows > 0 && cols > 0 {
+        let Target { data, row } = target;
+        product_into(&mut Columns::new(data, rows, cols, row), a, b, inner, threads);
     }
-    assert!(cols <= row && reaches(data.len(), rows, row, cols, 1));
+}
+
+/// `target = a * b`, with `a` [target.rows(), inner] and `b` [inner, target.cols()].
+pub(super) fn product_into(
+    target: &mut Columns<'_>,
+    a: Strided<'_>,
+    b: Strided<'_>,
+    inner: usize,
+    threads: Threads,
+) {
+    let (rows, cols) = (target.rows(), target.cols());
     assert!(reaches(a.data.len(), rows, a.row, inner, a.col));
     assert!(reaches(b.data.len(), inner, b.row, cols, b.col));
     let parallelism = match threads {
         Threads::One => Parallelism::None,
+        #[cfg(feature = "bench")]
         Threads::All => Parallelism::Rayon(0),
     };
-    // SAFETY: the asserts hold every element that the product touches inside its slice; rows of the target
-    // do not overlap (`cols <= row`), and it is borrowed mutably, so it overlaps neither input.
+    let (first, row) = target.place();
+    #[expect(unsafe_code, reason = "the gemm crate takes pointers; the asserts are its contract")]
+    // SAFETY: the asserts hold every element that is read inside its slice, the target holds its own inside the
+    // borrow it has; its rows do not overlap, and it is borrowed mutably, so it overlaps neither input.
     unsafe {
         gemm::gemm(
             rows,
             cols,
             inner,
-            data.as_mut_ptr(),
+            first,
             1,
             stride(row),
             false,
@@ -115,7 +145,8 @@ fn stride(of: usize) -> isize {
     isize::try_from(of).unwrap_or(isize::MAX)
 }
 
-fn reaches(len: usize, rows: usize, row: usize, cols: usize, col: usize) -> bool {
+/// Whether the last of `rows` x `cols` numbers lies inside `len`.
+pub(super) fn reaches(len: usize, rows: usize, row: usize, cols: usize, col: usize) -> bool {
     let last = |count: usize, by: usize| count.saturating_sub(1).checked_mul(by);
     match (last(rows, row), last(cols, col)) {
         (Some(down), Some(right)) => down.checked_add(right).is_some_and(|at| at < len),
@@ -124,61 +155,4 @@ fn reaches(len: usize, rows: usize, row: usize, cols: usize, col: usize) -> bool
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::checkpoint::{Bytes, DType};
-    use proptest::prelude::*;
-    use std::sync::Arc;
-
-    fn plain(x: &[f32], w: &[f32], inner: usize) -> Vec<f32> {
-        let mut y = Vec::new();
-        for row in x.chunks(inner) {
-            for weights in w.chunks(inner) {
-                let sum: f64 =
-                    row.iter().zip(weights).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum();
-                y.push(crate::kernel::rounded(sum));
-            }
-        }
-        y
-    }
-
-    fn wave(count: usize, step: f32) -> Vec<f32> {
-        (0..count).map(|i| (i as f32 * step).sin()).collect()
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(48))]
-        #[test]
-        fn the_fast_product_is_the_plain_one(tokens in 1_usize..20, out in 1_usize..300, inner in 1_usize..70) {
-            let (x, w) = (wave(tokens * inner, 0.37), wave(out * inner, 0.61));
-            for dtype in [DType::F32, DType::BF16] {
-                let raw: Vec<u8> = match dtype {
-                    DType::F32 => w.iter().flat_map(|v| v.to_le_bytes()).collect(),
-                    _ => w.iter().flat_map(|v| half::bf16::from_f32(*v).to_le_bytes()).collect(),
-                };
-                let mut seen = vec![0.0; w.len()];
-                crate::kernel::packed::dequantize(dtype, &raw, &mut seen);
-                let len = raw.len();
-                let bytes = Bytes::new(Arc::new(raw), 0..len).unwrap();
-                let matrix = Matrix::new(bytes, dtype, out, inner).unwrap();
-                let mut y = Vec::new();
-                matmul(&x, &matrix, &mut y);
-                for (got, want) in y.iter().zip(plain(&x, &seen, inner)) {
-                    prop_assert!((got - want).abs() < 1e-4, "{got} {want}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    #[should_panic(expected = "reaches")]
-    fn a_slice_that_is_too_short_never_reaches_the_library() {
-        product(
-            Target { data: &mut [0.0; 4], row: 2 },
-            Strided { data: &[0.0; 3], row: 2, col: 1 },
-            Strided { data: &[0.0; 4], row: 2, col: 1 },
-            Dims { rows: 2, cols: 2, inner: 2 },
-            Threads::One,
-        );
-    }
-}
+mod tests;

@@ -8,6 +8,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::checkpoint::{Bytes, DType};
+use crate::kernel::numerics::Numerics;
 use crate::kernel::packed;
 
 /// [rows, cols], row by row; a linear layer is [out, in].
@@ -17,6 +18,7 @@ pub(crate) struct Matrix {
     dtype: DType,
     rows: usize,
     cols: usize,
+    numerics: Numerics,
 }
 
 impl Matrix {
@@ -25,7 +27,22 @@ impl Matrix {
         let whole = cols.is_multiple_of(dtype.block_len());
         let row_bytes = (cols / dtype.block_len()).checked_mul(dtype.block_bytes())?;
         let right = whole && cols > 0 && row_bytes.checked_mul(rows)? == bytes.len();
-        right.then_some(Self { bytes, dtype, rows, cols })
+        right.then_some(Self { bytes, dtype, rows, cols, numerics: Numerics::default() })
+    }
+
+    /// The same weights, multiplied with another rounding where this machine has it.
+    pub(crate) fn with_numerics(self, numerics: Numerics) -> Self {
+        Self { numerics: numerics.available(), ..self }
+    }
+
+    /// How products with it may round.
+    pub(crate) fn numerics(&self) -> Numerics {
+        self.numerics
+    }
+
+    /// How its weights are stored.
+    pub(crate) fn dtype(&self) -> DType {
+        self.dtype
     }
 
     /// Number of rows: outputs of a linear layer.
@@ -39,48 +56,61 @@ impl Matrix {
     }
 
     /// All weights where they lie, if they are f32 that this machine can read in place.
-    pub(crate) fn in_place(&self) -> Option<&[f32]> {
+    fn in_place(&self) -> Option<&[f32]> {
         if self.dtype != DType::F32 || cfg!(target_endian = "big") {
             return None;
         }
         floats(&self.bytes)
     }
 
+    /// The stored bytes of the rows of `range`, which must lie inside.
+    pub(crate) fn row_bytes(&self, range: Range<usize>) -> &[u8] {
+        let row_bytes = self.cols / self.dtype.block_len() * self.dtype.block_bytes();
+        &self.bytes[range.start * row_bytes..range.end * row_bytes]
+    }
+
     /// The rows of `range` (which must lie inside) as f32: in place, or unpacked into `scratch`.
-    pub(crate) fn row_tile<'a>(
-        &'a self,
-        range: Range<usize>,
-        scratch: &'a mut Vec<f32>,
-    ) -> &'a [f32] {
+    pub(crate) fn tile<'a>(&'a self, range: Range<usize>, scratch: &'a mut Vec<f32>) -> &'a [f32] {
         let count = range.len() * self.cols;
         if let Some(all) = self.in_place() {
             return &all[range.start * self.cols..][..count];
         }
         scratch.resize(count, 0.0);
-        let row_bytes = self.cols / self.dtype.block_len() * self.dtype.block_bytes();
-        let bytes = &self.bytes[range.start * row_bytes..range.end * row_bytes];
+        packed::dequantize(self.dtype, self.row_bytes(range), scratch);
+        scratch
+    }
+
+    /// As `tile`, unpacked by all threads: for tiles that all threads read.
+    pub(crate) fn shared_tile<'a>(
+        &'a self,
+        range: Range<usize>,
+        scratch: &'a mut Vec<f32>,
+    ) -> &'a [f32] {
+        if self.in_place().is_some() {
+            return self.tile(range, scratch);
+        }
+        scratch.resize(range.len() * self.cols, 0.0);
         scratch
             .par_chunks_exact_mut(self.cols)
-            .zip(bytes.par_chunks_exact(row_bytes))
+            .zip(range)
             .with_min_len(16)
-            .for_each(|(out, row)| packed::dequantize(self.dtype, row, out));
+            .for_each(|(out, row)| self.copy_row(row, out));
         scratch
     }
 
     /// One row into `out`, which is `cols` long.
     pub(crate) fn copy_row(&self, row: usize, out: &mut [f32]) {
-        let row_bytes = self.cols / self.dtype.block_len() * self.dtype.block_bytes();
-        packed::dequantize(self.dtype, &self.bytes[row * row_bytes..][..row_bytes], out);
+        packed::dequantize(self.dtype, self.row_bytes(row..row + 1), out);
     }
 
     /// Whether a weight is NaN or infinite. Reads every byte once.
     pub(crate) fn has_non_finite(&self) -> bool {
         const TILE: usize = 256;
-        let mut scratch = Vec::new();
-        (0..self.rows).step_by(TILE).any(|start| {
-            let tile = self.row_tile(start..self.rows.min(start + TILE), &mut scratch);
+        (0..self.rows).into_par_iter().step_by(TILE).any(|start| {
+            let mut scratch = Vec::new();
+            let tile = self.tile(start..self.rows.min(start + TILE), &mut scratch);
             // A fold without an early end has no branch and becomes vector code.
-            tile.par_chunks(1 << 14)
+            tile.chunks(1 << 14)
                 .any(|part| part.iter().fold(false, |bad, weight| bad | !weight.is_finite()))
         })
     }
@@ -111,7 +141,7 @@ mod tests {
         for shift in 0..4 {
             let matrix = Matrix::new(bytes_of(&values, shift), DType::F32, 4, 3).unwrap();
             let mut scratch = Vec::new();
-            assert_eq!(matrix.row_tile(1..3, &mut scratch), &values[3..9]);
+            assert_eq!(matrix.tile(1..3, &mut scratch), &values[3..9]);
             let mut row = [0.0; 3];
             matrix.copy_row(3, &mut row);
             assert_eq!(row, values[9..]);

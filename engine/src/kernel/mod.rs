@@ -4,18 +4,30 @@
 
 pub(crate) mod activation;
 pub(crate) mod attention;
+#[cfg_attr(not(target_arch = "x86_64"), path = "avx512_absent.rs")]
+mod avx512;
+#[cfg(feature = "bench")]
+pub mod bench;
 pub(crate) mod cap;
+mod columns;
 mod exp;
+mod factor;
+mod few;
+pub(crate) mod full_attention;
 pub(crate) mod gate;
 pub(crate) mod geometry;
 pub(crate) mod layer_norm;
+pub(crate) mod logits;
+mod machine;
 pub(crate) mod matmul;
 pub(crate) mod matrix;
 pub(crate) mod norm;
+pub(crate) mod numerics;
 pub(crate) mod packed;
 pub(crate) mod readout;
 pub(crate) mod rotary;
 pub(crate) mod routing;
+mod slivers;
 mod tally;
 
 /// Rounds what was summed in f64, once.

@@ -2,15 +2,23 @@
 //!
 //! Definition: the layouts of ggml's `block_*` structs, little-endian. A block of 32 (or 256, the K
 //! types) weights shares a scale `d`, some types a minimum too; K types have 6-bit scales of groups
-//! inside the block. This file is the seam for kernels that multiply without unpacking first.
+//! inside the block. What the fast kernels do in registers has the bits of the plain version here.
 
 use half::{bf16, f16};
 
 use crate::checkpoint::DType;
+use crate::kernel::avx512::Avx512;
 
 /// Writes the weights of `bytes` to `out`. The lengths must belong together; what does not fill a whole
 /// block on either side is left alone.
 pub(crate) fn dequantize(dtype: DType, bytes: &[u8], out: &mut [f32]) {
+    let done = Avx512::detect().map_or(0, |cpu| cpu.unpack(dtype, bytes, out));
+    let done_bytes = done / dtype.block_len() * dtype.block_bytes();
+    plain(dtype, &bytes[done_bytes..], &mut out[done..]);
+}
+
+/// The plain version.
+pub(super) fn plain(dtype: DType, bytes: &[u8], out: &mut [f32]) {
     match dtype {
         DType::F32 => blocks::<4, 1>(bytes, out, |b, y| y[0] = f32::from_le_bytes(*b)),
         DType::F16 => blocks::<2, 1>(bytes, out, |b, y| y[0] = f16::from_le_bytes(*b).to_f32()),
@@ -67,7 +75,7 @@ fn q4_1(block: &[u8; 20], out: &mut [f32; 32]) {
 }
 
 /// Scale and minimum of group `j` of 8: six bits each, the first four plain, the others spread.
-fn scale_and_min(packed: &[u8], j: usize) -> (f32, f32) {
+pub(super) fn scale_and_min(packed: &[u8; 12], j: usize) -> (f32, f32) {
     let (scale, least) = if j < 4 {
         (packed[j] & 63, packed[j + 4] & 63)
     } else {
@@ -79,10 +87,14 @@ fn scale_and_min(packed: &[u8], j: usize) -> (f32, f32) {
     (f32::from(scale), f32::from(least))
 }
 
+fn scales_of(block: &[u8]) -> &[u8; 12] {
+    block[4..].first_chunk().unwrap_or(&[0; 12])
+}
+
 /// `d`, `dmin`, 12 bytes of scales, 128 bytes of nibbles: 32 bytes hold two groups of 32.
 fn q4_k(block: &[u8; 144], out: &mut [f32; 256]) {
     let (d, dmin) = (half_at(block, 0), half_at(block, 2));
-    let scales = &block[4..16];
+    let scales = scales_of(block);
     for (pair, (y, q)) in out.chunks_exact_mut(64).zip(block[16..].chunks_exact(32)).enumerate() {
         let (low, high) = y.split_at_mut(32);
         let (scale, least) = scale_and_min(scales, 2 * pair);
@@ -99,7 +111,7 @@ fn q4_k(block: &[u8; 144], out: &mut [f32; 256]) {
 /// As `q4_k` with a fifth bit: 32 bytes of them stand between scales and nibbles.
 fn q5_k(block: &[u8; 176], out: &mut [f32; 256]) {
     let (d, dmin) = (half_at(block, 0), half_at(block, 2));
-    let scales = &block[4..16];
+    let scales = scales_of(block);
     let fifth = &block[16..48];
     for (pair, (y, q)) in out.chunks_exact_mut(64).zip(block[48..].chunks_exact(32)).enumerate() {
         let (low, high) = y.split_at_mut(32);
@@ -143,6 +155,19 @@ mod tests {
     use super::*;
     use candle_core::quantized::{GgmlDType, QTensor};
     use candle_core::{Device, Tensor};
+    use proptest::prelude::*;
+
+    const DTYPES: [DType; 9] = [
+        DType::F32,
+        DType::F16,
+        DType::BF16,
+        DType::Q8_0,
+        DType::Q4_0,
+        DType::Q4_1,
+        DType::Q4K,
+        DType::Q5K,
+        DType::Q6K,
+    ];
 
     /// The reference is another implementation of the same layouts.
     fn agrees(ours: DType, theirs: GgmlDType) {
@@ -171,6 +196,22 @@ mod tests {
         agrees(DType::Q4K, GgmlDType::Q4K);
         agrees(DType::Q5K, GgmlDType::Q5K);
         agrees(DType::Q6K, GgmlDType::Q6K);
+    }
+
+    proptest! {
+        #[test]
+        fn fast_and_plain_unpacking_give_the_same_bits(raw in prop::collection::vec(any::<u8>(), 0..900)) {
+            for dtype in DTYPES {
+                let len = raw.len() / dtype.block_bytes() * dtype.block_len();
+                let (mut fast, mut slow) = (vec![7.0; len], vec![7.0; len]);
+                dequantize(dtype, &raw, &mut fast);
+                plain(dtype, &raw, &mut slow);
+                for (at, (f, s)) in fast.iter().zip(&slow).enumerate() {
+                    let same = f.to_bits() == s.to_bits() || (f.is_nan() && s.is_nan());
+                    prop_assert!(same, "{} {at}: {f} {s}", dtype.name());
+                }
+            }
+        }
     }
 
     #[test]

@@ -8,8 +8,11 @@
 use rayon::prelude::*;
 
 use crate::job::{Cancelled, Job};
+use crate::kernel::avx512::Avx512;
 use crate::kernel::cap::soft_cap;
-use crate::kernel::matmul::{Dims, Strided, Target, Threads, product};
+use crate::kernel::columns::Columns;
+use crate::kernel::factor::Factor;
+use crate::kernel::machine::{Work, fastest};
 use crate::kernel::matrix::Matrix;
 use crate::kernel::norm::Norm;
 use crate::kernel::rounded;
@@ -19,9 +22,12 @@ use crate::signal::NO_TOKEN;
 /// Columns of one tile. 256 tokens of width 576 at 31 depths with 49,152 columns took, in tiles of
 /// 1024 x 256 / 1024 x 512 / 512 x 512 / 512 x 1024 / 2048 x 512 (columns x rows), 2.72 / 2.55 / 2.54 /
 /// 2.53 / 2.63 s on two cores with AVX-512; two thirds of that is the product's inner kernel.
-const VOCAB_TILE: usize = 1024;
+const VOCAB_TILE: usize = 512;
 /// Rows (tokens x depths) that one thread multiplies at a time: their logits are 2 MB.
-const ROWS: usize = 512;
+const ROWS: usize = 256;
+/// Numbers between two rows of logits: rows that lie a power of two apart would push each other out of the
+/// cache (putting the product's tiles there took 6 % of the readout).
+const APART: usize = 16;
 /// Normed rows that are kept at a time, in numbers: 32 MB.
 const NORMED: usize = 8 << 20;
 
@@ -46,11 +52,13 @@ pub(crate) struct Readouts {
 /// Final norm and head.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Head<'a> {
-    /// The final norm.
-    pub(crate) norm: &'a Norm,
+    /// The final norm; `None` where the rows come as the matrix takes them.
+    pub(crate) norm: Option<&'a Norm>,
     /// [vocabulary, width].
     pub(crate) matrix: &'a Matrix,
-    /// Soft cap of the logits.
+    /// Added to the logits, [vocabulary].
+    pub(crate) bias: Option<&'a [f32]>,
+    /// Soft cap of the logits, after the bias.
     pub(crate) cap: Option<f32>,
 }
 
@@ -81,14 +89,7 @@ pub(crate) fn readout(
         let end = tokens.min(start + block);
         let tallies = tally_block(head, request, start..end, job)?;
         for (token, rows) in (start..end).zip(tallies.chunks_exact(depths)) {
-            for (depth, row) in rows.iter().enumerate() {
-                let last = rows.last().filter(|_| request.last_is_final);
-                let own = request.next.get(token).copied().unwrap_or(NO_TOKEN);
-                out.put(depth * tokens + token, row, last, own);
-                if request.last_is_final && depth + 1 == depths && !row.sum.is_nan() {
-                    out.kl[depth * tokens + token] = 0.0;
-                }
-            }
+            out.put_token(token, rows, request);
         }
     }
     Ok(out)
@@ -108,12 +109,17 @@ fn tally_block(
         let token = range.start + row / depths;
         let stream = &request.streams[row % depths][token * width..][..width];
         out.copy_from_slice(stream);
-        head.norm.apply_row(out);
+        if let Some(norm) = head.norm {
+            norm.apply_row(out);
+        }
     });
     let mut tallies = vec![Tally::new(NO_TOKEN); range.len() * depths];
     next_logits(head, &normed, next, &mut tallies);
 
     let group = (ROWS / depths).clamp(1, range.len().div_ceil(16));
+    let cpu = Avx512::detect();
+    let pack = |rows| Factor::new(cpu, rows, width, head.matrix.numerics());
+    let factors: Vec<_> = normed.chunks(group * depths * width).map(pack).collect();
     let mut scratch = Vec::new();
     for (first, first_id) in (0..vocab).step_by(VOCAB_TILE).zip((0..).step_by(VOCAB_TILE)) {
         job.check()?;
@@ -122,36 +128,60 @@ fn tally_block(
         let columns = VOCAB_TILE.min(vocab);
         let begin = first.min(vocab - columns);
         let seen = first - begin;
-        let tile = head.matrix.row_tile(begin..begin + columns, &mut scratch);
-        let groups = tallies
-            .par_chunks_mut(group * depths)
-            .zip(normed.par_chunks(group * depths * width))
-            .zip(next.par_chunks(group));
-        let logits = || (vec![0.0; group * depths * columns], vec![0.0; columns - seen]);
-        groups.for_each_init(logits, |(logits, final_weights), ((tallies, normed), next)| {
-            product(
-                Target { data: logits, row: columns },
-                Strided { data: normed, row: width, col: 1 },
-                Strided { data: tile, row: 1, col: width },
-                Dims { rows: tallies.len(), cols: columns, inner: width },
-                Threads::One,
-            );
-            if let Some(cap) = head.cap {
-                soft_cap(&mut logits[..tallies.len() * columns], cap);
+        let tile = head.matrix.shared_tile(begin..begin + columns, &mut scratch);
+        let groups =
+            tallies.par_chunks_mut(group * depths).zip(&factors).zip(next.par_chunks(group));
+        let row_len = columns + APART;
+        let logits = || (vec![0.0; group * depths * row_len], vec![0.0; columns - seen]);
+        groups.for_each_init(logits, |(logits, final_weights), ((tallies, factor), next)| {
+            factor.times(tile, &mut Columns::new(logits, tallies.len(), columns, row_len));
+            for row in logits.chunks_exact_mut(row_len).take(tallies.len()) {
+                let row = &mut row[..columns];
+                if let Some(bias) = head.bias {
+                    let bias = &bias[begin..begin + columns];
+                    row.iter_mut().zip(bias).for_each(|(logit, bias)| *logit += bias);
+                }
+                if let Some(cap) = head.cap {
+                    soft_cap(row, cap);
+                }
             }
-            let logits = logits.chunks_exact(depths * columns);
+            let logits = logits.chunks_exact(depths * row_len);
             for ((tallies, logits), &next) in tallies.chunks_exact_mut(depths).zip(logits).zip(next)
             {
-                let row = |depth: usize| &logits[depth * columns + seen..(depth + 1) * columns];
-                absorb(tallies, row, final_weights, first_id, next);
+                let logits =
+                    |depth: usize| &logits[depth * row_len..(depth + 1) * row_len][seen..columns];
+                fastest(Absorb { tallies, logits, final_weights, first: first_id, next });
             }
         });
     }
     Ok(tallies)
 }
 
+/// One tile of one token at all depths, to be taken in.
+struct Absorb<'a, L> {
+    tallies: &'a mut [Tally],
+    /// Those of one depth.
+    logits: L,
+    final_weights: &'a mut [f32],
+    /// Id of the first column.
+    first: u32,
+    next: u32,
+}
+
+impl<'a, L: Fn(usize) -> &'a [f32]> Work for Absorb<'_, L> {
+    type Output = ();
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as `Work` asks")]
+    fn run(self) {
+        absorb(self.tallies, self.logits, self.final_weights, self.first, self.next);
+    }
+}
+
 /// Takes in one tile of one token at all depths; `logits` gives those of one depth.
-fn absorb<'a>(
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "as `Work` asks")]
+pub(super) fn absorb<'a>(
     tallies: &mut [Tally],
     logits: impl Fn(usize) -> &'a [f32],
     final_weights: &mut [f32],
@@ -173,6 +203,7 @@ fn absorb<'a>(
 /// the matrix kernel of the tiles, so that a token with exactly the same row is not counted as larger.
 fn next_logits(head: Head<'_>, normed: &[f32], next: &[u32], tallies: &mut [Tally]) {
     const TOKENS: usize = 16;
+    let cpu = Avx512::detect();
     let width = head.matrix.cols();
     let depths = tallies.len() / next.len().max(1);
     tallies
@@ -187,13 +218,15 @@ fn next_logits(head: Head<'_>, normed: &[f32], next: &[u32], tallies: &mut [Tall
                 }
             }
             let mut logits = vec![0.0; tallies.len() * TOKENS];
-            product(
-                Target { data: &mut logits, row: TOKENS },
-                Strided { data: normed, row: width, col: 1 },
-                Strided { data: &rows, row: 1, col: width },
-                Dims { rows: tallies.len(), cols: TOKENS, inner: width },
-                Threads::One,
-            );
+            let mut columns = Columns::new(&mut logits, tallies.len(), TOKENS, TOKENS);
+            Factor::new(cpu, normed, width, head.matrix.numerics()).times(&rows, &mut columns);
+            if let Some(bias) = head.bias {
+                for row in logits.chunks_exact_mut(TOKENS) {
+                    for (logit, id) in row.iter_mut().zip(next) {
+                        *logit += bias.get(*id as usize).copied().unwrap_or(0.0);
+                    }
+                }
+            }
             if let Some(cap) = head.cap {
                 soft_cap(&mut logits, cap);
             }
@@ -206,7 +239,7 @@ fn next_logits(head: Head<'_>, normed: &[f32], next: &[u32], tallies: &mut [Tall
 
 impl Readouts {
     /// Every statistic absent.
-    fn absent(count: usize) -> Self {
+    pub(crate) fn absent(count: usize) -> Self {
         let nan = vec![f32::NAN; count];
         Self {
             max_prob: nan.clone(),
@@ -217,6 +250,19 @@ impl Readouts {
             rank: nan,
             top_ids: vec![[NO_TOKEN; 5]; count],
             top_probs: vec![[f32::NAN; 5]; count],
+        }
+    }
+
+    /// Turns the finished tallies of one token, one for each depth, into statistics.
+    pub(super) fn put_token(&mut self, token: usize, rows: &[Tally], request: Request<'_>) {
+        let tokens = request.next.len();
+        let last = rows.last().filter(|_| request.last_is_final);
+        let own = request.next.get(token).copied().unwrap_or(NO_TOKEN);
+        for (depth, row) in rows.iter().enumerate() {
+            self.put(depth * tokens + token, row, last, own);
+            if request.last_is_final && depth + 1 == rows.len() && !row.sum.is_nan() {
+                self.kl[depth * tokens + token] = 0.0;
+            }
         }
     }
 
@@ -239,7 +285,7 @@ impl Readouts {
         }
         if next != NO_TOKEN {
             self.nll[at] = at_least_zero(row.log_sum() - f64::from(row.next));
-            self.rank[at] = (row.above + 1) as f32;
+            self.rank[at] = rounded(row.above + 1.0);
         }
         if let Some(last) = last {
             // sum p_L ln p_L - sum p_L ln p_l, each from its own sums.
@@ -276,6 +322,7 @@ mod tests {
     struct Case {
         norm: Vec<f32>,
         head: Vec<f32>,
+        bias: Vec<f32>,
         streams: Vec<Vec<f32>>,
         next: Vec<u32>,
         vocab: usize,
@@ -296,6 +343,7 @@ mod tests {
             Self {
                 norm: wave(width, 0.9, 1.5),
                 head: wave(vocab * width, 0.618_034, size),
+                bias: Vec::new(),
                 streams: (0..depths)
                     .map(|l| wave(tokens * width, 0.31 + l as f32 * 0.17, 1.0))
                     .collect(),
@@ -309,8 +357,9 @@ mod tests {
             let matrix = matrix(&self.head, self.vocab, self.norm.len());
             let streams: Vec<&[f32]> = self.streams.iter().map(Vec::as_slice).collect();
             let request = Request { streams: &streams, next: &self.next, last_is_final: true };
+            let bias = (!self.bias.is_empty()).then_some(self.bias.as_slice());
             let norm = Norm::Rms { weight: self.norm.clone(), eps: 1e-5 };
-            let head = Head { norm: &norm, matrix: &matrix, cap: self.cap };
+            let head = Head { norm: Some(&norm), matrix: &matrix, bias, cap: self.cap };
             readout(head, request, &Job::unattended()).unwrap()
         }
 
@@ -328,7 +377,9 @@ mod tests {
                 Some(cap) => cap * (z / cap).tanh(),
                 None => z,
             };
-            let z: Vec<f64> = self.head.chunks(width).map(|w| capped(logit(w))).collect();
+            let bias = |id: usize| self.bias.get(id).map_or(0.0, |b| f64::from(*b));
+            let rows = self.head.chunks(width).map(logit).enumerate();
+            let z: Vec<f64> = rows.map(|(id, z)| capped(z + bias(id))).collect();
             let max = z.iter().copied().fold(f64::NEG_INFINITY, f64::max);
             let lse = max + z.iter().map(|z| (z - max).exp()).sum::<f64>().ln();
             z.into_iter().map(|z| z - lse).collect()
@@ -387,6 +438,8 @@ mod tests {
             let mut case = Case::new(tokens, depths, width, vocab, size);
             case.cap = cap;
             case.check(&case.fast());
+            case.bias = wave(vocab, 0.83, 2.0);
+            case.check(&case.fast());
         }
     }
 
@@ -433,7 +486,7 @@ mod tests {
         switch.cancel();
         let matrix = matrix(&[1.0; 4], 2, 2);
         let norm = Norm::Rms { weight: vec![1.0, 1.0], eps: 0.0 };
-        let head = Head { norm: &norm, matrix: &matrix, cap: None };
+        let head = Head { norm: Some(&norm), matrix: &matrix, bias: None, cap: None };
         let request = Request { streams: &[&[1.0, 2.0]], next: &[0], last_is_final: true };
         assert!(readout(head, request, &Job::new(switch, |_| {})).is_err());
     }

@@ -2,6 +2,10 @@
 //!
 //! Inside a tile sums run in 16 f32 lanes, between tiles in f64. A NaN logit makes both sums NaN, and
 //! with them every statistic.
+#![expect(
+    clippy::inline_always,
+    reason = "only what is inlined is compiled for the vector instructions of the machine"
+)]
 
 use crate::kernel::exp::exp;
 
@@ -26,7 +30,7 @@ pub(super) struct Tally {
     /// Logit of the true next token; NaN without one.
     pub(super) next: f32,
     /// Tokens other than that with a larger logit.
-    pub(super) above: u32,
+    pub(super) above: f64,
 }
 
 impl Tally {
@@ -38,12 +42,13 @@ impl Tally {
             cross: 0.0,
             top: [(f32::NEG_INFINITY, nowhere); 5],
             next: f32::NAN,
-            above: 0,
+            above: 0.0,
         }
     }
 
     /// Takes in the logits `z` of ids `first..`; `next` is the true next token. Returns by what sums with
     /// the old maximum must be multiplied.
+    #[inline(always)]
     pub(super) fn absorb(&mut self, z: &[f32], first: u32, next: u32) -> f64 {
         let peak = self.rank_chunks(z, first);
         let before = self.max;
@@ -67,6 +72,7 @@ impl Tally {
     }
 
     /// Puts the tile's largest logits in their places and returns the largest of all.
+    #[inline(always)]
     fn rank_chunks(&mut self, z: &[f32], first: u32) -> f32 {
         const CHUNK: usize = 4 * LANES;
         let mut all = f32::NEG_INFINITY;
@@ -98,6 +104,7 @@ impl Tally {
 }
 
 /// Largest of `z`; NaN is passed over (the sums carry it).
+#[inline(always)]
 fn largest(z: &[f32]) -> f32 {
     let mut lanes = [f32::NEG_INFINITY; LANES];
     let (chunks, rest) = z.as_chunks::<LANES>();
@@ -110,6 +117,7 @@ fn largest(z: &[f32]) -> f32 {
 }
 
 /// Sums of `e^(z - max)` and `e^(z - max) (z - max)`.
+#[inline(always)]
 fn spread(z: &[f32], max: f32) -> (f64, f64) {
     let (mut sums, mut moments) = ([0.0_f32; LANES], [0.0_f32; LANES]);
     let (chunks, rest) = z.as_chunks::<LANES>();
@@ -132,6 +140,7 @@ fn spread(z: &[f32], max: f32) -> (f64, f64) {
 }
 
 /// Writes `e^(z - max)` to `out`.
+#[inline(always)]
 pub(super) fn weights(z: &[f32], max: f32, out: &mut [f32]) {
     for (e, &z) in out.iter_mut().zip(z) {
         *e = exp(z - max);
@@ -139,6 +148,7 @@ pub(super) fn weights(z: &[f32], max: f32, out: &mut [f32]) {
 }
 
 /// Sum of products.
+#[inline(always)]
 pub(super) fn dot(a: &[f32], b: &[f32]) -> f64 {
     let mut sums = [0.0_f32; LANES];
     let (a, a_rest) = a.as_chunks::<LANES>();
@@ -152,10 +162,21 @@ pub(super) fn dot(a: &[f32], b: &[f32]) -> f64 {
     folded(sums) + rest
 }
 
+#[inline(always)]
 fn folded(lanes: [f32; LANES]) -> f64 {
     lanes.iter().map(|&lane| f64::from(lane)).sum()
 }
 
-fn count_above(z: &[f32], bar: f32) -> u32 {
-    z.iter().fold(0, |count, &z| count + u32::from(z > bar))
+/// How many of `z` are larger; counted in f32, whose whole numbers reach far beyond a tile.
+#[inline(always)]
+fn count_above(z: &[f32], bar: f32) -> f64 {
+    let above = |z: f32| if z > bar { 1.0 } else { 0.0 };
+    let mut counts = [0.0_f32; LANES];
+    let (chunks, rest) = z.as_chunks::<LANES>();
+    for chunk in chunks {
+        for (count, &z) in counts.iter_mut().zip(chunk) {
+            *count += above(z);
+        }
+    }
+    folded(counts) + rest.iter().map(|&z| f64::from(above(z))).sum::<f64>()
 }

@@ -16,7 +16,8 @@
 //! FLOPs saved: blocks not run, less one readout at every checked depth; the formula stands in `policy/cost.rs`.
 //! # What cannot be known here
 //! A token that stopped leaves no keys and values in the deeper blocks; later tokens of a real run
-//! would read something else there. So exit depths, agreement and NLL at the exit are estimates.
+//! would read something else there. So exit depths, agreement and NLL at the exit are estimates. Where the
+//! subject is a whole sample nothing reads what it leaves out, and all of them are exact.
 
 mod curves;
 mod distribution;
@@ -33,7 +34,7 @@ use crate::knob::{KnobCard, Knobs};
 use crate::lens::{Lens, LensCard, Selection, TokenColumns, View};
 use crate::policy::{RuleEntry, Setting, tally};
 use crate::recording::{Column, Recording, Slice, Tally, depth_of};
-use crate::signal::{Depth, Signal};
+use crate::signal::{Depth, Signal, Subject};
 pub(super) use knobs::settings;
 
 /// Registry entry.
@@ -49,7 +50,7 @@ static CARD: LensCard = LensCard {
     question: "At which depth could each token have stopped, and which answers would change?",
     source: "Max probability, margin: Schuster et al. 2022 (CALM), section 3.2; entropy: Xin et al. 2020 (DeeBERT), section 3; bound: Clopper and Pearson 1934",
     modelled: "FLOPs saved: blocks that are not run, less one readout at every depth at which a token was checked; keys and values of skipped blocks are left out; exits are those of the replay, attention costs what it does at the mean number of positions that tokens of the slice attend to (of the whole recording where an older version recorded it)",
-    unknown: "A token that stopped leaves no keys and values in the deeper blocks, and later tokens of a real run would read something else there: exit depths, agreement and NLL at the exit are estimates until a live run",
+    unknown: "A token that stopped leaves no keys and values in the deeper blocks, and later tokens of a real run would read something else there: exit depths, agreement and NLL at the exit are estimates until a live run; exact where the subject is a whole sample, which leaves nothing out that another one reads",
 };
 
 /// How the knobs stand for a recording.
@@ -78,9 +79,19 @@ impl Scene<'_> {
         self.recording.num_layers()
     }
 
+    /// Whether samples have labels, so that there is an accuracy beside the agreement.
+    fn has_labels(&self) -> bool {
+        self.recording.subject() == Subject::Sample && self.tally.with_truth > 0
+    }
+
     /// Name of the compared column; empty without one.
     fn column(&self) -> &str {
         self.settings.by.as_ref().map_or("", |column| column.name.as_str())
+    }
+
+    /// "Selected token".
+    fn selected(&self) -> String {
+        format!("Selected {}", self.recording.subject().noun())
     }
 
     /// Exit depth of one token.
@@ -100,6 +111,13 @@ impl Scene<'_> {
             })
             .collect()
     }
+}
+
+/// "Token" of "token".
+fn capital(noun: &str) -> String {
+    let mut letters = noun.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+    first.into_iter().chain(letters).collect()
 }
 
 impl Lens for Exits {

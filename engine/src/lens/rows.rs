@@ -8,7 +8,7 @@ use crate::lens::exits::settings;
 use crate::model::NO_TOKEN;
 use crate::policy::replay;
 use crate::recording::{Recording, depth_of};
-use crate::signal::{Depth, Signal};
+use crate::signal::{Depth, Signal, Subject};
 
 /// What the token table shall show.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -101,7 +101,7 @@ impl TokenRows {
             RowColumn::Token => token.to_string(),
             RowColumn::Sample => whole(line.recording.tokens.sample.get(token)),
             RowColumn::Position => whole(line.recording.tokens.position.get(token)),
-            RowColumn::Text => line.piece(line.recording.tokens.ids.get(token)),
+            RowColumn::Text => line.recording.text(token),
             RowColumn::Next => line.piece(line.recording.tokens.next_ids.get(token)),
             RowColumn::Full => line.piece(line.full().as_ref()),
             RowColumn::Exit => line.piece(line.at_exit().as_ref()),
@@ -190,8 +190,16 @@ impl RowColumn {
         Self::Nll,
     ];
 
-    /// Sentence case, for the head of the table.
-    pub fn label(self) -> &'static str {
+    /// Sentence case, for the head of the table of rows of this kind.
+    pub fn label(self, subject: Subject) -> &'static str {
+        match (self, subject) {
+            (Self::Token, Subject::Sample) => "Row",
+            (Self::Next, Subject::Sample) => "Label",
+            (other, _) => other.token_label(),
+        }
+    }
+
+    fn token_label(self) -> &'static str {
         match self {
             Self::Token => "Token",
             Self::Sample => "Sample",
@@ -255,7 +263,7 @@ impl Filter {
             Self::ExitAt(depth) => line.depth() == Depth(*depth),
             Self::Agrees(wanted) => line.agrees() == Some(*wanted),
             Self::Column(name, part) => line.sample_column(name).is_some_and(|v| holds(v, part)),
-            Self::Text(part) => holds(&line.piece(line.recording.tokens.ids.get(line.token)), part),
+            Self::Text(part) => holds(&line.recording.text(line.token), part),
         }
     }
 }
@@ -319,7 +327,7 @@ fn sort<'a>(
     let words = |token: &u32| {
         let line = line(token);
         let id = match column {
-            RowColumn::Text => line.recording.tokens.ids.get(line.token).copied(),
+            RowColumn::Text => return line.recording.text(line.token),
             RowColumn::Next => line.recording.tokens.next_ids.get(line.token).copied(),
             RowColumn::Full => line.full(),
             RowColumn::Exit => line.at_exit(),

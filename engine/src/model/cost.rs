@@ -23,8 +23,8 @@ impl ModelCard {
         self.windows.get(layer).copied().flatten()
     }
 
-    /// FLOPs of one readout (final norm and head) for one token (modelled): `2 d V`.
+    /// FLOPs of one readout for one token or sample (modelled): two for each weight of the head's matrices.
     pub(crate) fn flops_per_readout(&self) -> f64 {
-        2.0 * self.width as f64 * self.vocab as f64
+        2.0 * self.readout_weights as f64
     }
 }

@@ -95,6 +95,7 @@ impl Decoder {
         let embedding = weights.matrix(&plan.weight(plan.names.embedding), vocab, d)?;
         let head =
             if plan.tied { embedding.clone() } else { weights.matrix(&plan.head(), vocab, d)? };
+        let head = head.with_numerics(weights.numerics());
         let mut blocks = Vec::new();
         for layer in 0..plan.layers {
             let mut from = Take { plan: &plan, weights, layer };
@@ -201,6 +202,11 @@ impl LayeredModel for Decoder {
         Ok(())
     }
 
+    fn subjects(&self, batch: &Batch, stream: &Stream) -> Result<Stream, ModelError> {
+        self.check_stream(stream, batch.ids.len())?;
+        Ok(stream.clone())
+    }
+
     fn readout(
         &self,
         depths: &[Depth],
@@ -224,7 +230,8 @@ impl LayeredModel for Decoder {
             return Err(ModelError::Request { what: "the id of a next token", found, allowed });
         }
         let hidden: Vec<&[f32]> = streams.iter().map(|stream| stream.hidden.as_slice()).collect();
-        let head = Head { norm: &self.final_norm, matrix: &self.head, cap: self.plan.logit_cap };
+        let (norm, cap) = (Some(&self.final_norm), self.plan.logit_cap);
+        let head = Head { norm, matrix: &self.head, bias: None, cap };
         let last_is_final = depths.last().is_some_and(|depth| depth.index() == layers);
         Ok(readout(head, Request { streams: &hidden, next: next_ids, last_is_final }, job)?)
     }

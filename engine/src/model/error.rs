@@ -76,6 +76,9 @@ pub(crate) enum ModelError {
         /// Its value.
         found: String,
     },
+    /// Nobody says how images become numbers.
+    #[error("the checkpoint has no preprocessor_config.json, which says how images become numbers")]
+    NoPreparation,
     /// A request that the network cannot answer.
     #[error("{what} is {found}, but must be {allowed}")]
     Request {
@@ -106,6 +109,9 @@ impl ModelError {
             Self::ExtraTensor { .. } => {
                 "Leaving it out would change the numbers; the checkpoint may be of another family."
                     .to_owned()
+            }
+            Self::NoPreparation => {
+                "Copy preprocessor_config.json from where the checkpoint was published.".to_owned()
             }
             Self::MissingKey { .. } => {
                 "Copy the complete configuration from where the checkpoint was published.".to_owned()

@@ -2,8 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::model::families::FAMILIES;
+use crate::model::decoder::plan::Residual;
+use crate::model::decoder::{Plan, Positions};
+use crate::model::families::{FAMILIES, network};
 use crate::model::fixtures::{Fixture, KINDS, batch, config_of, next_ids, readouts, streams};
+use crate::model::network::Network;
 use crate::model::{Layer, Point, Probe, Run, card};
 
 const IDS: [u32; 17] = [3, 9, 27, 1, 3, 9, 33, 19, 17, 11, 0, 39, 2, 6, 18, 14, 5];
@@ -24,6 +27,14 @@ fn said(fixture: Fixture) -> Vec<f32> {
     let read = readouts(model.as_ref(), &batch, std::slice::from_ref(&last));
     // The last token has no next one.
     [&last.hidden[..], &read.entropy, &read.nll[..16], &read.max_prob].concat()
+}
+
+/// The plan of a decoder.
+fn plan(fixture: &Fixture) -> Option<Plan> {
+    match network(fixture).unwrap() {
+        Network::Decoder(plan) => Some(plan),
+        Network::Encoder(_) => None,
+    }
 }
 
 #[test]
@@ -319,4 +330,99 @@ fn rotary_bases_by_kind_of_block_are_those_of_the_older_keys() {
         }),
     );
     assert_eq!(said(Fixture::random(old, 6)), said(Fixture::random(new, 6)));
+}
+
+/// Configurations with the keys and sizes of published checkpoints.
+#[test]
+fn published_configurations_are_read() {
+    let usual = json!({
+        "_name_or_path": "x", "attention_dropout": 0.0, "bos_token_id": 1, "eos_token_id": [1, 2],
+        "hidden_act": "silu", "initializer_range": 0.02, "torch_dtype": "bfloat16",
+        "transformers_version": "4.45.0", "use_cache": true, "rms_norm_eps": 1e-6,
+    });
+    let of = |more: Value| {
+        let mut config = usual.clone();
+        config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        plan(&Fixture::new("Hugging Face folder", "x".as_ref(), config)).unwrap()
+    };
+    let windows = |plan: &Plan| plan.windows.iter().flatten().count();
+
+    let qwen2 = of(json!({
+        "architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "hidden_size": 896,
+        "intermediate_size": 4864, "max_position_embeddings": 32768, "max_window_layers": 24,
+        "num_attention_heads": 14, "num_hidden_layers": 24, "num_key_value_heads": 2,
+        "rope_theta": 1000000.0, "sliding_window": 32768, "tie_word_embeddings": true,
+        "use_mrope": false, "use_sliding_window": false, "vocab_size": 151936,
+    }));
+    assert_eq!((qwen2.heads.dim, windows(&qwen2), qwen2.tied), (64, 0, true));
+
+    let mixtral = of(json!({
+        "architectures": ["MixtralForCausalLM"], "model_type": "mixtral", "hidden_size": 4096,
+        "intermediate_size": 14336, "max_position_embeddings": 32768, "num_attention_heads": 32,
+        "num_experts_per_tok": 2, "num_hidden_layers": 32, "num_key_value_heads": 8,
+        "num_local_experts": 8, "output_router_logits": false, "rope_theta": 1000000.0,
+        "router_aux_loss_coef": 0.02, "sliding_window": null, "tie_word_embeddings": false,
+        "vocab_size": 32000,
+    }));
+    assert_eq!((mixtral.experts.count, mixtral.experts.used, windows(&mixtral)), (8, 2, 0));
+
+    let gemma2 = of(json!({
+        "architectures": ["Gemma2ForCausalLM"], "model_type": "gemma2", "hidden_size": 4608,
+        "attention_bias": false, "attn_logit_softcapping": 50.0, "cache_implementation": "hybrid",
+        "final_logit_softcapping": 30.0, "head_dim": 128, "hidden_act": "gelu_pytorch_tanh",
+        "hidden_activation": "gelu_pytorch_tanh", "intermediate_size": 36864,
+        "max_position_embeddings": 8192, "num_attention_heads": 32, "num_hidden_layers": 46,
+        "num_key_value_heads": 16, "pad_token_id": 0, "query_pre_attn_scalar": 144,
+        "rope_theta": 10000.0, "sliding_window": 4096, "sliding_window_size": 4096,
+        "vocab_size": 256000,
+    }));
+    assert_eq!((windows(&gemma2), gemma2.score_scale, gemma2.tied), (23, 1.0 / 12.0, true));
+
+    let gemma3 = of(json!({
+        "architectures": ["Gemma3ForCausalLM"], "model_type": "gemma3_text", "hidden_size": 1152,
+        "attention_bias": false, "attn_logit_softcapping": null, "cache_implementation": "hybrid",
+        "final_logit_softcapping": null, "head_dim": 256, "hidden_act": null,
+        "hidden_activation": "gelu_pytorch_tanh", "intermediate_size": 6912,
+        "max_position_embeddings": 32768, "num_attention_heads": 4, "num_hidden_layers": 26,
+        "num_key_value_heads": 1, "pad_token_id": 0, "query_pre_attn_scalar": 256,
+        "rope_local_base_freq": 10000, "rope_scaling": null, "rope_theta": 1000000,
+        "sliding_window": 512, "sliding_window_pattern": 6, "vocab_size": 262144,
+    }));
+    assert_eq!((windows(&gemma3), gemma3.windows[5], gemma3.score_cap), (22, None, None));
+
+    let phi3 = of(json!({
+        "architectures": ["Phi3ForCausalLM"], "model_type": "phi3", "hidden_size": 3072,
+        "attention_bias": false, "auto_map": {"AutoConfig": "configuration_phi3.Phi3Config"},
+        "embd_pdrop": 0.0, "intermediate_size": 8192, "max_position_embeddings": 4096,
+        "num_attention_heads": 32, "num_hidden_layers": 32, "num_key_value_heads": 32,
+        "original_max_position_embeddings": 4096, "pad_token_id": 32000, "resid_pdrop": 0.0,
+        "rope_scaling": null, "rope_theta": 10000.0, "sliding_window": 2047,
+        "tie_word_embeddings": false, "vocab_size": 32064,
+    }));
+    assert_eq!((windows(&phi3), phi3.heads.dim), (32, 96));
+
+    let plain =
+        |config: Value| plan(&Fixture::new("Hugging Face folder", "x".as_ref(), config)).unwrap();
+    let gpt2 = plain(json!({
+        "activation_function": "gelu_new", "architectures": ["GPT2LMHeadModel"],
+        "attn_pdrop": 0.1, "bos_token_id": 50256, "embd_pdrop": 0.1, "eos_token_id": 50256,
+        "initializer_range": 0.02, "layer_norm_epsilon": 1e-05, "model_type": "gpt2",
+        "n_ctx": 1024, "n_embd": 768, "n_head": 12, "n_layer": 12, "n_positions": 1024,
+        "resid_pdrop": 0.1, "summary_activation": null, "summary_first_dropout": 0.1,
+        "summary_proj_to_labels": true, "summary_type": "cls_index", "summary_use_proj": true,
+        "task_specific_params": {"text-generation": {"do_sample": true, "max_length": 50}},
+        "vocab_size": 50257,
+    }));
+    assert_eq!((gpt2.ffn_width, gpt2.tied, gpt2.context), (3072, true, 1024));
+    let pythia = plain(json!({
+        "architectures": ["GPTNeoXForCausalLM"], "bos_token_id": 0, "eos_token_id": 0,
+        "hidden_act": "gelu", "hidden_size": 512, "initializer_range": 0.02,
+        "intermediate_size": 2048, "layer_norm_eps": 1e-05, "max_position_embeddings": 2048,
+        "model_type": "gpt_neox", "num_attention_heads": 8, "num_hidden_layers": 6,
+        "rotary_emb_base": 10000, "rotary_pct": 0.25, "tie_word_embeddings": false,
+        "torch_dtype": "float16", "transformers_version": "4.24.0", "use_cache": true,
+        "use_parallel_residual": true, "vocab_size": 50304,
+    }));
+    let Positions::Rotary { turning, .. } = pythia.positions else { panic!() };
+    assert_eq!((turning.dims, pythia.residual), (16, Residual::Parallel));
 }

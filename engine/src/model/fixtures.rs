@@ -2,6 +2,7 @@
 
 #![expect(clippy::cast_possible_truncation, reason = "sizes of test networks are small")]
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,10 +12,10 @@ use serde_json::{Map, Value, json};
 use crate::checkpoint::{Bytes, Checkpoint, DType, Marks, OpenError, TensorInfo, Tokenizer};
 use crate::job::Job;
 use crate::model::decoder::NormKind;
-use crate::model::families::plan;
+use crate::model::network::Network;
 use crate::model::weights::Weights;
 use crate::model::{
-    Batch, Depth, Layer, LayeredModel, NO_TOKEN, NoProbe, Readouts, Run, Stream, load,
+    Batch, Depth, Layer, LayeredModel, NO_TOKEN, NoProbe, Readouts, Run, Stream, families, load,
 };
 
 /// A checkpoint that lies in memory.
@@ -25,12 +26,16 @@ pub(crate) struct Fixture {
     pub(crate) tensors: Vec<TensorInfo>,
     pub(crate) config: Map<String, Value>,
     pub(crate) data: Vec<u8>,
+    pub(crate) metadata: BTreeMap<String, String>,
+    pub(crate) preprocessor: Option<Map<String, Value>>,
 }
 
 impl Fixture {
     pub(crate) fn new(format: &'static str, path: &Path, config: Value) -> Self {
         let Value::Object(config) = config else { panic!("a configuration is an object") };
-        Self { format, path: path.to_owned(), tensors: Vec::new(), config, data: Vec::new() }
+        let (path, tensors, data) = (path.to_owned(), Vec::new(), Vec::new());
+        let metadata = BTreeMap::new();
+        Self { format, path, tensors, config, data, metadata, preprocessor: None }
     }
 
     pub(crate) fn push(&mut self, name: &str, shape: &[usize], dtype: DType, bytes: &[u8]) {
@@ -95,10 +100,46 @@ impl Fixture {
         fixture
     }
 
+    /// An encoder of random weights: `first` decides prefix and head, the family's plan asks for the rest.
+    pub(crate) fn encoder(
+        config: Value,
+        first: &[(&str, &[usize])],
+        metadata: &[(&str, &str)],
+        seed: u64,
+    ) -> Self {
+        let mut fixture = Self::new("Hugging Face folder", Path::new("made/up"), config);
+        let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+        fixture.metadata = metadata.iter().map(owned).collect();
+        let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
+        let mut add = |fixture: &mut Self, name: &str, shape: &[usize]| {
+            let scale = if shape.len() == 1 { 0.2 } else { 1.5 / (shape[1] as f32).sqrt() };
+            // Weights of norms lie around 1.
+            let middle = f32::from(name.ends_with("Norm.weight") || name.ends_with("gamma"));
+            let bytes: Vec<u8> = (0..shape.iter().product())
+                .map(|_| rng.random_range(-1.0..1.0_f32) * scale + middle)
+                .flat_map(f32::to_le_bytes)
+                .collect();
+            fixture.push(name, shape, DType::F32, &bytes);
+        };
+        for (name, shape) in first {
+            add(&mut fixture, name, shape);
+        }
+        let network = families::network(&fixture).unwrap();
+        let wanted = network.tensors(&Weights::new(&fixture.clone()));
+        for (name, shape) in wanted {
+            if !fixture.tensors.iter().any(|tensor| tensor.name == name) {
+                add(&mut fixture, &name, &shape);
+            }
+        }
+        fixture
+    }
+
     /// Random weights for whatever decoder this configuration describes, in Hugging Face's names.
     pub(crate) fn random(config: Value, seed: u64) -> Self {
         let mut fixture = Self::new("Hugging Face folder", Path::new("made/up"), config);
-        let plan = plan(&fixture).unwrap();
+        let Network::Decoder(plan) = families::network(&fixture).unwrap() else {
+            panic!("a decoder")
+        };
         let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
         let tensors = plan.tensors(&Weights::new(&fixture));
         for (name, shape) in tensors {
@@ -150,7 +191,7 @@ pub(crate) fn batch(sequences: &[&[u32]]) -> Batch {
         *end += ids.len();
         Some(*end)
     }));
-    Batch { ids: sequences.concat(), starts }
+    Batch { ids: sequences.concat(), starts, ..Batch::default() }
 }
 
 /// The true next token of each token.
@@ -199,6 +240,10 @@ impl Checkpoint for Fixture {
         &self.config
     }
 
+    fn metadata(&self, key: &str) -> Option<&str> {
+        self.metadata.get(key).map(String::as_str)
+    }
+
     fn bytes(&self, tensor: &TensorInfo) -> Result<Bytes, OpenError> {
         let owner = Arc::new(self.data[tensor.range.clone()].to_vec());
         Ok(Bytes::new(owner, 0..tensor.range.len()).unwrap())
@@ -206,6 +251,10 @@ impl Checkpoint for Fixture {
 
     fn tokenizer(&self) -> Result<Option<Tokenizer>, OpenError> {
         Ok(None)
+    }
+
+    fn preprocessor(&self) -> Result<Option<Map<String, Value>>, OpenError> {
+        Ok(self.preprocessor.clone())
     }
 
     fn chat_template(&self) -> Option<String> {

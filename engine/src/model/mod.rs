@@ -2,10 +2,16 @@
 //!
 //! Must not know: recordings, rules, lenses, threads. Which families exist is data in `families/`.
 
+#[cfg(test)]
+#[cfg(feature = "shared-checks")]
+mod bf16_tests;
 mod cache;
 mod config;
 mod cost;
 mod decoder;
+mod encoder;
+#[cfg(test)]
+mod encoder_tests;
 mod error;
 mod families;
 #[cfg(test)]
@@ -16,7 +22,12 @@ mod fixtures;
 mod gguf_tests;
 #[cfg(test)]
 #[cfg(feature = "shared-checks")]
+mod golden_encoders;
+#[cfg(test)]
+#[cfg(feature = "shared-checks")]
 mod golden_tests;
+mod network;
+mod preparation;
 #[cfg(test)]
 mod step_tests;
 #[cfg(test)]
@@ -27,17 +38,19 @@ pub(crate) use crate::kernel::readout::Readouts;
 pub(crate) use crate::signal::NO_TOKEN;
 pub(crate) use cache::Cache;
 pub(crate) use error::ModelError;
+pub(crate) use preparation::preparation;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use decoder::{Decoder, Plan};
+use network::Network;
 use weights::Weights;
 
 use crate::checkpoint::{Checkpoint, DType, Tokenizer};
 use crate::job::Job;
+use crate::kernel::numerics::Numerics;
 use crate::notes::Note;
-use crate::signal::{Depth, Layer};
+use crate::signal::{Depth, Layer, Subject};
 
 /// What a model is, without the model: the window and a manifest hold this.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -54,6 +67,21 @@ pub struct ModelCard {
     pub width: usize,
     /// Vocabulary size V.
     pub vocab: usize,
+    /// What its readouts are about.
+    #[serde(default)]
+    pub subject: Subject,
+    /// What reads out: "language-model head", "classification head, 3 classes".
+    #[serde(default)]
+    pub readout: String,
+    /// What a readout chooses among: tokens of the vocabulary, or classes.
+    #[serde(default)]
+    pub outputs: usize,
+    /// Names of the classes in the order of their ids; empty where a readout chooses among tokens.
+    #[serde(default)]
+    pub classes: Vec<String>,
+    /// Weights of the matrices that one readout multiplies with what it reads.
+    #[serde(default)]
+    pub readout_weights: u64,
     /// Attention heads of a block.
     pub heads: usize,
     /// Key/value heads of a block.
@@ -62,6 +90,9 @@ pub struct ModelCard {
     pub head_dim: usize,
     /// Inner width of the feed-forward sublayer.
     pub ffn_width: usize,
+    /// Side of the square images that it reads, in pixels; `None` where it reads text.
+    #[serde(default)]
+    pub image_side: Option<usize>,
     /// Longest sequence the model was made for, in tokens.
     pub context: usize,
     /// Weights of the matrices that one block multiplies with each token.
@@ -111,12 +142,17 @@ pub enum Point {
 }
 
 /// Sequences laid end to end, without padding.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Batch {
     /// Token ids of all sequences.
     pub(crate) ids: Vec<u32>,
     /// Where each sequence begins; one more entry at the end: `ids.len()`. Positions count from 0 in each.
     pub(crate) starts: Vec<usize>,
+    /// Which of two texts each token is from, where a model knows the difference; empty: all from the first.
+    pub(crate) segments: Vec<u32>,
+    /// Pixels of images in the place of words, each [channels, side, side] and normalised; then an id stands for
+    /// the class token or a patch, and its number says nothing. Empty where the input is text.
+    pub(crate) pixels: Vec<f32>,
 }
 
 /// The residual stream of a batch: `hidden` is [tokens, width], row by row.
@@ -173,8 +209,11 @@ pub(crate) trait LayeredModel: Send {
         stream: &mut Stream,
         probe: &mut dyn Probe,
     ) -> Result<(), ModelError>;
-    /// Statistics of the readout of `streams` (un-normed, one per depth, all of the same tokens).
-    /// `next_ids`: the true next token of each, or `NO_TOKEN`. KL is taken against the last stream when
+    /// What a readout reads, one row for each subject: the stream itself, or, where the subject is the sample,
+    /// one state for each sequence.
+    fn subjects(&self, batch: &Batch, stream: &Stream) -> Result<Stream, ModelError>;
+    /// Statistics of the readout of `streams` (un-normed, one per depth, all of the same subjects).
+    /// `next_ids`: what is true for each (the next token, the label), or `NO_TOKEN`. KL is taken against the last stream when
     /// that is depth L. The [tokens x vocabulary] matrix of a depth is never stored whole. `job` is looked
     /// at between tiles, so that a cancel does not wait for a whole vocabulary.
     fn readout(
@@ -226,43 +265,49 @@ pub(crate) fn card(
     checkpoint: &dyn Checkpoint,
     tokenizer: Option<&Tokenizer>,
 ) -> Result<ModelCard, ModelError> {
-    card_of(&families::plan(checkpoint)?, checkpoint, tokenizer)
+    card_of(&families::network(checkpoint)?, checkpoint, tokenizer)
 }
 
 fn card_of(
-    plan: &Plan,
+    network: &Network,
     checkpoint: &dyn Checkpoint,
     tokenizer: Option<&Tokenizer>,
 ) -> Result<ModelCard, ModelError> {
     let mut weights = Weights::new(checkpoint);
     let mut parameters = 0;
     let mut types = BTreeMap::<DType, usize>::new();
-    for (name, shape) in plan.tensors(&weights) {
+    for (name, shape) in network.tensors(&weights) {
         let info = weights.info(&name, &shape)?;
-        // Divisors of rotary frequencies are a table, not weights.
-        if plan.names.rope_divisors != Some(name.as_str()) {
+        if network.is_counted(&name) {
             parameters += info.num_elements() as u64;
         }
         *types.entry(info.dtype).or_default() += 1;
     }
-    weights.finish(plan.family, |name| plan.is_spare(name))?;
+    weights.finish(network.family(), |name| network.is_spare(name))?;
+    let sizes = network.sizes();
     let types: Vec<_> = types.iter().map(|(t, count)| format!("{} x {count}", t.name())).collect();
     let path = checkpoint.path();
     let name = path.file_name().unwrap_or(path.as_os_str());
     Ok(ModelCard {
         name: name.to_string_lossy().into_owned(),
         format: checkpoint.format().to_owned(),
-        family: plan.family.to_owned(),
-        layers: plan.layers,
-        width: plan.width,
-        vocab: plan.vocab,
-        heads: plan.heads.count,
-        kv_heads: plan.heads.kv_count,
-        head_dim: plan.heads.dim,
-        ffn_width: plan.ffn_width,
-        context: plan.context,
-        block_weights: plan.block_weights(),
-        windows: plan.windows.clone(),
+        family: network.family().to_owned(),
+        layers: sizes.layers,
+        width: sizes.width,
+        vocab: sizes.vocab,
+        subject: sizes.subject,
+        readout: sizes.readout,
+        outputs: sizes.outputs,
+        classes: sizes.classes,
+        heads: sizes.heads.count,
+        kv_heads: sizes.heads.kv_count,
+        head_dim: sizes.heads.dim,
+        ffn_width: sizes.ffn_width,
+        image_side: sizes.image_side,
+        context: sizes.context,
+        block_weights: sizes.block_weights,
+        readout_weights: sizes.readout_weights,
+        windows: sizes.windows,
         parameters,
         types: types.join(", "),
         size_bytes: checkpoint.size_bytes(),
@@ -270,7 +315,7 @@ fn card_of(
         chat_template: checkpoint.chat_template(),
         fingerprint: checkpoint.fingerprint()?,
         tokenizer_fingerprint: tokenizer.map_or("", Tokenizer::fingerprint).to_owned(),
-        points: plan.points(),
+        points: sizes.points,
     })
 }
 
@@ -280,19 +325,30 @@ pub(crate) fn load(
     tokenizer: Option<&Tokenizer>,
     job: &Job,
 ) -> Result<(Box<dyn LayeredModel>, Vec<Note>), ModelError> {
+    load_in(Numerics::default(), checkpoint, tokenizer, job)
+}
+
+/// `load`, with readouts that round so; streams stay exact. Bf16 moves probabilities by up to 1e-2 (measured:
+/// `bf16_tests`): whoever asks for it says so beside the numbers, and `Numerics::available` says whether this
+/// machine does it.
+pub(crate) fn load_in(
+    numerics: Numerics,
+    checkpoint: &Arc<dyn Checkpoint>,
+    tokenizer: Option<&Tokenizer>,
+    job: &Job,
+) -> Result<(Box<dyn LayeredModel>, Vec<Note>), ModelError> {
     job.check()?;
     let checkpoint = checkpoint.as_ref();
-    let plan = families::plan(checkpoint)?;
-    let card = card_of(&plan, checkpoint, tokenizer)?;
-    let mut weights = Weights::new(checkpoint);
-    let notes = scan(&plan, &mut weights, job)?;
-    let model = Decoder::new(plan, card, &mut weights)?;
-    Ok((Box::new(model), notes))
+    let network = families::network(checkpoint)?;
+    let card = card_of(&network, checkpoint, tokenizer)?;
+    let mut weights = Weights::new(checkpoint).with_numerics(numerics);
+    let notes = scan(&network, &mut weights, job)?;
+    Ok((network.build(card, &mut weights)?, notes))
 }
 
 /// Looks at every weight once: a NaN or an infinity is no reason to refuse a checkpoint, but one to say so.
-fn scan(plan: &Plan, weights: &mut Weights<'_>, job: &Job) -> Result<Vec<Note>, ModelError> {
-    let tensors = plan.tensors(weights);
+fn scan(network: &Network, weights: &mut Weights<'_>, job: &Job) -> Result<Vec<Note>, ModelError> {
+    let tensors = network.tensors(weights);
     let total = tensors.len() as u64;
     let mut odd = Vec::new();
     for (done, (name, shape)) in (0..).zip(&tensors) {

@@ -194,7 +194,7 @@ fn another_family_is_refused_with_what_is_supported() {
         text,
         "the architecture `BloomForCausalLM` is not supported; supported are Llama, SmolLM, TinyLlama, \
          Mistral, Mixtral, Qwen2, Qwen2.5, Qwen3, Gemma 2, Gemma 3 (text), Phi-3, OLMo 2, GPT-2, GPT-NeoX, \
-         Pythia"
+         Pythia, BERT, MiniLM, RoBERTa, XLM-RoBERTa, DistilBERT, ALBERT, ViT"
     );
     assert!(complaint_about("model_type", json!("gemma2")).contains("not supported"));
     for architecture in ["falcon", "olmo2"] {
@@ -343,7 +343,7 @@ fn a_request_that_makes_no_sense_is_an_error_and_no_panic() {
         let text = error.to_string();
         assert!(text.contains(words), "{text}");
     };
-    let made = |ids: Vec<u32>, starts: Vec<usize>| Batch { ids, starts };
+    let made = |ids: Vec<u32>, starts: Vec<usize>| Batch { ids, starts, ..Batch::default() };
     says(model.begin(&batch(&[&[50]])).unwrap_err(), "a token id is 50, but must be below 50");
     says(model.begin(&made(vec![1], vec![0])).unwrap_err(), "sequence starts");
     says(model.begin(&made(vec![1, 2], vec![0, 3, 2])).unwrap_err(), "sequence starts");

@@ -5,11 +5,11 @@ use std::time::Instant;
 use crate::dataset::Sequence;
 use crate::job::{Cancelled, Job};
 use crate::kernel::geometry;
-use crate::model::{Batch, LayeredModel, NO_TOKEN, NoProbe, Readouts, Run, Stream};
+use crate::model::{Batch, LayeredModel, NoProbe, Readouts, Run, Stream};
 use crate::record::RecordError;
 use crate::signal::{Depth, Layer, Signal};
 
-/// What one batch left. Every iterator gives one slice per depth, a value per token.
+/// What one batch left. Every iterator gives one slice per depth, a value per token or sample.
 pub(super) struct Part {
     pub(super) next_ids: Vec<u32>,
     readouts: Readouts,
@@ -52,26 +52,26 @@ struct Geometry {
     rms: Vec<f32>,
 }
 
-/// Runs `sequences` together; adds the wall time of each block to `block_secs`. `tick` is called between blocks.
+/// Runs the sequences of `batch` together; adds the wall time of each block to `block_secs`. `next_ids`: what is true of each
+/// subject. `tick` is called between blocks.
 pub(super) fn run_batch(
     model: &dyn LayeredModel,
-    sequences: &[Sequence],
+    batch: &Batch,
+    next_ids: Vec<u32>,
     block_secs: &mut [f64],
     job: &Job,
     tick: &dyn Fn() -> Result<(), Cancelled>,
 ) -> Result<Part, RecordError> {
-    let batch = laid_end_to_end(sequences);
-    let next_ids = next_ids(sequences);
-    let mut stream = model.begin(&batch)?;
-    let mut streams = vec![stream.clone()];
+    let mut stream = model.begin(batch)?;
+    let mut streams = vec![model.subjects(batch, &stream)?];
     // A batch that is cancelled leaves no token, so it leaves no time either.
     let mut secs = Vec::new();
     for layer in (0_u16..).take(block_secs.len()) {
         tick()?;
         let begun = Instant::now();
-        model.block(Layer(layer), Run::Full, &batch, &mut stream, &mut NoProbe)?;
+        model.block(Layer(layer), Run::Full, batch, &mut stream, &mut NoProbe)?;
         secs.push(begun.elapsed().as_secs_f64());
-        streams.push(stream.clone());
+        streams.push(model.subjects(batch, &stream)?);
     }
     tick()?;
     drop(stream);
@@ -97,19 +97,14 @@ pub(super) fn read_out(
     Ok(part)
 }
 
-fn laid_end_to_end(sequences: &[Sequence]) -> Batch {
-    let mut batch = Batch { ids: Vec::new(), starts: vec![0] };
+/// Sequences as the model takes them.
+pub(super) fn laid_end_to_end(sequences: &[Sequence]) -> Batch {
+    let mut batch = Batch { starts: vec![0], ..Batch::default() };
     for sequence in sequences {
         batch.ids.extend(&sequence.ids);
         batch.starts.push(batch.ids.len());
     }
     batch
-}
-
-/// The true next token inside the same sequence; `NO_TOKEN` at its end.
-fn next_ids(sequences: &[Sequence]) -> Vec<u32> {
-    let next = |s: &Sequence| s.ids.iter().skip(1).copied().chain([NO_TOKEN]).collect::<Vec<_>>();
-    sequences.iter().filter(|s| !s.ids.is_empty()).flat_map(next).collect()
 }
 
 /// Depth-major, like the readouts.

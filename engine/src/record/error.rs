@@ -1,6 +1,7 @@
 //! Why a run left no recording.
 
 use crate::count::counted;
+use crate::dataset::DataError;
 use crate::job::Cancelled;
 use crate::model::ModelError;
 use crate::recording::RecordingError;
@@ -38,6 +39,9 @@ pub(crate) enum RecordError {
         /// How many there should be.
         allowed: usize,
     },
+    /// An image could not be read.
+    #[error(transparent)]
+    Image(#[from] DataError),
     /// The model said no.
     #[error(transparent)]
     Model(ModelError),
@@ -90,6 +94,7 @@ impl RecordError {
             }
             Self::TooLarge { fits, .. } => format!("Limit the run to {}.", counted(fits, "token")),
             Self::Shape { .. } => "This is a defect; please report it with the model.".to_owned(),
+            Self::Image(error) => error.hint(),
             Self::Model(error) => error.hint(),
             Self::Folder(error) => error.hint(),
             Self::Cancelled(_) => String::new(),
@@ -98,7 +103,7 @@ impl RecordError {
     /// Whether what a person chose is at fault, not the disk or a defect of ours.
     pub(crate) fn is_input(&self) -> bool {
         match self {
-            Self::NothingToRun | Self::TooLarge { .. } | Self::Model(_) => true,
+            Self::NothingToRun | Self::TooLarge { .. } | Self::Image(_) | Self::Model(_) => true,
             Self::Folder(error) => error.is_input(),
             Self::Shape { .. } | Self::Cancelled(_) => false,
         }

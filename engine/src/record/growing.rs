@@ -60,8 +60,9 @@ impl<'a> Growing<'a> {
         let kept = kept.into_iter().fold(1_u64, |bytes, by| bytes.saturating_mul(by as u64));
         let size = (most as u64, given.clamp(1, TOGETHER) as u64);
         let keeps_top5 = check_size(card, size, budget_bytes.saturating_sub(kept), &mut notes)?;
-        let mut columns = Columns::new(card.layers, keeps_top5);
+        let mut columns = Columns::new(card.subject, card.layers, keeps_top5);
         columns.samples.push(Sample::default());
+        columns.lengths.push(0);
         let block_secs = vec![0.0; card.layers];
         let run = Run { card, data, piece };
         Ok(Self { model, run, cache, columns, block_secs, notes, waiting: None })
@@ -146,6 +147,10 @@ impl Columns {
         let Some(sample) = self.samples.last_mut() else { return };
         let first = u32::try_from(sample.num_tokens).unwrap_or(NO_TOKEN);
         sample.num_tokens += ids.len();
+        self.tokens_run += ids.len() as u64;
+        if let Some(length) = self.lengths.last_mut() {
+            *length = u32::try_from(sample.num_tokens).unwrap_or(u32::MAX);
+        }
         self.tokens.ids.extend(ids);
         self.tokens.sample.extend(ids.iter().map(|_| number));
         self.tokens.position.extend((first..).take(ids.len()));

@@ -8,6 +8,7 @@ mod growing;
 mod parts;
 #[cfg(test)]
 mod tests;
+mod truth;
 
 pub(crate) use error::RecordError;
 pub(crate) use growing::{Goal, Growing};
@@ -16,17 +17,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::checkpoint::Tokenizer;
+use crate::dataset::images::Preparation;
 use crate::dataset::{Data, Sequence};
 use crate::job::Job;
 use crate::model::{LayeredModel, ModelCard, NO_TOKEN};
 use crate::notes::Note;
-use crate::record::batch::{Part, run_batch};
+use crate::record::batch::{Part, laid_end_to_end, run_batch};
 use crate::record::parts::{Pace, Parts, pace};
+use crate::record::truth::Truth;
 use crate::recording::{
     BlockCost, Manifest, Provenance, Recording, Sample, Tokens, Top5, VERSION, fingerprint,
     mean_keys,
 };
-use crate::signal::Signal;
+use crate::signal::{Signal, Subject};
 
 /// Tokens that go through the model together; a longer sequence goes alone.
 const BATCH_TOKENS: usize = 512;
@@ -36,6 +39,8 @@ const MOST_TOP5_CELLS: u64 = 4_000_000;
 /// What is run, within which limits, and where its parts go meanwhile.
 pub(crate) struct Asked<'a> {
     pub(crate) data: &'a Data,
+    /// Of its images; `None` where it has none.
+    pub(crate) preparation: Option<&'a Preparation>,
     /// Of `data`.
     pub(crate) sequences: &'a [Sequence],
     /// More bytes of columns than this are refused before the run.
@@ -51,11 +56,16 @@ pub(crate) struct Asked<'a> {
 /// only where nothing was done.
 pub(crate) fn record(
     model: &dyn LayeredModel,
-    tokenizer: &Tokenizer,
+    tokenizer: Option<&Tokenizer>,
     asked: Asked<'_>,
     job: &Job,
 ) -> Result<Recording, RecordError> {
-    record_with(model, &|id| tokenizer.piece(id), asked, pace, job)
+    let class = |id: u32| model.card().classes.get(id as usize).cloned().unwrap_or_default();
+    let piece = |id: u32| tokenizer.map_or_else(|| format!("<{id}>"), |t| t.piece(id));
+    match model.card().subject {
+        Subject::Token | Subject::OwnToken => record_with(model, &piece, asked, pace, job),
+        Subject::Sample => record_with(model, &class, asked, pace, job),
+    }
 }
 
 fn record_with(
@@ -65,27 +75,42 @@ fn record_with(
     pace: Pace,
     job: &Job,
 ) -> Result<Recording, RecordError> {
-    let Asked { data, sequences, budget_bytes, mut notes, folder } = asked;
-    let run = Run { card: model.card(), data, piece };
+    let Asked { data, preparation, sequences, budget_bytes, mut notes, folder } = asked;
+    let card = model.card();
+    let run = Run { card, data, piece };
     let total: usize = sequences.iter().map(|sequence| sequence.ids.len()).sum();
     if total == 0 {
         return Err(RecordError::NothingToRun);
     }
-    let layers = run.card.layers;
-    let keeps_top5 = check_budget(run.card, sequences, budget_bytes, &mut notes)?;
-    let mut columns = Columns::new(layers, keeps_top5);
-    let mut block_secs = vec![0.0; layers];
+    let keeps_top5 = check_budget(card, sequences, budget_bytes, &mut notes)?;
+    let truth = Truth::new(card, data, &mut notes);
+    if card.readout == "none" {
+        notes.push(Note::new(
+            "The checkpoint has no head that could read out: only cosine, update and RMS are known",
+            "Put exit_heads.safetensors beside its weights, or open one with a head.",
+        ));
+    }
+    let all_rows = if card.subject == Subject::Sample { sequences.len() } else { total };
+    let mut columns = Columns::new(card.subject, card.layers, keeps_top5);
+    let mut block_secs = vec![0.0; card.layers];
     let mut begun = run.manifest(&columns, block_secs.clone(), notes.clone());
-    begun.tokens = total as u64;
+    begun.tokens = all_rows as u64;
     // Nobody knows yet how much will have been run.
     begun.provenance.data_fingerprint = String::new();
     let mut parts = Parts::begin(folder, begun, pace)?;
     let mut is_partial = false;
     job.progress("Recording", "tokens", 0, total as u64)?;
     for batch in batches(sequences) {
-        let before = columns.tokens.ids.len() as u64;
+        let before = columns.tokens_run;
         let tick = || job.progress("Recording", "tokens", before, total as u64);
-        let part = match run_batch(model, batch, &mut block_secs, job, &tick) {
+        let next_ids = truth.of(batch);
+        let mut input = laid_end_to_end(batch);
+        if let Some(preparation) = preparation {
+            for path in batch.iter().filter_map(|sequence| data.images.get(sequence.sample)) {
+                input.pixels.extend(preparation.pixels(path)?);
+            }
+        }
+        let part = match run_batch(model, &input, next_ids, &mut block_secs, job, &tick) {
             Err(RecordError::Cancelled(_)) if before > 0 => {
                 is_partial = true;
                 break;
@@ -96,13 +121,13 @@ fn record_with(
         parts.offer(&run, &columns, &block_secs);
     }
     notes.extend(parts.finish(&run, &columns, &block_secs));
-    let done = columns.tokens.ids.len();
     if is_partial {
-        let what = format!("Cancelled: {done} of {total} tokens are here");
+        let (rows, nouns) = (columns.tokens.ids.len(), card.subject.nouns());
+        let what = format!("Cancelled: {rows} of {all_rows} {nouns} are here");
         notes.push(Note::new(what, "Run again to record the rest."));
     } else {
         // A cancel that comes after the last token changes nothing; the next step notices it.
-        job.progress("Recording", "tokens", done as u64, total as u64).ok();
+        job.progress("Recording", "tokens", columns.tokens_run, total as u64).ok();
     }
     let manifest = run.manifest(&columns, block_secs, notes);
     let manifest = Manifest { partial: is_partial, ..manifest };
@@ -119,10 +144,15 @@ fn check_budget(
 ) -> Result<bool, RecordError> {
     let size_of = |batch: &[Sequence]| batch.iter().map(|s| s.ids.len() as u64).sum::<u64>();
     let largest = batches(sequences).map(size_of).max().unwrap_or(0);
-    check_size(card, (size_of(sequences), largest), budget_bytes, notes)
+    let rows = match card.subject {
+        Subject::Token | Subject::OwnToken => size_of(sequences),
+        // One row for each.
+        Subject::Sample => sequences.len() as u64,
+    };
+    check_size(card, (rows, largest), budget_bytes, notes)
 }
 
-/// The same for so many tokens, and so many of them in the largest batch.
+/// The same for so many rows, and so many tokens in the largest batch.
 fn check_size(
     card: &ModelCard,
     (tokens, largest): (u64, u64),
@@ -150,7 +180,7 @@ fn check_size(
     let with_top5 = needed.saturating_add(cells.saturating_mul(40));
     let keeps_top5 = cells <= MOST_TOP5_CELLS && with_top5 <= budget_bytes;
     if !keeps_top5 {
-        let what = format!("The five best tokens of {cells} cells were not kept, only the first");
+        let what = format!("The five best answers of {cells} cells were not kept, only the first");
         notes.push(Note::new(what, "Limit the run to fewer tokens to keep them."));
     }
     Ok(keeps_top5)
@@ -174,6 +204,11 @@ fn batches(sequences: &[Sequence]) -> impl Iterator<Item = &[Sequence]> {
 
 /// A recording that grows batch by batch.
 struct Columns {
+    subject: Subject,
+    /// Tokens that went through the model.
+    tokens_run: u64,
+    /// Tokens of each sequence.
+    lengths: Vec<u32>,
     tokens: Tokens,
     samples: Vec<Sample>,
     signals: BTreeMap<Signal, Vec<Vec<f32>>>,
@@ -181,10 +216,16 @@ struct Columns {
     top5: Vec<Vec<Top5>>,
 }
 
+/// Longest text of a sample that is kept.
+const MOST_TEXT: usize = 2000;
+
 impl Columns {
-    fn new(layers: usize, keeps_top5: bool) -> Self {
+    fn new(subject: Subject, layers: usize, keeps_top5: bool) -> Self {
         let depths = layers + 1;
         Self {
+            subject,
+            tokens_run: 0,
+            lengths: Vec::new(),
             tokens: Tokens::default(),
             samples: Vec::new(),
             signals: Signal::ALL.iter().map(|s| (*s, vec![Vec::new(); depths])).collect(),
@@ -196,13 +237,26 @@ impl Columns {
     fn take(&mut self, batch: &[Sequence], part: &Part, data: &Data) {
         for sequence in batch {
             let first_token = self.tokens.ids.len();
-            let num_tokens = sequence.ids.len();
+            let length = sequence.ids.len();
+            self.tokens_run += length as u64;
+            self.lengths.push(u32::try_from(length).unwrap_or(u32::MAX));
+            let source = data.samples.get(sequence.sample);
+            let num_tokens = match self.subject {
+                Subject::Token | Subject::OwnToken => {
+                    self.tokens.ids.extend(&sequence.ids);
+                    length
+                }
+                Subject::Sample => {
+                    let text = source.map(|s| shortened(&s.text)).unwrap_or_default();
+                    self.tokens.texts.push(text);
+                    self.tokens.ids.push(NO_TOKEN);
+                    1
+                }
+            };
             let sample = u32::try_from(self.samples.len()).unwrap_or(NO_TOKEN);
             self.tokens.sample.extend(std::iter::repeat_n(sample, num_tokens));
             self.tokens.position.extend((0_u32..).take(num_tokens));
-            self.tokens.ids.extend(&sequence.ids);
-            let columns = data.samples.get(sequence.sample).map(|s| s.columns.clone());
-            let columns = columns.unwrap_or_default();
+            let columns = source.map(|s| s.columns.clone()).unwrap_or_default();
             self.samples.push(Sample { columns, first_token, num_tokens });
         }
         self.take_part(part);
@@ -227,7 +281,14 @@ impl Columns {
         }
     }
 
-    /// How many tokens the sequences from number `first` on have.
+    /// FLOPs of one block for a row, where every token attends to its whole sequence; a row is a token or a sample.
+    fn flops_of_a_row(&self, cost: BlockCost) -> f64 {
+        let of_sequence = |length: &u32| f64::from(*length) * cost.at(f64::from(*length));
+        let sum: f64 = self.lengths.iter().map(of_sequence).sum();
+        sum / self.tokens.ids.len().max(1) as f64
+    }
+
+    /// How many rows the sequences from number `first` on have.
     fn tokens_from(&self, first: usize) -> usize {
         let first = self.samples.get(first).map_or(self.tokens.ids.len(), |s| s.first_token);
         self.tokens.ids.len() - first
@@ -247,9 +308,14 @@ impl Columns {
             next_ids: tail(&self.tokens.next_ids, from),
             sample: sample.collect(),
             position: tail(&self.tokens.position, from),
+            texts: tail(&self.tokens.texts, from),
         };
+        let lengths = tail(&self.lengths, first);
         let tails = |depths: &[Vec<f32>]| depths.iter().map(|column| tail(column, from)).collect();
         Self {
+            subject: self.subject,
+            tokens_run: lengths.iter().map(|length| u64::from(*length)).sum(),
+            lengths,
             tokens,
             samples,
             signals: self.signals.iter().map(|(signal, depths)| (*signal, tails(depths))).collect(),
@@ -259,7 +325,7 @@ impl Columns {
     }
 
     fn into_recording(self, manifest: Manifest, piece: &dyn Fn(u32) -> String) -> Recording {
-        let Self { tokens, samples, signals, top1, top5 } = self;
+        let Self { tokens, samples, signals, top1, top5, .. } = self;
         let five = top5.iter().flatten().flat_map(|five| &five.ids);
         let mut seen = vec![false; manifest.vocab];
         for id in tokens.ids.iter().chain(top1.iter().flatten()).chain(five) {
@@ -283,6 +349,14 @@ impl Columns {
     }
 }
 
+/// The begin of a text that is too long for a table of samples.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(MOST_TEXT) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+    }
+}
+
 /// The end of a column, from `from` on.
 fn tail<T: Clone>(column: &[T], from: usize) -> Vec<T> {
     column.get(from..).unwrap_or_default().to_vec()
@@ -298,7 +372,6 @@ struct Run<'a> {
 impl Run<'_> {
     fn manifest(&self, columns: &Columns, block_secs: Vec<f64>, notes: Vec<Note>) -> Manifest {
         let Self { card, data, .. } = self;
-        let num_tokens = columns.tokens.ids.len();
         let costs: Vec<_> = (0..card.layers)
             .map(|layer| BlockCost {
                 fixed: card.flops_fixed(),
@@ -307,15 +380,19 @@ impl Run<'_> {
             })
             .collect();
         let positions = || columns.tokens.position.iter();
-        let flops = |cost: &BlockCost| cost.at(mean_keys(positions(), cost.window));
+        let flops = |cost: &BlockCost| match card.subject {
+            Subject::Token => cost.at(mean_keys(positions(), cost.window)),
+            Subject::OwnToken | Subject::Sample => columns.flops_of_a_row(*cost),
+        };
         let names: BTreeSet<_> = columns.samples.iter().flat_map(|s| s.columns.keys()).collect();
         Manifest {
             version: VERSION,
             complete: true,
             partial: false,
-            tokens: num_tokens as u64,
+            tokens: columns.tokens.ids.len() as u64,
             layers: card.layers,
-            vocab: card.vocab,
+            subject: card.subject,
+            vocab: card.outputs.max(1),
             signals: Signal::ALL.iter().map(|signal| signal.id().to_owned()).collect(),
             columns: names.into_iter().cloned().collect(),
             provenance: Provenance {
@@ -327,7 +404,8 @@ impl Run<'_> {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
             },
             flops_per_block: costs.iter().map(flops).collect(),
-            block_costs: costs,
+            // A position says how many keys a token attends to only where it attends to those up to its own.
+            block_costs: if card.subject == Subject::Token { costs } else { Vec::new() },
             flops_per_readout: card.flops_per_readout(),
             block_secs,
             generation: None,

@@ -23,7 +23,7 @@ struct Arithmetic {
 fn arithmetic() -> Arithmetic {
     let card = serde_json::json!({
         "name": "Arithmetic", "format": "none", "family": "none", "layers": LAYERS, "width": 4,
-        "vocab": 4096, "heads": 1, "kv_heads": 1, "head_dim": 4, "ffn_width": 4, "context": 64,
+        "vocab": 4096, "outputs": 4096, "heads": 1, "kv_heads": 1, "head_dim": 4, "ffn_width": 4, "context": 64,
         "parameters": 0, "types": "", "size_bytes": 0, "tokenizer": "none", "chat_template": null,
         "fingerprint": "ab", "tokenizer_fingerprint": "cd", "points": [],
     });
@@ -68,6 +68,10 @@ impl LayeredModel for Arithmetic {
         Ok(())
     }
 
+    fn subjects(&self, _batch: &Batch, stream: &Stream) -> Result<Stream, ModelError> {
+        Ok(stream.clone())
+    }
+
     fn readout(
         &self,
         depths: &[Depth],
@@ -110,7 +114,11 @@ fn sequences(lengths: &[usize]) -> Vec<Sequence> {
 fn data(samples: usize) -> Data {
     let columns = |at: usize| BTreeMap::from([("task".to_owned(), format!("t{at}"))]);
     let sample = |at| TextSample { text: "…".to_owned(), columns: columns(at) };
-    Data { name: "prompt".to_owned(), samples: (0..samples).map(sample).collect() }
+    Data {
+        name: "prompt".to_owned(),
+        samples: (0..samples).map(sample).collect(),
+        ..Data::default()
+    }
 }
 
 fn run(model: &Arithmetic, lengths: &[usize], budget_bytes: u64) -> Result<Recording, RecordError> {
@@ -128,7 +136,14 @@ fn run_into(
 ) -> Result<Recording, RecordError> {
     let (data, sequences) = (data(lengths.len()), sequences(lengths));
     let notes = Vec::new();
-    let asked = Asked { data: &data, sequences: &sequences, budget_bytes, notes, folder };
+    let asked = Asked {
+        data: &data,
+        preparation: None,
+        sequences: &sequences,
+        budget_bytes,
+        notes,
+        folder,
+    };
     record_with(model, &|id| format!("<{id}>"), asked, |_, _| Duration::ZERO, job)
 }
 
@@ -259,6 +274,140 @@ fn the_five_best_are_dropped_first_and_that_is_said() {
     assert!(!run(&arithmetic(), &[10], just_enough + cells * 40).unwrap().top5.is_empty());
 }
 
+/// Reads the first token of every sequence.
+struct Classifier(Arithmetic);
+
+impl LayeredModel for Classifier {
+    fn card(&self) -> &ModelCard {
+        self.0.card()
+    }
+
+    fn begin(&self, batch: &Batch) -> Result<Stream, ModelError> {
+        self.0.begin(batch)
+    }
+
+    fn block(
+        &self,
+        layer: Layer,
+        run: Run,
+        batch: &Batch,
+        stream: &mut Stream,
+        probe: &mut dyn Probe,
+    ) -> Result<(), ModelError> {
+        self.0.block(layer, run, batch, stream, probe)
+    }
+
+    fn subjects(&self, batch: &Batch, stream: &Stream) -> Result<Stream, ModelError> {
+        let firsts = batch.starts.iter().take(batch.starts.len() - 1);
+        let hidden = firsts.flat_map(|at| &stream.hidden[at * 4..][..4]).copied().collect();
+        Ok(Stream { hidden, width: 4 })
+    }
+
+    fn readout(
+        &self,
+        depths: &[Depth],
+        streams: &[&Stream],
+        next_ids: &[u32],
+        job: &Job,
+    ) -> Result<Readouts, ModelError> {
+        self.0.readout(depths, streams, next_ids, job)
+    }
+}
+
+#[test]
+fn a_row_is_a_sample_where_the_model_reads_samples() {
+    let mut model = arithmetic();
+    model.card.subject = Subject::Sample;
+    model.card.outputs = 1004;
+    model.card.block_weights = 10;
+    model.card.classes = ["bad", "good"].map(str::to_owned).to_vec();
+    let mut data = data(4);
+    data.label = Some("label".to_owned());
+    let labels = ["good", "0", "other"];
+    for (sample, label) in data.samples.iter_mut().zip(labels) {
+        sample.columns.insert("label".to_owned(), label.to_owned());
+    }
+    data.samples[1].text = "x".repeat(3000);
+    let sequences = sequences(&[3, 500, 20, 1]);
+    let (budget_bytes, notes) = (PLENTY, Vec::new());
+    let asked = Asked {
+        data: &data,
+        preparation: None,
+        sequences: &sequences,
+        budget_bytes,
+        notes,
+        folder: None,
+    };
+    let class = |id: u32| format!("class {id}");
+    let classifier = Classifier(model);
+    let pace = |_, _| Duration::ZERO;
+    let recording = record_with(&classifier, &class, asked, pace, &Job::unattended()).unwrap();
+    let none = NO_TOKEN;
+    assert_eq!(recording.tokens.next_ids, [1, 0, none, none]);
+    assert_eq!(recording.tokens.ids, [none; 4]);
+    assert_eq!(recording.tokens.sample, [0, 1, 2, 3]);
+    assert_eq!(recording.tokens.texts[0], "…");
+    assert_eq!(recording.tokens.texts[1].chars().count(), 2001);
+    // The first token of each.
+    assert_eq!(recording.column(Signal::MaxProb, Depth(2)).unwrap(), [0.0, 3.0, 503.0, 523.0]);
+    let nll = recording.column(Signal::Nll, Depth(3)).unwrap();
+    assert!(nll[..2] == [1.0, 0.0] && nll[2].is_nan() && nll[3].is_nan());
+    let firsts: Vec<_> = recording.samples.iter().map(|s| (s.first_token, s.num_tokens)).collect();
+    assert_eq!(firsts, [(0, 1), (1, 1), (2, 1), (3, 1)]);
+    let manifest = recording.manifest();
+    assert_eq!((manifest.tokens, manifest.vocab, manifest.subject), (4, 1004, Subject::Sample));
+    assert_eq!(manifest.notes[0].what, "Labels that name no class of the model: 1, first `other`.");
+    // Tokens of a sample are 524 / 4; each attends to all of its own: (3^2 + 500^2 + 20^2 + 1) / 524.
+    let keys = f64::from(9 + 250_000 + 400 + 1) / 524.0;
+    let card = classifier.card();
+    let flops = (card.flops_fixed() + keys * card.flops_per_key()) * 524.0 / 4.0;
+    assert!(manifest.flops_per_block.iter().all(|found| (found / flops - 1.0).abs() < 1e-12));
+    assert!(manifest.block_costs.is_empty());
+    assert_eq!(recording.piece(1003), "class 1003");
+    assert!(!recording.pieces.contains_key(&none));
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("recording");
+    recording.save(&folder, &Job::unattended()).unwrap();
+    let back = Recording::load(&folder, PLENTY, &Job::unattended()).unwrap();
+    assert_eq!(back.tokens, recording.tokens);
+}
+
+#[test]
+fn parts_of_samples_are_put_together_with_their_texts() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("recording");
+    let switch = CancelSwitch::default();
+    let mut model = Arithmetic { cancel: Some((LAYERS * 2 + 2, switch.clone())), ..arithmetic() };
+    model.card.subject = Subject::Sample;
+    model.card.outputs = 1004;
+    let (data, sequences) = (data(4), sequences(&[400, 300, 400, 20]));
+    let asked = Asked {
+        data: &data,
+        preparation: None,
+        sequences: &sequences,
+        budget_bytes: PLENTY,
+        notes: Vec::new(),
+        folder: Some(&folder),
+    };
+    let class = |id: u32| format!("class {id}");
+    let pace = |_, _| Duration::ZERO;
+    let classifier = Classifier(model);
+    let job = Job::new(switch, |_| {});
+    let done = record_with(&classifier, &class, asked, pace, &job).unwrap();
+    assert_eq!(done.manifest.notes[0].what, "Cancelled: 2 of 4 samples are here.");
+    let left = Recording::load(&folder, PLENTY, &Job::unattended()).unwrap();
+    let said = "The run was killed (or is still going): 2 of 4 samples are here.";
+    assert_eq!(left.manifest.notes[0].what, said);
+    assert_eq!(left.tokens, done.tokens);
+    assert_eq!(left.tokens.texts.len(), 2);
+    assert_eq!(left.manifest.provenance, done.manifest.provenance);
+    for (found, expected) in
+        left.manifest.flops_per_block.iter().zip(&done.manifest.flops_per_block)
+    {
+        assert!((found / expected - 1.0).abs() < 1e-9, "{found} against {expected}");
+    }
+}
+
 #[test]
 fn nothing_to_run_is_said() {
     assert!(matches!(run(&arithmetic(), &[], PLENTY), Err(RecordError::NothingToRun)));
@@ -340,7 +489,14 @@ fn a_part_that_cannot_be_written_is_told_and_the_run_goes_on() {
     };
     let (data, sequences) = (data(2), sequences(&[400, 400]));
     let (notes, folder) = (Vec::new(), Some(folder.as_path()));
-    let asked = Asked { data: &data, sequences: &sequences, budget_bytes: PLENTY, notes, folder };
+    let asked = Asked {
+        data: &data,
+        preparation: None,
+        sequences: &sequences,
+        budget_bytes: PLENTY,
+        notes,
+        folder,
+    };
     let recording =
         record_with(&arithmetic(), &piece, asked, |_, _| Duration::ZERO, &Job::unattended());
     let manifest = recording.unwrap().manifest;

@@ -149,6 +149,8 @@ struct Cell {
     answered: i32,
     with_nll: i32,
     nll: i128,
+    with_truth: i32,
+    right: i32,
 }
 
 impl Cell {
@@ -158,6 +160,8 @@ impl Cell {
         self.answered += other.answered;
         self.with_nll += other.with_nll;
         self.nll += other.nll;
+        self.with_truth += other.with_truth;
+        self.right += other.right;
     }
 
     fn subtract(&mut self, other: &Self) {
@@ -166,6 +170,8 @@ impl Cell {
         self.answered -= other.answered;
         self.with_nll -= other.with_nll;
         self.nll -= other.nll;
+        self.with_truth -= other.with_truth;
+        self.right -= other.right;
     }
 }
 
@@ -225,6 +231,8 @@ impl Cube {
             tally.answered += u64::from(cell.answered.unsigned_abs());
             tally.with_nll += u64::from(cell.with_nll.unsigned_abs());
             tally.nll_ticks += cell.nll;
+            tally.with_truth += u64::from(cell.with_truth.unsigned_abs());
+            tally.right += u64::from(cell.right.unsigned_abs());
         }
         tally
     }
@@ -269,7 +277,10 @@ impl<'a> Source<'a> {
                 let agrees = self.recording.agrees(depth, token);
                 let nll = self.nll.get(depth).copied().flatten().and_then(|c| c.get(token));
                 let nll = nll.and_then(|v| ticks(*v));
+                let is_right = self.recording.is_right(depth, token);
                 let cell = Cell {
+                    with_truth: i32::from(is_right.is_some()),
+                    right: i32::from(is_right == Some(true)),
                     exits: 1,
                     agreeing: i32::from(agrees == Some(true)),
                     answered: i32::from(agrees.is_some()),
@@ -315,14 +326,27 @@ type ListKey = (Signal, Sense, u64, Depth);
 /// What a cube depends on besides the recording.
 type Key = (ListKey, Slice);
 
+/// A list of what lies between rungs.
+#[derive(Debug, Clone)]
+enum List {
+    Kept(Arc<Between>),
+    TooLong,
+}
+
+/// What the newest threshold between two rungs moves: every slice of a view asks for it.
+#[derive(Debug)]
+struct Refined {
+    key: ListKey,
+    threshold: f64,
+    moves: Arc<[Move]>,
+}
+
 /// Cubes of a recording that were built so far, and what else need not be computed twice.
 #[derive(Debug, Default)]
 pub(crate) struct Cubes {
     counts: Mutex<BTreeMap<Key, Arc<Cube>>>,
-    /// `None` for a list that is too long to be kept.
-    lists: Mutex<BTreeMap<ListKey, Option<Arc<Between>>>>,
-    /// What the newest threshold between two rungs moves: every slice of a view asks for it.
-    moves: Mutex<Option<(ListKey, u64, Arc<Vec<Move>>)>>,
+    lists: Mutex<BTreeMap<ListKey, List>>,
+    moves: Mutex<Option<Refined>>,
     pub(crate) memo: Memo,
 }
 
@@ -335,32 +359,31 @@ impl Cubes {
         cubes.insert(key, cube);
     }
 
-    fn list(&self, key: ListKey) -> Option<Option<Arc<Between>>> {
+    fn list(&self, key: ListKey) -> Option<List> {
         self.lists.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned()
     }
 
-    fn moves(
-        &self,
-        key: ListKey,
-        threshold: f64,
-        make: impl FnOnce() -> Vec<Move>,
-    ) -> Arc<Vec<Move>> {
+    fn moves(&self, key: ListKey, threshold: f64, make: impl FnOnce() -> Vec<Move>) -> Arc<[Move]> {
         let lock = || self.moves.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_it = |(of, at, _): &&(ListKey, u64, _)| *of == key && *at == threshold.to_bits();
-        let known = lock().as_ref().filter(is_it).map(|(_, _, moves)| Arc::clone(moves));
+        let is_it = |known: &&Refined| known.key == key && known.threshold == threshold;
+        let known = lock().as_ref().filter(is_it).map(|known| Arc::clone(&known.moves));
         known.unwrap_or_else(|| {
-            let moves = Arc::new(make());
-            *lock() = Some((key, threshold.to_bits(), Arc::clone(&moves)));
+            let moves: Arc<[Move]> = make().into();
+            *lock() = Some(Refined { key, threshold, moves: Arc::clone(&moves) });
             moves
         })
     }
 
     fn put_list(&self, key: ListKey, list: Between) {
-        let num_bytes = list.num_bytes();
-        let list = (num_bytes <= MAX_LIST_BYTES).then(|| Arc::new(list));
+        let bytes = |list: &List| match list {
+            List::Kept(list) => list.num_bytes(),
+            List::TooLong => 0,
+        };
+        let fits = list.num_bytes() <= MAX_LIST_BYTES;
+        let list = if fits { List::Kept(Arc::new(list)) } else { List::TooLong };
         let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
-        let known: usize = lists.values().flatten().map(|list| list.num_bytes()).sum();
-        if list.is_some() && known + num_bytes > MAX_LIST_BYTES {
+        let known: usize = lists.values().map(bytes).sum();
+        if known + bytes(&list) > MAX_LIST_BYTES {
             lists.clear();
         }
         lists.insert(key, list);
@@ -405,7 +428,7 @@ impl Recording {
         }
         let mut tally = self.cube(ladder, least, slice).tally(rung);
         let key = list_key(ladder, least);
-        let list = self.cubes.list(key)??;
+        let Some(List::Kept(list)) = self.cubes.list(key) else { return None };
         let source = || Source::new(self, ladder, least);
         let moves = self.cubes.moves(key, threshold, || list.moves(&source(), reach, threshold));
         let members = slice.members(self);

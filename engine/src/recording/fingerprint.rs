@@ -9,7 +9,8 @@ use crate::recording::{Sample, Tokens};
 /// SHA-256 (hex) over every sequence in order: the number of its ids, the ids, the number of its columns, and
 /// each column's name and value behind their lengths. Numbers are little-endian, ids 4 bytes wide, the
 /// others 8. So no two runs share their bytes unless they ran the same tokens with the same columns; a
-/// run that was limited, cut otherwise or cancelled has another fingerprint than the whole.
+/// run that was limited, cut otherwise or cancelled has another fingerprint than the whole. Where a row is a
+/// sample, its text as the recording holds it stands in the place of its ids.
 pub(crate) fn fingerprint(tokens: &Tokens, samples: &[Sample]) -> String {
     let mut hash = Sha256::new();
     let number = |number: usize| (number as u64).to_le_bytes();
@@ -19,6 +20,10 @@ pub(crate) fn fingerprint(tokens: &Tokens, samples: &[Sample]) -> String {
         hash.update(number(ids.len()));
         for id in ids {
             hash.update(id.to_le_bytes());
+        }
+        if let Some(text) = tokens.texts.get(sample.first_token) {
+            hash.update(number(text.len()));
+            hash.update(text);
         }
         hash.update(number(sample.columns.len()));
         for text in sample.columns.iter().flat_map(|(name, value)| [name, value]) {

@@ -112,6 +112,7 @@ fn belongs(part: &Manifest, run: &Manifest, left: u64, path: &Path) -> Result<()
     };
     same("complete", part.complete.to_string(), true.to_string())?;
     same("layers", part.layers.to_string(), run.layers.to_string())?;
+    same("subject", part.subject.noun().to_owned(), run.subject.noun().to_owned())?;
     same("vocab", part.vocab.to_string(), run.vocab.to_string())?;
     same("signals", part.signals.join(", "), run.signals.join(", "))?;
     // Each part ran other data.
@@ -139,14 +140,15 @@ fn summary(run: &Manifest, parts: &[Manifest], broken: Option<&RecordingError>) 
     let at = |list: &[f64], layer: usize| list.get(layer).copied().unwrap_or(0.0);
     let layers = || 0..run.layers;
     let mut notes = run.notes.clone();
+    let nouns = run.subject.nouns();
     let what = format!(
-        "The run was killed (or is still going): {tokens} of {} tokens are here",
+        "The run was killed (or is still going): {tokens} of {} {nouns} are here",
         run.tokens
     );
     notes.push(Note::new(what, "Record again into the same folder to have them all."));
     if let Some(error) = broken {
         let what = format!(
-            "What was recorded after the first {tokens} tokens is damaged and left out: {error}"
+            "What was recorded after the first {tokens} {nouns} is damaged and left out: {error}"
         );
         notes.push(Note::new(what, ""));
     }
@@ -183,6 +185,7 @@ fn append(whole: &mut Recording, part: Recording, path: &Path) -> Result<(), Rec
     whole.tokens.sample.extend(numbered);
     whole.tokens.position.extend(part.tokens.position);
     whole.tokens.ids.extend(part.tokens.ids);
+    whole.tokens.texts.extend(part.tokens.texts);
     whole.tokens.next_ids.extend(part.tokens.next_ids);
     whole.samples.extend(part.samples.into_iter().map(|mut sample| {
         sample.first_token = sample.first_token.saturating_add(first_token);

@@ -9,7 +9,7 @@ use crate::recording::room::Room;
 use crate::recording::table::Reader;
 use crate::recording::{MANIFEST, Manifest, Recording, RecordingError, Sample, TOP5, Tokens, Top5};
 use crate::recording::{join, schema};
-use crate::signal::Signal;
+use crate::signal::{Signal, Subject};
 
 /// Reads a recording that needs no more than `budget_bytes` of memory.
 pub(super) fn load(
@@ -34,9 +34,10 @@ pub(super) fn tables(
     room: &mut Room,
     job: &Job,
 ) -> Result<Recording, RecordingError> {
-    let size = Size { tokens: manifest.tokens, depths: manifest.layers + 1, vocab: manifest.vocab };
+    let Manifest { tokens, subject, vocab, .. } = manifest;
+    let size = Size { tokens, depths: manifest.layers + 1, vocab, subject };
     let samples = read_samples(folder, &manifest, size, room)?;
-    let tokens = read_tokens(folder, &samples, size)?;
+    let tokens = read_tokens(folder, &samples, size, room)?;
     let present: Vec<_> = manifest.known_signals(&folder.join(MANIFEST))?.into_iter().collect();
     let (top1, signals) = read_signals(folder, &present, size, job)?;
     let top5 = if has_top5(folder) { read_top5(folder, size, job)? } else { Vec::new() };
@@ -59,6 +60,7 @@ struct Size {
     tokens: u64,
     depths: usize,
     vocab: usize,
+    subject: Subject,
 }
 
 impl Size {
@@ -150,9 +152,14 @@ fn read_samples(
     Ok(samples)
 }
 
-fn read_tokens(folder: &Path, samples: &[Sample], size: Size) -> Result<Tokens, RecordingError> {
+fn read_tokens(
+    folder: &Path,
+    samples: &[Sample],
+    size: Size,
+    room: &mut Room,
+) -> Result<Tokens, RecordingError> {
     let path = folder.join(schema::TOKENS);
-    let mut table = Reader::open(path, schema::tokens(), Some(size.tokens))?;
+    let mut table = Reader::open(path, schema::tokens(size.subject), Some(size.tokens))?;
     let mut tokens = Tokens::default();
     while table.next_rows().is_some() {
         let begun = tokens.ids.len();
@@ -162,16 +169,22 @@ fn read_tokens(folder: &Path, samples: &[Sample], size: Size) -> Result<Tokens, 
         }
         tokens.sample.extend(table.u32s()?);
         tokens.position.extend(table.u32s()?);
-        // What follows is the text of the ids, for other programs; here pieces.parquet says it.
-        let (ids, next_ids) = (table.u32s()?, table.u32s_or(NO_TOKEN)?);
-        if let Some(id) = ids.iter().find(|id| !size.knows(**id)) {
-            return Err(table.wrong("id", &id, format!("below {}", size.vocab)));
+        let is_sample = size.subject == Subject::Sample;
+        let (ids, next_ids) = (table.u32s_or(NO_TOKEN)?, table.u32s_or(NO_TOKEN)?);
+        let is_wrong = |id: &u32| if is_sample { *id != NO_TOKEN } else { !size.knows(*id) };
+        if let Some(id) = ids.iter().find(|id| is_wrong(id)) {
+            let below = format!("below {}", size.vocab);
+            return Err(table.wrong("id", &id, if is_sample { "none".to_owned() } else { below }));
         }
         size.check(&next_ids, "next_id", &table)?;
+        // The text of ids is for other programs: here pieces.parquet says it.
+        if is_sample {
+            tokens.texts.extend(table.texts(room)?.into_iter().map(Option::unwrap_or_default));
+        }
         tokens.ids.extend(ids);
         tokens.next_ids.extend(next_ids);
     }
-    check_sequences(&tokens, samples, &table)?;
+    check_sequences(&tokens, samples, size.subject, &table)?;
     Ok(tokens)
 }
 
@@ -182,21 +195,21 @@ fn first_other(found: &[u32], expected: impl Iterator<Item = u64>) -> Option<(us
     other.map(|(row, (found, _))| (row, *found))
 }
 
-/// A sequence counts its positions from 0, and every next token is the one that follows.
+/// A sequence counts its positions from 0, and every next token is the one that follows. A sample is one row.
 fn check_sequences(
     tokens: &Tokens,
     samples: &[Sample],
+    subject: Subject,
     table: &Reader,
 ) -> Result<(), RecordingError> {
     let sequences = (0_u32..).zip(samples).flat_map(|(number, sample)| {
-        (0_u32..)
-            .take(sample.num_tokens)
-            .map(move |position| (number, position, position as usize + 1 == sample.num_tokens))
+        (0_u32..).take(sample.num_tokens).map(move |position| (number, position, sample.num_tokens))
     });
     let followers = tokens.ids.iter().skip(1).copied().chain([NO_TOKEN]);
     let found = tokens.sample.iter().zip(&tokens.position).zip(&tokens.next_ids);
     for ((((sample, position), next), follower), expected) in found.zip(followers).zip(sequences) {
-        let (number, place, is_last) = expected;
+        let (number, place, count) = expected;
+        let is_last = place as usize + 1 == count;
         let check = |field, found: u32, allowed: u32| {
             let words = |id: u32| if id == NO_TOKEN { "none".to_owned() } else { id.to_string() };
             if found == allowed {
@@ -206,7 +219,13 @@ fn check_sequences(
         };
         check("sample", *sample, number)?;
         check("position", *position, place)?;
-        check("next_id", *next, if is_last { NO_TOKEN } else { follower })?;
+        match subject {
+            Subject::Token => check("next_id", *next, if is_last { NO_TOKEN } else { follower })?,
+            Subject::OwnToken => check("next_id", *next, NO_TOKEN)?,
+            // Any class may be its label.
+            Subject::Sample if count == 1 => {}
+            Subject::Sample => return Err(table.wrong("num_tokens of a sample", &count, "1")),
+        }
     }
     Ok(())
 }

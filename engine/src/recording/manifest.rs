@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::notes::Note;
 use crate::recording::{Generation, MANIFEST, RecordingError, VERSION, files};
-use crate::signal::Signal;
+use crate::signal::{Signal, Subject};
 
 /// Most bytes of manifest.json.
 const MOST_BYTES: u64 = 4 << 20;
@@ -30,11 +30,14 @@ pub struct Manifest {
     pub complete: bool,
     /// True when the run was cancelled or killed and only its first tokens are here.
     pub partial: bool,
-    /// Tokens that are here; in the folder of a run that goes on: that are to be.
+    /// Rows that are here, tokens or samples; in the folder of a run that goes on: that are to be.
     pub tokens: u64,
     /// Number of blocks L.
     pub layers: usize,
-    /// Vocabulary size V.
+    /// What a row is; tokens in recordings that do not say.
+    #[serde(default)]
+    pub subject: Subject,
+    /// What a readout chooses among: the vocabulary, or the classes.
     pub vocab: usize,
     /// Ids of the signals that are here.
     pub signals: Vec<String>,
@@ -42,14 +45,15 @@ pub struct Manifest {
     pub columns: Vec<String>,
     /// Where it came from.
     pub provenance: Provenance,
-    /// FLOPs of one block for one token (modelled from shapes), `[layer]`; attention at the mean number of positions
-    /// that a token of the whole recording attends to.
+    /// FLOPs of one block for one token or sample (modelled from shapes), `[layer]`; attention at the mean number of
+    /// positions that a token of the whole recording attends to.
     pub flops_per_block: Vec<f64>,
     /// The same as a constant part and a part per attended position, `[layer]`, so that a slice can be priced with
-    /// its own lengths; empty in recordings of versions that did not store it.
+    /// its own lengths; empty where the subject is not the next token, and in recordings of versions that did not
+    /// store it.
     #[serde(default)]
     pub block_costs: Vec<BlockCost>,
-    /// FLOPs of one readout (final norm + head) for one token; modelled from shapes.
+    /// FLOPs of one readout (final norm + head) for one token or sample; modelled from shapes.
     pub flops_per_readout: f64,
     /// Wall seconds in each block over the whole run, `[layer]`; measured.
     pub block_secs: Vec<f64>,

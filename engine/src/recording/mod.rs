@@ -32,13 +32,15 @@ pub use manifest::{BlockCost, Manifest, Provenance};
 pub(crate) use slice::{Column, Slice, mean_keys};
 #[cfg(any(test, feature = "bench"))]
 pub(crate) use synthetic::synthetic;
+#[cfg(test)]
+pub(crate) use synthetic::synthetic_samples;
 pub(crate) use unfinished::Unfinished;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::job::Job;
-use crate::signal::{Depth, NO_TOKEN, Signal};
+use crate::signal::{Depth, NO_TOKEN, Signal, Subject};
 
 /// Version of the folder layout; readers refuse what they do not know.
 pub(crate) const VERSION: u32 = 1;
@@ -51,7 +53,8 @@ const TOP5: &str = "top5.parquet";
 /// The folder with the parts of a run that goes on.
 const UNFINISHED: &str = "unfinished";
 
-/// Columns of one run. `[depth][token]` everywhere; depth 0..=L.
+/// Columns of one run. `[depth][token]` everywhere; depth 0..=L. Where the subject is the sample, a sample stands in
+/// the place of a token, and its label in the place of the next token.
 #[derive(Debug)]
 pub struct Recording {
     pub(crate) manifest: Manifest,
@@ -69,16 +72,19 @@ pub struct Recording {
     pub(crate) cubes: Cubes,
 }
 
-/// One entry per token.
+/// One entry per token, or per sample.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Tokens {
+    /// `NO_TOKEN` where it is a sample.
     pub(crate) ids: Vec<u32>,
-    /// The true next token, or `NO_TOKEN` at the end of a sequence.
+    /// What is true: the next token, or the label; `NO_TOKEN` where there is none.
     pub(crate) next_ids: Vec<u32>,
     /// Index into `samples`; never decreases.
     pub(crate) sample: Vec<u32>,
     /// Position inside the sequence.
     pub(crate) position: Vec<u32>,
+    /// Texts of samples; empty where it is a token.
+    pub(crate) texts: Vec<String>,
 }
 
 /// One sequence and the columns that came with it.
@@ -132,6 +138,25 @@ impl Recording {
     /// The readout's first choice; `None` where it is no number and chose nothing.
     pub(crate) fn first_choice(&self, depth: usize, token: usize) -> Option<u32> {
         self.top1.get(depth)?.get(token).copied().filter(|id| *id != NO_TOKEN)
+    }
+
+    /// What a row is: a token or a sample.
+    pub fn subject(&self) -> Subject {
+        self.manifest.subject
+    }
+
+    /// Whether the first choice at `depth` is what is true; `None` where nothing is known to be true.
+    pub(crate) fn is_right(&self, depth: usize, token: usize) -> Option<bool> {
+        let truth = self.tokens.next_ids.get(token).copied().filter(|id| *id != NO_TOKEN)?;
+        Some(self.first_choice(depth, token) == Some(truth))
+    }
+
+    /// Text of a row: that of its token, or that of its sample.
+    pub(crate) fn text(&self, token: usize) -> String {
+        if self.subject() == Subject::Sample {
+            return self.tokens.texts.get(token).cloned().unwrap_or_default();
+        }
+        self.tokens.ids.get(token).map(|id| self.piece(*id)).unwrap_or_default()
     }
 
     /// Text of a token id; its number in angle brackets where the text is not known.

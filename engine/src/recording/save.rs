@@ -15,6 +15,7 @@ use crate::recording::table::{Column, GROUP_ROWS, Packing, Values, Writer};
 use crate::recording::{
     MANIFEST, Manifest, Recording, RecordingError, TABLES, TOP5, Top5, cube_tables,
 };
+use crate::signal::Subject;
 
 /// Writes `recording` to `folder`.
 pub(super) fn save(recording: &Recording, folder: &Path, job: &Job) -> Result<(), RecordingError> {
@@ -75,7 +76,7 @@ pub(super) fn tables(
     let names = &recording.manifest.columns;
     let present: Vec<_> = recording.signals.keys().copied().collect();
     let mut tables = vec![
-        tokens(recording, create(schema::TOKENS, &schema::tokens())?)?,
+        tokens(recording, create(schema::TOKENS, &schema::tokens(recording.subject()))?)?,
         samples(recording, create(schema::SAMPLES, &schema::samples(names))?)?,
         pieces(recording, create(schema::PIECES, &schema::pieces())?)?,
         signals(recording, create(schema::SIGNALS, &schema::signals(&present))?, job)?,
@@ -120,13 +121,17 @@ fn tokens(recording: &Recording, mut table: Writer) -> Result<PathBuf, Recording
     let all = &recording.tokens;
     for (from, to) in groups(recording.num_tokens(), GROUP_ROWS) {
         let ids = part(&all.ids, from, to);
+        let ids = match recording.subject() {
+            Subject::Token | Subject::OwnToken => Values::U32(ids),
+            Subject::Sample => Values::MaybeU32(ids),
+        };
         table.write(vec![
             Values::U32(numbers(from, to).collect()),
             Values::U32(part(&all.sample, from, to)),
             Values::U32(part(&all.position, from, to)),
-            Values::U32(ids.clone()),
+            ids,
             Values::MaybeU32(part(&all.next_ids, from, to)),
-            Values::Text(ids.iter().map(|id| Some(recording.piece(*id))).collect()),
+            Values::Text((from..to).map(|token| Some(recording.text(token))).collect()),
         ])?;
     }
     table.finish()

@@ -9,6 +9,11 @@
 //! | pieces.parquet | a token id, rising | id, text |
 //! | cubes.parquet | a rule signal at a threshold and a depth | signal, bin, depth, exits, agreeing, answered, with_nll, nll |
 //!
+//! Where `subject` in manifest.json is `sample` (a classifier was recorded), a token stands for a whole sample in
+//! every table: one row for each, position 0, no id, text the sample's own (its first 2,000 characters), next_id
+//! its label (absent without one) and top1 a class; pieces.parquet holds the names of the classes. Where it is
+//! `own_token` (a masked-language model), next_id is absent.
+//!
 //! Pages are plain or dictionary-coded, uncompressed or Snappy; a reader of ours takes no others, because only
 //! these bound how much memory a file of a given size can ask for.
 //!
@@ -23,7 +28,7 @@
 //! It is for other programs; here every count is made anew from signals.parquet, so no file can contradict it.
 
 use crate::recording::table::{Column, Kind};
-use crate::signal::Signal;
+use crate::signal::{Signal, Subject};
 
 pub(super) const TOKENS: &str = "tokens.parquet";
 pub(super) const SAMPLES: &str = "samples.parquet";
@@ -31,12 +36,13 @@ pub(super) const SIGNALS: &str = "signals.parquet";
 pub(super) const CUBES: &str = "cubes.parquet";
 pub(super) const PIECES: &str = "pieces.parquet";
 
-pub(super) fn tokens() -> Vec<Column> {
+pub(super) fn tokens(subject: Subject) -> Vec<Column> {
+    let has_absent = subject == Subject::Sample;
     vec![
         Column::always("token", Kind::U32),
         Column::always("sample", Kind::U32),
         Column::always("position", Kind::U32),
-        Column::always("id", Kind::U32),
+        Column { has_absent, ..Column::always("id", Kind::U32) },
         Column::maybe("next_id", Kind::U32),
         Column::always("text", Kind::Text),
     ]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::model::NO_TOKEN;
 use crate::recording::{BlockCost, Manifest, Provenance, Recording, Sample, Tokens, Top5};
-use crate::signal::Signal;
+use crate::signal::{Signal, Subject};
 
 const VOCAB: u32 = 64;
 /// Tokens of every sequence but the last.
@@ -74,6 +74,34 @@ pub(crate) fn synthetic(num_tokens: usize, num_layers: usize, seed: u64) -> Reco
     Recording { manifest, tokens, samples, signals, top1, top5, pieces, cubes: Default::default() }
 }
 
+/// The same of `num_samples` samples, each a row with a label; every seventh has none.
+#[cfg(test)]
+pub(crate) fn synthetic_samples(num_samples: usize, num_layers: usize, seed: u64) -> Recording {
+    let mut recording = synthetic(num_samples, num_layers, seed);
+    let Recording { manifest, tokens, samples, signals, .. } = &mut recording;
+    manifest.subject = Subject::Sample;
+    let columns: Vec<_> =
+        tokens.sample.iter().map(|s| samples[*s as usize].columns.clone()).collect();
+    let sample = |(first_token, columns)| Sample { columns, first_token, num_tokens: 1 };
+    *samples = columns.into_iter().enumerate().map(sample).collect();
+    tokens.texts = (0..num_samples).map(|row| format!("text {row}")).collect();
+    tokens.ids.fill(NO_TOKEN);
+    tokens.position.fill(0);
+    tokens.sample = (0_u32..).take(num_samples).collect();
+    for (row, label) in tokens.next_ids.iter_mut().enumerate() {
+        *label = if row % 7 == 3 { NO_TOKEN } else { (*label).min(VOCAB - 1) };
+    }
+    // What the label decides is absent where there is none.
+    for signal in [Signal::Nll, Signal::Rank] {
+        for column in signals.get_mut(&signal).into_iter().flatten() {
+            for (value, label) in column.iter_mut().zip(&tokens.next_ids) {
+                *value = if *label == NO_TOKEN { f32::NAN } else { value.max(1.0) };
+            }
+        }
+    }
+    recording
+}
+
 fn five(id: u32, sure: f32) -> Top5 {
     let rest = (1.0 - sure) / 8.0;
     let ids = [id, (id + 1) % VOCAB, (id + 2) % VOCAB, (id + 3) % VOCAB, (id + 4) % VOCAB];
@@ -106,6 +134,7 @@ fn manifest(num_tokens: usize, num_layers: usize) -> Manifest {
         partial: false,
         tokens: num_tokens as u64,
         layers: num_layers,
+        subject: Subject::Token,
         vocab: 64,
         signals: Signal::ALL.iter().map(|s| s.id().to_owned()).collect(),
         columns: vec!["difficulty".to_owned(), "task".to_owned()],

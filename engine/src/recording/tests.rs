@@ -72,6 +72,51 @@ fn a_recording_comes_back_bit_for_bit() {
 }
 
 #[test]
+fn a_recording_of_samples_comes_back_bit_for_bit() {
+    for samples in [0, 1, 30] {
+        let recording = synthetic_samples(samples, 3, 7);
+        let (_home, folder) = saved(&recording);
+        let back = load(&folder).unwrap();
+        assert_eq!(bits(&back), bits(&recording));
+        assert_eq!(back.subject(), Subject::Sample);
+        assert!((0..samples).all(|row| back.text(row) == format!("text {row}")));
+    }
+}
+
+#[test]
+fn rows_of_samples_that_are_none_are_refused_with_the_field() {
+    let spoilt = |spoil: fn(&mut Recording)| {
+        let mut recording = synthetic_samples(40, 2, 1);
+        spoil(&mut recording);
+        let (_home, folder) = saved(&recording);
+        let error = load(&folder).unwrap_err().to_string();
+        error.split(": ").next().unwrap().replace(&folder.display().to_string(), "…")
+    };
+    let said = [
+        spoilt(|r| r.tokens.ids[3] = 5),
+        spoilt(|r| r.tokens.next_ids[3] = 64),
+        spoilt(|r| r.tokens.position[3] = 1),
+        spoilt(|r| {
+            r.samples[3].num_tokens = 2;
+            r.samples.remove(4);
+        }),
+        // Read as tokens, a sample has no id.
+        spoilt(|r| r.manifest.subject = Subject::Token),
+    ];
+    insta::assert_snapshot!(said.join("\n"));
+}
+
+#[test]
+fn a_recording_that_does_not_say_what_a_row_is_holds_tokens() {
+    let (_home, folder) = saved(&synthetic(20, 2, 1));
+    let path = folder.join(MANIFEST);
+    let mut json: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    assert_eq!(json.as_object_mut().unwrap().remove("subject"), Some("token".into()));
+    fs::write(&path, json.to_string()).unwrap();
+    assert_eq!(load(&folder).unwrap().subject(), Subject::Token);
+}
+
+#[test]
 fn what_is_absent_comes_back_absent() {
     let mut recording = synthetic(20, 2, 1);
     recording.signals.remove(&Signal::Rms);

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::checkpoint::{self, Checkpoint, OpenError, Tokenizer};
-use crate::dataset::{self, Data, DataError};
+use crate::dataset::{self, Data, DataError, Packed, images};
 use crate::export::{self, Export, ExportError};
 use crate::generate::GenerateError;
 use crate::job::{CancelSwitch, Cancelled, Job, JobId};
@@ -28,7 +28,8 @@ use crate::worker::{embedded, memory, words_of_a_panic};
 /// A checkpoint that is open.
 struct OpenModel {
     checkpoint: Arc<dyn Checkpoint>,
-    tokenizer: Tokenizer,
+    /// `None` where the model reads images.
+    tokenizer: Option<Tokenizer>,
     notes: Vec<Note>,
     /// `None` after a panic inside it.
     model: Option<Box<dyn LayeredModel>>,
@@ -154,7 +155,7 @@ impl Models {
         model: Box<dyn LayeredModel>,
         budget_bytes: fn() -> u64,
     ) -> Self {
-        let tokenizer = checkpoint.tokenizer().unwrap().unwrap();
+        let tokenizer = checkpoint.tokenizer().unwrap();
         let open = OpenModel { checkpoint, tokenizer, notes: Vec::new(), model: Some(model) };
         Self { open: Some(open), outbox, budget_bytes }
     }
@@ -226,16 +227,17 @@ impl Models {
         checkpoint: Arc<dyn Checkpoint>,
         job: &Job,
     ) -> Result<Arc<ModelCard>, Ending> {
-        let Some(tokenizer) = checkpoint.tokenizer()? else {
+        let tokenizer = checkpoint.tokenizer()?;
+        let header = Arc::new(model::card(checkpoint.as_ref(), tokenizer.as_ref())?);
+        if tokenizer.is_none() && header.image_side.is_none() {
             let what = format!("the checkpoint has no tokenizer: {}", checkpoint.path().display());
             return Err(problem(
                 what,
                 "Put its tokenizer.json beside the weights, then open it again.",
             ));
-        };
-        let header = Arc::new(model::card(checkpoint.as_ref(), Some(&tokenizer))?);
+        }
         self.outbox.put(Event::Header(id, header));
-        let (model, notes) = model::load(&checkpoint, Some(&tokenizer), job)?;
+        let (model, notes) = model::load(&checkpoint, tokenizer.as_ref(), job)?;
         let card = Arc::new(model.card().clone());
         self.open = Some(OpenModel { checkpoint, tokenizer, notes, model: Some(model) });
         Ok(card)
@@ -249,41 +251,80 @@ impl Models {
         // Out of its place while it runs: a panic drops it, anything else puts it back.
         let model = match place.take() {
             Some(model) => model,
-            None => model::load(checkpoint, Some(tokenizer), job)?.0,
+            None => model::load(checkpoint, tokenizer.as_ref(), job)?.0,
         };
-        let done =
-            run_through(model.as_ref(), tokenizer, notes, (self.budget_bytes)(), request, job);
+        let reader = Reader { checkpoint: checkpoint.as_ref(), tokenizer: tokenizer.as_ref() };
+        let done = run_through(model.as_ref(), reader, notes, (self.budget_bytes)(), request, job);
         *place = Some(model);
         done
     }
 }
 
+/// What turns input into what a model takes.
+#[derive(Clone, Copy)]
+struct Reader<'a> {
+    checkpoint: &'a dyn Checkpoint,
+    tokenizer: Option<&'a Tokenizer>,
+}
+
 fn run_through(
     model: &dyn LayeredModel,
-    tokenizer: &Tokenizer,
+    reader: Reader<'_>,
     notes: &[Note],
     budget_bytes: u64,
     request: &RecordRequest,
     job: &Job,
 ) -> Result<Recording, Ending> {
-    let data = data_of(&request.input, job)?;
+    let card = model.card();
     let limit = request.limit_tokens;
-    let packed = dataset::pack(&data.samples, tokenizer, model.card().context, limit, job)?;
+    let preparation = model::preparation(reader.checkpoint, card)?;
+    let data = match &preparation {
+        Some(_) => images_of(&request.input, job)?,
+        None => data_of(&request.input, job)?,
+    };
+    let ModelCard { subject, context, .. } = *card;
+    let packed = match reader.tokenizer {
+        _ if preparation.is_some() => dataset::pack_images(data.images.len(), context, limit),
+        Some(tokenizer) => dataset::pack(&data.samples, tokenizer, subject, context, limit, job)?,
+        // A checkpoint of text without one was not opened.
+        None => Packed::default(),
+    };
     let notes = notes.iter().cloned().chain(packed.notes).collect();
-    let folder = request.folder.as_deref();
-    let asked = Asked { data: &data, sequences: &packed.sequences, budget_bytes, notes, folder };
-    Ok(record::record(model, tokenizer, asked, job)?)
+    let asked = Asked {
+        data: &data,
+        preparation: preparation.as_ref(),
+        sequences: &packed.sequences,
+        budget_bytes,
+        notes,
+        folder: request.folder.as_deref(),
+    };
+    Ok(record::record(model, reader.tokenizer, asked, job)?)
 }
 
 fn problem(what: String, hint: &str) -> Ending {
     Ending::Problem(Problem { what, hint: hint.to_owned(), blame: Blame::Input })
 }
 
+/// The images of a folder, for a model that reads images.
+fn images_of(input: &Input, job: &Job) -> Result<Data, Ending> {
+    match input {
+        Input::File { path, label, .. } if path.is_dir() => {
+            Ok(images::read_folder(path, job)?.labelled(label.as_deref(), path)?)
+        }
+        Input::File { .. } | Input::Text(_) | Input::Embedded => {
+            let what = "This checkpoint reads images, and the input is text".to_owned();
+            Err(problem(what, "Choose a folder of PNG or JPEG files as data."))
+        }
+    }
+}
+
 fn data_of(input: &Input, job: &Job) -> Result<Data, DataError> {
     match input {
         Input::Text(text) => dataset::from_prompt(text),
         Input::Embedded => dataset::from_embedded(embedded::data(), job),
-        Input::File { path, column, cut } => dataset::read(path, column.as_deref(), *cut, job),
+        Input::File { path, column, label, cut } => {
+            dataset::read(path, column.as_deref(), *cut, job)?.labelled(label.as_deref(), path)
+        }
     }
 }
 

@@ -133,6 +133,8 @@ pub enum Input {
         path: PathBuf,
         /// Which column holds the text; `None` takes "text".
         column: Option<String>,
+        /// Which column holds the labels; `None` takes "label" where there is one.
+        label: Option<String>,
         /// How a txt file is cut.
         cut: Cut,
     },

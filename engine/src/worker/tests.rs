@@ -53,6 +53,10 @@ impl LayeredModel for Puppet {
         Ok(())
     }
 
+    fn subjects(&self, _: &Batch, stream: &Stream) -> Result<Stream, ModelError> {
+        Ok(stream.clone())
+    }
+
     fn readout(
         &self,
         _depths: &[Depth],

@@ -129,6 +129,39 @@ fn chat_template(folder: &Path) -> Result<Option<String>, OpenError> {
     }
 }
 
+/// The tokenizer of a vocab.txt, and of the tokenizer_config.json beside it.
+fn word_pieces(path: &Path) -> Result<Option<Tokenizer>, OpenError> {
+    if !map::exists(path)? {
+        return Ok(None);
+    }
+    let bytes = map::read(path, "bytes of vocab.txt", limits::TOKENIZER_BYTES)?;
+    let beside = path.with_file_name("tokenizer_config.json");
+    let config = if map::exists(&beside)? {
+        let bytes = map::read(&beside, "bytes of tokenizer_config.json", limits::CONFIG_BYTES)?;
+        object(&bytes, &beside, "tokenizer_config.json")?
+    } else {
+        Map::new()
+    };
+    Tokenizer::from_vocab_txt(&bytes, &config, path).map(Some)
+}
+
+/// Own exit heads: `exit.l.weight` and `exit.l.bias` for every depth l, with `pooling` in the metadata.
+const EXIT_HEADS: &str = "exit_heads.safetensors";
+
+/// The exit heads that lie in `folder`, as one more part behind `shards`.
+pub(in crate::checkpoint) fn exit_heads(
+    folder: &Path,
+    shards: &[Shard],
+) -> Result<Option<Shard>, OpenError> {
+    let path = folder.join(EXIT_HEADS);
+    let is_open = shards.iter().any(|shard| shard.path == path);
+    if is_open || !map::exists(&path)? {
+        Ok(None)
+    } else {
+        Shard::open(&path, shards.len()).map(Some)
+    }
+}
+
 /// A configuration and the weights that belong to it.
 pub(in crate::checkpoint) struct Bundle {
     format: &'static str,
@@ -209,6 +242,10 @@ impl Checkpoint for Bundle {
         &self.beside.config
     }
 
+    fn metadata(&self, key: &str) -> Option<&str> {
+        self.shards.iter().find_map(|shard| shard.header.metadata.get(key)).map(String::as_str)
+    }
+
     fn bytes(&self, tensor: &TensorInfo) -> Result<Bytes, OpenError> {
         let outside = |found| OpenError::Truncated {
             path: self.path.clone(),
@@ -229,12 +266,23 @@ impl Checkpoint for Bundle {
             TokenizerFile::Memory(bytes) => Tokenizer::from_hf_json(bytes, &self.path).map(Some),
             TokenizerFile::Path(path) => {
                 if !map::exists(path)? {
-                    return Ok(None);
+                    return word_pieces(&path.with_file_name("vocab.txt"));
                 }
                 let bytes = map::read(path, "bytes of tokenizer.json", limits::TOKENIZER_BYTES)?;
                 Tokenizer::from_hf_json(&bytes, path).map(Some)
             }
         }
+    }
+
+    fn preprocessor(&self) -> Result<Option<Map<String, Value>>, OpenError> {
+        const NAME: &str = "preprocessor_config.json";
+        let TokenizerFile::Path(tokenizer) = &self.beside.tokenizer else { return Ok(None) };
+        let path = tokenizer.with_file_name(NAME);
+        if !map::exists(&path)? {
+            return Ok(None);
+        }
+        let bytes = map::read(&path, "bytes of preprocessor_config.json", limits::CONFIG_BYTES)?;
+        object(&bytes, &path, NAME).map(Some)
     }
 
     fn chat_template(&self) -> Option<String> {

@@ -3,12 +3,13 @@
 //! Our own pass comes first because the library takes the last of two equal names, and says of a wrong tensor neither its
 //! name nor its numbers. Must not know: folders, configurations.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 use std::path::Path;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer, MapAccess, Visitor};
 
 use crate::checkpoint::error::quoted;
 use crate::checkpoint::{DType, OpenError, TensorInfo, limits};
@@ -41,6 +42,8 @@ pub(in crate::checkpoint) struct Header {
     pub(in crate::checkpoint) tensors: Vec<TensorInfo>,
     /// Names of the buffers that are no weights, sorted.
     pub(in crate::checkpoint) derived: Vec<String>,
+    /// Notes of whoever wrote the file.
+    pub(in crate::checkpoint) metadata: BTreeMap<String, String>,
 }
 
 /// Whether a file begins like a safetensors file: a possible length, then the start of a JSON object.
@@ -87,7 +90,7 @@ impl Header {
     }
 
     fn check(
-        Entries(mut entries): Entries,
+        Entries { mut entries, metadata }: Entries,
         path: &Path,
         file_idx: usize,
         data: Range<usize>,
@@ -105,10 +108,10 @@ impl Header {
             let tensor = quoted(&twice.0);
             return Err(OpenError::Duplicate { path: path.to_owned(), tensor });
         }
-        let mut header = Self { len: data.start, tensors: Vec::new(), derived: Vec::new() };
+        let (tensors, derived) = (Vec::new(), Vec::new());
+        let mut header = Self { len: data.start, tensors, derived, metadata };
         let mut ranges = Vec::with_capacity(entries.len());
         for (name, entry) in entries {
-            let Some(entry) = entry else { continue };
             let wrong = |what: &str, found: String, allowed: String| OpenError::Field {
                 path: path.to_owned(),
                 field: format!("{what} of the tensor `{}`", quoted(&name)),
@@ -279,8 +282,12 @@ impl Entry {
     }
 }
 
-/// Every key of the header in the order of the file, equal ones too; `None` for the notes of whoever wrote it.
-struct Entries(Vec<(String, Option<Entry>)>);
+/// Every tensor of the header in the order of the file, equal names too, and the notes of whoever wrote it.
+#[derive(Default)]
+struct Entries {
+    entries: Vec<(String, Entry)>,
+    metadata: BTreeMap<String, String>,
+}
 
 impl<'de> Deserialize<'de> for Entries {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -298,16 +305,21 @@ impl<'de> Visitor<'de> for EntriesVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries, A::Error> {
-        let mut entries = Vec::new();
+        let mut all = Entries::default();
         while let Some(name) = map.next_key::<String>()? {
-            let entry = if name == "__metadata__" {
-                map.next_value::<IgnoredAny>()?;
-                None
-            } else {
-                Some(map.next_value()?)
-            };
-            entries.push((name, entry));
+            if name != "__metadata__" {
+                all.entries.push((name, map.next_value()?));
+                continue;
+            }
+            // Whatever else they are, texts are kept; the library says what it does not like.
+            if let serde_json::Value::Object(notes) = map.next_value()? {
+                let texts = notes.into_iter().filter_map(|(key, note)| match note {
+                    serde_json::Value::String(note) => Some((key, note)),
+                    _ => None,
+                });
+                all.metadata.extend(texts);
+            }
         }
-        Ok(Entries(entries))
+        Ok(all)
     }
 }

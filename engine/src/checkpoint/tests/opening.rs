@@ -41,6 +41,43 @@ fn a_folder_gives_the_bytes_of_the_file() {
 }
 
 #[test]
+fn exit_heads_beside_the_weights_are_one_more_part() {
+    let heads = |name: &str| {
+        let header = format!(
+            r#"{{"__metadata__":{{"pooling":"mean","format":"other"}},{}}}"#,
+            entry(name, "F32", "[1]", 0, 4)
+        );
+        file(&header, &[1, 2, 3, 4])
+    };
+    let (valid, exits) = (valid(), heads("exit.0.weight"));
+    let files: [(&str, &[u8]); 3] = [
+        ("config.json", CONFIG),
+        ("model.safetensors", &valid),
+        ("exit_heads.safetensors", &exits),
+    ];
+    let (dir, checkpoint) = folder(&files);
+    let bare = open(&dir.path().join("model.safetensors")).unwrap();
+    for checkpoint in [&checkpoint, &bare] {
+        let all = contents(&**checkpoint);
+        assert_eq!(all.last().unwrap(), &("exit.0.weight".to_owned(), vec![1], vec![1, 2, 3, 4]));
+        assert_eq!(all.len(), 4);
+        // The weights' own notes come first.
+        let notes = ["pooling", "format", "x"].map(|key| checkpoint.metadata(key));
+        assert_eq!(notes, [Some("mean"), Some("pt"), None]);
+        assert_eq!(checkpoint.size_bytes(), (valid.len() + exits.len()) as u64);
+    }
+    let (_dir, without) = folder(&files[..2]);
+    assert_ne!(without.fingerprint().unwrap(), checkpoint.fingerprint().unwrap());
+    // Opened by itself it is not joined to itself.
+    let alone = open(&dir.path().join("exit_heads.safetensors")).unwrap();
+    assert_eq!(contents(&*alone).len(), 1);
+    let twice = heads("a");
+    write(&dir.path().join("exit_heads.safetensors"), &twice);
+    let error = open(dir.path()).err().unwrap().to_string();
+    assert!(error.contains("the tensor `a` is there twice"), "{error}");
+}
+
+#[test]
 fn a_bare_file_opens_with_its_config_whatever_its_extension() {
     let dir = tempfile::tempdir().unwrap();
     write(&dir.path().join("config.json"), CONFIG);

@@ -174,6 +174,56 @@ fn a_tokenizer_json_encodes_without_cutting() {
 }
 
 #[test]
+fn a_cut_text_keeps_the_special_tokens_around_it() {
+    let bytes = json(|value| {
+        plain(value);
+        let end = serde_json::json!({"SpecialToken": {"id": "<s>", "type_id": 0}});
+        value["post_processor"]["single"].as_array_mut().unwrap().push(end);
+    });
+    let tokenizer = Tokenizer::from_hf_json(&bytes, path()).unwrap();
+    assert_eq!(tokenizer.encode("ab ab").unwrap(), [0, 3, 5, 0]);
+    let within = |most| tokenizer.encode_within("ab ab", most).unwrap();
+    assert_eq!(within(4), (vec![0, 3, 5, 0], false));
+    assert_eq!(within(3), (vec![0, 3, 0], true));
+    assert_eq!(within(1), (vec![0], true));
+    assert_eq!(within(0), (vec![], true));
+    let open = Tokenizer::from_gguf(&small(), path()).unwrap();
+    assert_eq!(open.encode_within("ab abb", 2).unwrap(), (vec![1, 8], true));
+}
+
+#[test]
+fn a_word_piece_tokenizer_reads_as_bert_does() {
+    let bytes = serde_json::to_vec(&serde_json::json!({
+        "version": "1.0", "truncation": {"max_length": 3, "strategy": "LongestFirst", "stride": 0},
+        "padding": {"strategy": {"Fixed": 8}, "direction": "Right", "pad_to_multiple_of": null,
+            "pad_id": 0, "pad_type_id": 0, "pad_token": "[PAD]"},
+        "added_tokens": [{"id": 0, "content": "[PAD]", "single_word": false, "lstrip": false,
+            "rstrip": false, "normalized": false, "special": true}],
+        "normalizer": {"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true,
+            "strip_accents": null, "lowercase": true},
+        "pre_tokenizer": {"type": "BertPreTokenizer"},
+        "post_processor": {"type": "TemplateProcessing",
+            "single": [{"SpecialToken": {"id": "[CLS]", "type_id": 0}},
+                {"Sequence": {"id": "A", "type_id": 0}},
+                {"SpecialToken": {"id": "[SEP]", "type_id": 0}}],
+            "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+            "special_tokens": {"[CLS]": {"id": "[CLS]", "ids": [2], "tokens": ["[CLS]"]},
+                "[SEP]": {"id": "[SEP]", "ids": [3], "tokens": ["[SEP]"]}}},
+        "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": true},
+        "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+            "max_input_chars_per_word": 100,
+            "vocab": {"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3, "cafe": 4, "un": 5,
+                "##like": 6, "##ly": 7, "!": 8}},
+    }));
+    let tokenizer = Tokenizer::from_hf_json(&bytes.unwrap(), path()).unwrap();
+    let ids = tokenizer.encode("Café unlikely, x!").unwrap();
+    // Neither the comma nor the x is in the vocabulary.
+    assert_eq!(ids, [2, 4, 5, 6, 7, 1, 1, 8, 3]);
+    assert_eq!(tokenizer.summary(), "WordPiece, 9 tokens");
+    assert_eq!(tokenizer.piece(6), "##like");
+}
+
+#[test]
 fn a_hostile_tokenizer_json_gets_one_clear_sentence() {
     use serde_json::json as j;
     let told = |change: &dyn Fn(&mut serde_json::Value)| {

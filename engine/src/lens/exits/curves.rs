@@ -14,6 +14,8 @@ use crate::signal::Signal;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Means {
     agreement: f64,
+    /// `None` where nothing is known to be true.
+    pub(super) accuracy: Option<f64>,
     pub(super) nll: f64,
     max_prob: f64,
     entropy: f64,
@@ -46,6 +48,7 @@ pub(super) fn means(scene: &Scene<'_>) -> Arc<PerDepth> {
                 }
                 Means {
                     agreement: tally.agreement().unwrap_or(f64::NAN),
+                    accuracy: tally.accuracy(),
                     nll: tally.mean_nll().unwrap_or(f64::NAN),
                     max_prob: mean(Signal::MaxProb, depth),
                     entropy: mean(Signal::Entropy, depth),
@@ -77,7 +80,7 @@ pub(super) fn nats(scene: &Scene<'_>) -> Figure {
     if let Some(token) = scene.token {
         for (idx, (name, signal, _)) in curves.iter().enumerate() {
             let points = scene.token_line(token, *signal);
-            let label = format!("{name}, selected token");
+            let label = format!("{name}, selected {}", scene.recording.subject().noun());
             marks.push(Mark::Points { label, points, ink: Ink::Series(idx) });
         }
     }
@@ -85,7 +88,7 @@ pub(super) fn nats(scene: &Scene<'_>) -> Figure {
         id: "per-depth",
         title: "NLL, entropy and KL at every depth".to_owned(),
         x: Axis::integer("Depth"),
-        y: Axis::linear("Mean over tokens", "nats"),
+        y: Axis::linear(format!("Mean over {}", scene.recording.subject().nouns()), "nats"),
         marks,
     }
 }
@@ -96,20 +99,27 @@ pub(super) fn agreement(scene: &Scene<'_>) -> Figure {
     let line = means.0.iter().enumerate().map(|(depth, m)| [depth as f64, m.agreement]).collect();
     let label = "Agreement".to_owned();
     let mut marks = vec![Mark::Line { label, points: line, ink: Ink::Series(0) }];
+    if scene.has_labels() {
+        let accuracy = |m: &Means| m.accuracy.unwrap_or(f64::NAN);
+        let points = means.0.iter().enumerate().map(|(depth, m)| [depth as f64, accuracy(m)]);
+        let (label, points) = ("Accuracy".to_owned(), points.collect());
+        marks.push(Mark::Line { label, points, ink: Ink::Series(2) });
+    }
     if let Some(token) = scene.token {
         let agrees = |depth| {
             let agrees = scene.recording.agrees(depth, token);
             agrees.map_or(f64::NAN, |agrees| f64::from(u8::from(agrees)))
         };
         let points = (0..=scene.num_layers()).map(|depth| [depth as f64, agrees(depth)]).collect();
-        let label = "Selected token".to_owned();
+        let label = scene.selected();
         marks.push(Mark::Points { label, points, ink: Ink::Series(1) });
     }
+    let what = if scene.has_labels() { "Agreement and accuracy" } else { "Agreement" };
     Figure {
         id: "agreement",
-        title: "Agreement at every depth".to_owned(),
+        title: format!("{what} at every depth"),
         x: Axis::integer("Depth"),
-        y: Axis::linear("Agreement", "fraction").with_range(0.0, 1.0),
+        y: Axis::linear(what, "fraction").with_range(0.0, 1.0),
         marks,
     }
 }
@@ -119,20 +129,12 @@ pub(super) fn table(scene: &Scene<'_>) -> DataTable {
     let means = means(scene);
     let rows = scene.tally.by_depth().zip(means.0.iter()).map(|((depth, exits), m)| {
         let depth = f64::from(depth.0);
-        vec![depth, exits as f64, m.agreement, m.nll, m.max_prob, m.entropy, m.kl]
+        let mut row = vec![depth, exits as f64, m.agreement, m.nll, m.max_prob, m.entropy, m.kl];
+        row.extend(scene.has_labels().then(|| m.accuracy.unwrap_or(f64::NAN)));
+        row
     });
-    DataTable {
-        id: "per_depth",
-        columns: vec![
-            "depth",
-            "exits",
-            "agreement",
-            "nll",
-            "mean_max_prob",
-            "mean_entropy",
-            "mean_kl",
-        ],
-        rows: rows.collect(),
-        names: None,
-    }
+    let mut columns =
+        vec!["depth", "exits", "agreement", "nll", "mean_max_prob", "mean_entropy", "mean_kl"];
+    columns.extend(scene.has_labels().then_some("accuracy"));
+    DataTable { id: "per_depth", columns, rows: rows.collect(), names: None }
 }

@@ -91,11 +91,12 @@ pub(super) fn figure(scene: &Scene<'_>) -> Figure {
     if let Some(token) = scene.token {
         let points = scene.token_line(token, signal);
         let at_exit = points.get(scene.exit(token).index()).copied().into_iter().collect();
-        marks.push(Mark::Line { label: "Selected token".to_owned(), points, ink: Ink::Series(1) });
+        marks.push(Mark::Line { label: scene.selected(), points, ink: Ink::Series(1) });
         let label = "Its exit".to_owned();
         marks.push(Mark::Points { label, points: at_exit, ink: Ink::Series(1) });
     }
-    let mut y = Axis::linear(signal.label(), signal.unit());
+    let label = signal.label_of(scene.recording.subject());
+    let mut y = Axis::linear(label, signal.unit());
     if signal == scene.settings.rule.signal() {
         // The whole range of the threshold, so that the line can be dragged to both ends.
         y = y.with_range(0.0, scene.settings.rule.threshold(scene.recording.manifest.vocab).max);
@@ -108,7 +109,7 @@ pub(super) fn figure(scene: &Scene<'_>) -> Figure {
     }
     Figure {
         id: "distribution",
-        title: format!("{} at every depth", signal.label()),
+        title: format!("{label} at every depth"),
         x: Axis::integer("Depth"),
         y,
         marks,

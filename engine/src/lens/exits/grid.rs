@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Scene, distribution};
+use super::{Scene, capital, distribution};
 use crate::figure::{Axis, ColorMap, Figure, Heat, Ink, Mark};
 use crate::model::NO_TOKEN;
 use crate::recording::{Recording, depth_of};
-use crate::signal::Signal;
+use crate::signal::{Signal, Subject};
 
 /// Tokens that are shown at once.
 const WINDOW: usize = 128;
@@ -26,7 +26,7 @@ pub(super) fn figure(scene: &Scene<'_>) -> Figure {
     let words = words(recording, &window);
     let (range, colors) = colors(scene, signal);
     let heat = Heat {
-        label: caption(signal),
+        label: caption(signal, recording.subject()),
         columns: window.len(),
         rows: scene.num_layers() + 1,
         origin: [window.start as f64, 0.0],
@@ -44,24 +44,31 @@ pub(super) fn figure(scene: &Scene<'_>) -> Figure {
     });
     let exit_line =
         Mark::Line { label: "Exit depth".to_owned(), points: steps.collect(), ink: Ink::Accent };
+    let noun = recording.subject().noun();
     Figure {
         id: "grid",
-        title: format!("{} by token and depth", signal.label()),
-        x: Axis::integer("Token"),
+        title: format!("{} by {noun} and depth", signal.label_of(recording.subject())),
+        x: Axis::integer(capital(noun)),
         y: Axis::integer("Depth"),
         marks: vec![Mark::Heat(heat), exit_line],
     }
 }
 
 /// "Entropy (nats)".
-fn caption(signal: Signal) -> String {
-    Axis::linear(signal.label(), signal.unit()).caption()
+fn caption(signal: Signal, subject: Subject) -> String {
+    Axis::linear(signal.label_of(subject), signal.unit()).caption()
 }
 
 /// The sample of the selected token (else of the slice's first), or the block of it that holds the token.
 fn window(scene: &Scene<'_>) -> Range<usize> {
     let recording = scene.recording;
     let num_tokens = recording.num_tokens();
+    if recording.subject() == Subject::Sample {
+        // Each is a row of its own: neighbours are shown beside it.
+        let row = scene.token.unwrap_or_else(|| scene.settings.slice.first_token(recording));
+        let start = (row / WINDOW * WINDOW).min(num_tokens);
+        return start..start.saturating_add(WINDOW).min(num_tokens);
+    }
     let token = scene.token.unwrap_or_else(|| scene.settings.slice.first_token(recording));
     let sample = recording.tokens.sample.get(token).and_then(|idx| usize::try_from(*idx).ok());
     let sample = sample.and_then(|idx| recording.samples.get(idx));
@@ -103,9 +110,8 @@ fn words(recording: &Recording, window: &Range<usize>) -> Arc<Words> {
 }
 
 fn hover(recording: &Recording, token: usize, depth: usize) -> String {
-    let id = recording.tokens.ids.get(token).copied();
-    let piece = id.map(|id| recording.piece(id)).unwrap_or_default();
-    let mut text = format!("Token {token} “{piece}”, depth {depth}");
+    let noun = capital(recording.subject().noun());
+    let mut text = format!("{noun} {token} “{}”, depth {depth}", recording.text(token));
     if let Some(five) = recording.top5.get(depth).and_then(|column| column.get(token)) {
         for (id, prob) in five.ids.iter().zip(five.probs).filter(|(id, _)| **id != NO_TOKEN) {
             push(&mut text, format_args!("\n“{}” {prob:.4}", recording.piece(*id)));
@@ -114,7 +120,8 @@ fn hover(recording: &Recording, token: usize, depth: usize) -> String {
     for signal in Signal::ALL {
         let column = recording.column(signal, depth_of(depth));
         if let Some(value) = column.and_then(|c| c.get(token)).filter(|v| !v.is_nan()) {
-            push(&mut text, format_args!("\n{}: {value:.4}", caption(signal)));
+            let caption = caption(signal, recording.subject());
+            push(&mut text, format_args!("\n{caption}: {value:.4}"));
         }
     }
     text

@@ -1,6 +1,6 @@
 //! How many tokens exit at which depth, and how deep the values of a column go.
 
-use super::Scene;
+use super::{Scene, capital};
 use crate::figure::{Axis, Direction, Figure, Ink, Mark};
 use crate::lens::DataTable;
 use crate::recording::Tally;
@@ -13,6 +13,7 @@ const MAX_COUNTS: usize = 40;
 /// Share of tokens that exit at each depth; side by side for the values of the compared column.
 pub(super) fn exits(scene: &Scene<'_>) -> Figure {
     let mut marks = Vec::new();
+    let rows = capital(scene.recording.subject().nouns());
     let parts = scene.parts.get(..scene.parts.len().min(MAX_SERIES)).unwrap_or_default();
     if parts.len() >= 2 {
         let column = scene.column();
@@ -29,7 +30,7 @@ pub(super) fn exits(scene: &Scene<'_>) -> Figure {
         }
     } else {
         let tally = &scene.tally;
-        let label = format!("Tokens (n = {})", tally.num_tokens());
+        let label = format!("{rows} (n = {})", tally.num_tokens());
         marks.push(Mark::Bars { label, bars: bars(tally, 0.0), width: 0.84, ink: Ink::Series(0) });
         if scene.num_layers() < MAX_COUNTS {
             let counts = tally.by_depth().filter(|(_, exits)| *exits > 0);
@@ -41,7 +42,7 @@ pub(super) fn exits(scene: &Scene<'_>) -> Figure {
     }
     if let Some(token) = scene.token {
         marks.push(Mark::Rule {
-            label: "Selected token".to_owned(),
+            label: scene.selected(),
             direction: Direction::Vertical,
             at: f64::from(scene.exit(token).0),
             knob: None,
@@ -49,9 +50,9 @@ pub(super) fn exits(scene: &Scene<'_>) -> Figure {
     }
     Figure {
         id: "exits",
-        title: "Tokens that exit at each depth".to_owned(),
+        title: format!("{rows} that exit at each depth"),
         x: Axis::integer("Exit depth").with_range(-0.5, scene.num_layers() as f64 + 0.5),
-        y: Axis::linear("Tokens", "fraction"),
+        y: Axis::linear(rows, "fraction"),
         marks,
     }
 }
@@ -92,16 +93,20 @@ pub(super) fn table(scene: &Scene<'_>) -> DataTable {
     let whole = std::iter::once(("all".to_owned(), &scene.tally));
     let (names, tallies): (Vec<String>, Vec<&Tally>) = whole.chain(parts).unzip();
     let row = |tally: &&Tally| {
-        vec![
+        let mut row = vec![
             tally.num_tokens() as f64,
             tally.mean_depth().unwrap_or(f64::NAN),
             tally.agreement().unwrap_or(f64::NAN),
             tally.mean_nll().unwrap_or(f64::NAN),
-        ]
+        ];
+        row.extend(scene.has_labels().then(|| tally.accuracy().unwrap_or(f64::NAN)));
+        row
     };
+    let mut columns = vec!["tokens", "mean_exit_depth", "agreement", "nll_exit"];
+    columns.extend(scene.has_labels().then_some("accuracy_exit"));
     DataTable {
         id: "per_slice",
-        columns: vec!["tokens", "mean_exit_depth", "agreement", "nll_exit"],
+        columns,
         rows: tallies.iter().map(row).collect(),
         names: Some(("slice", names)),
     }

@@ -42,7 +42,9 @@ pub(super) fn cards(recording: Option<&Recording>, knobs: &Knobs) -> Vec<KnobCar
     let columns = recording.map(Recording::slice_columns);
     let columns = columns.as_deref().map(|c| c.0.as_slice()).unwrap_or_default();
     let rules = RULES.iter().map(|rule| ChoiceOption::new(rule.id(), rule.label())).collect();
-    let signals = signals(recording, rule).map(|s| ChoiceOption::new(s.id(), s.label()));
+    let subject = recording.map(Recording::subject).unwrap_or_default();
+    let label = |signal: Signal| ChoiceOption::new(signal.id(), signal.label_of(subject));
+    let signals = signals(recording, rule).map(label);
     vec![
         RULE.card(rules),
         rule.threshold(vocab).card(),

@@ -1,11 +1,12 @@
 //! The named numbers of the view, and what a person must know about them.
 
-use super::{Scene, curves, distribution, histogram};
+use super::{Scene, capital, curves, distribution, histogram};
 use crate::count::counted;
 use crate::lens::{Reading, ReadingKind};
 use crate::notes::Note;
 use crate::policy::{flops_saved, lower_bound};
 use crate::recording::Slice;
+use crate::signal::Subject;
 
 pub(super) fn readings(scene: &Scene<'_>) -> Vec<Reading> {
     use ReadingKind::{Estimate, Exact, Measured, Modelled};
@@ -19,48 +20,77 @@ pub(super) fn readings(scene: &Scene<'_>) -> Vec<Reading> {
     let settings = &scene.settings;
     let flops = flops_saved(scene.recording, &settings.slice, tally, settings.at.least);
     let secs = Some(manifest.block_secs.iter().sum()).filter(|_| !manifest.block_secs.is_empty());
-    let tokens = Some(tally.num_tokens() as f64);
+    let rows = Some(tally.num_tokens() as f64);
+    let subject = scene.recording.subject();
+    // What a whole sample leaves out nobody else reads.
+    let replayed = if subject == Subject::Sample { Exact } else { Estimate };
     let reading = |id, label: &str, value, unit, kind| {
         let label = label.to_owned();
         Reading { id, label, value, unit, kind }
     };
-    vec![
-        reading("tokens", "Tokens", tokens, "tokens", Exact),
-        reading("mean_exit_depth", "Mean exit depth", depth, "layers", Estimate),
-        reading("layers_saved", "Layers saved", saved, "fraction", Estimate),
-        reading("agreement", "Agreement with the full model", agreement, "fraction", Estimate),
+    let mut readings = vec![
+        reading("tokens", &capital(subject.nouns()), rows, subject.nouns(), Exact),
+        reading("mean_exit_depth", "Mean exit depth", depth, "layers", replayed),
+        reading("layers_saved", "Layers saved", saved, "fraction", replayed),
+        reading("agreement", "Agreement with the full model", agreement, "fraction", replayed),
         reading("agreement_lower", "Agreement, 95 % lower bound", lower, "fraction", Estimate),
         reading("nll_full", "NLL of the full model", full, "nats", Exact),
-        reading("nll_exit", "NLL at the exit", tally.mean_nll(), "nats", Estimate),
+        reading("nll_exit", "NLL at the exit", tally.mean_nll(), "nats", replayed),
         reading("flops_saved", "FLOPs saved (modelled)", flops, "fraction", Modelled),
         reading("block_secs", "Time in all blocks, whole recording", secs, "s", Measured),
-    ]
+    ];
+    if scene.has_labels() {
+        let full = curves::means(scene).0.last().and_then(|means| means.accuracy);
+        let accuracies = [
+            reading("accuracy_full", "Accuracy of the full model", full, "fraction", Exact),
+            reading(
+                "accuracy_exit",
+                "Accuracy at the exit",
+                tally.accuracy(),
+                "fraction",
+                replayed,
+            ),
+        ];
+        let behind_agreement = 5;
+        readings.splice(behind_agreement..behind_agreement, accuracies);
+    }
+    readings
 }
 
 pub(super) fn notes(scene: &Scene<'_>) -> Vec<Note> {
     let mut notes = scene.recording.manifest.notes.clone();
     if scene.tally.num_tokens() == 0 {
-        notes.push(Note::new("There is no token in this slice.", "Choose another slice."));
+        let what = format!("There is no {} in this slice.", scene.recording.subject().noun());
+        notes.push(Note::new(what, "Choose another slice."));
         return notes;
     }
-    notes.push(Note::new(
-        "Exit depths, agreement and NLL at the exit are estimates: the replay ignores that a \
-         stopped token leaves no keys and values for later tokens.",
-        "",
-    ));
-    if !scene.recording.manifest.prices_keys() && scene.settings.slice != Slice::all() {
+    let subject = scene.recording.subject();
+    if subject != Subject::Sample {
         notes.push(Note::new(
-            "FLOPs saved are modelled at the mean length of the whole recording, not of this slice: an \
-             older version recorded it.",
-            "Record again to price the slice with its own lengths.",
+            "Exit depths, agreement and NLL at the exit are estimates: the replay ignores that a \
+             stopped token leaves no keys and values for later tokens.",
+            "",
         ));
+    }
+    if !scene.recording.manifest.prices_keys() && scene.settings.slice != Slice::all() {
+        let what =
+            "FLOPs saved are modelled at the mean length of the whole recording, not of this slice";
+        let (what, hint) = match subject {
+            Subject::Token => (
+                format!("{what}: an older version recorded it."),
+                "Record again to price the slice with its own lengths.",
+            ),
+            Subject::OwnToken | Subject::Sample => (format!("{what}."), ""),
+        };
+        notes.push(Note::new(what, hint));
     }
     let rule = scene.settings.rule;
     let unknown = distribution::quantiles(scene, rule.signal()).num_unknown;
     if unknown > 0 {
         let signal = rule.label().to_lowercase();
+        let noun = subject.noun();
         let (values, are) = (counted(unknown, "value"), if unknown == 1 { "is" } else { "are" });
-        let what = format!("{values} of {signal} {are} not a number; no token stops on one.");
+        let what = format!("{values} of {signal} {are} not a number; no {noun} stops on one.");
         notes.push(Note::new(what, ""));
     }
     if scene.parts.len() > histogram::MAX_SERIES {

@@ -2,7 +2,7 @@ use super::*;
 use crate::figure::{Mark, to_csv};
 use crate::knob::{KnobKind, Value};
 use crate::policy::{RULES, replay};
-use crate::recording::{rough, synthetic};
+use crate::recording::{rough, synthetic, synthetic_samples};
 use crate::signal::NO_TOKEN;
 
 fn knobs(turns: &[(&str, Value)]) -> Knobs {
@@ -57,6 +57,7 @@ fn every_knob_at_both_ends_views_every_strange_recording_twice_alike() {
         synthetic(1, 3, 1),
         synthetic(5, 0, 1),
         rough(150, 4, 2),
+        synthetic_samples(150, 4, 2),
         all_nan,
         bare,
     ];
@@ -170,6 +171,50 @@ fn readings_are_absent_where_nothing_is_known() {
     let view = super::tests::view(&synthetic(1, 3, 1), &[]);
     assert_eq!(reading(&view, "nll_exit"), None);
     assert!(reading(&view, "mean_exit_depth").is_some());
+}
+
+#[test]
+fn samples_with_labels_have_an_accuracy_beside_the_agreement() {
+    let recording = synthetic_samples(300, 4, 3);
+    let turns = [("threshold", Value::Real(0.6))];
+    let view = view(&recording, &turns);
+    let at = Setting { threshold: 0.6, least: Depth(0) };
+    let exits = replay(&recording, RULES[0], at);
+    let labelled: Vec<usize> =
+        (0..300).filter(|row| recording.tokens.next_ids[*row] != NO_TOKEN).collect();
+    let share = |depth: &dyn Fn(usize) -> usize| {
+        let right =
+            |row: &&usize| recording.top1[depth(**row)][**row] == recording.tokens.next_ids[**row];
+        Some(labelled.iter().filter(right).count() as f64 / labelled.len() as f64)
+    };
+    assert!(labelled.len() < 300);
+    assert_eq!(reading(&view, "accuracy_exit"), share(&|row| exits[row].index()));
+    assert_eq!(reading(&view, "accuracy_full"), share(&|_| 4));
+    for (depth, row) in view.tables[0].rows.iter().enumerate() {
+        assert_eq!(row.last().copied(), share(&|_| depth));
+    }
+    // A whole sample leaves nothing out that another one reads.
+    let kind = |id: &str| view.readings.iter().find(|r| r.id == id).unwrap().kind;
+    for id in ["mean_exit_depth", "agreement", "nll_exit", "accuracy_exit"] {
+        assert_eq!(kind(id), crate::lens::ReadingKind::Exact, "{id}");
+    }
+    assert!(view.notes.is_empty(), "{:?}", view.notes);
+    let titles: Vec<_> = view.figures.iter().map(|f| f.title.as_str()).collect();
+    assert!(titles.iter().all(|title| !title.to_lowercase().contains("token")), "{titles:?}");
+    let mut unlabelled = synthetic_samples(30, 4, 3);
+    unlabelled.tokens.next_ids.fill(NO_TOKEN);
+    let view = LENS.view(&unlabelled, &knobs(&turns), Selection::default());
+    assert!(view.readings.iter().all(|r| !r.id.starts_with("accuracy")));
+}
+
+#[test]
+fn the_grid_of_samples_shows_neighbours() {
+    let recording = synthetic_samples(300, 3, 3);
+    let view = LENS.view(&recording, &Knobs::default(), Selection { token: Some(200) });
+    let Mark::Heat(heat) = &view.figures[0].marks[0] else { unreachable!() };
+    assert_eq!((heat.origin, heat.columns), ([128.0, 0.0], 128));
+    assert_eq!(heat.selected_column, Some(72));
+    assert!(heat.hovers[0].starts_with("Sample 128 “text 128”, depth 0"), "{}", heat.hovers[0]);
 }
 
 #[test]

@@ -73,18 +73,21 @@ pub(super) fn suggestion(scene: &Scene<'_>, curve: &Curve) -> Suggestion {
         let agreement = percent(found.agreement);
         let lower = percent(found.agreement_lower);
         let depth = found.mean_depth;
+        let rows = scene.recording.subject().nouns();
         let words = format!(
             "{agreement} % at mean exit depth {depth:.2}; at least {lower} % with 95 % confidence \
-             (Clopper-Pearson, tokens taken as independent), but chosen on these same tokens: \
+             (Clopper-Pearson, {rows} taken as independent), but chosen on these same {rows}: \
              check it on others"
         );
         (words, vec![("threshold", Value::Real(found.threshold))])
     } else {
         let best = curve.trials.iter().map(Trial::agreement);
         let best = best.filter(|best| !best.is_nan()).max_by(f64::total_cmp);
-        let words = match best.map(percent) {
-            Some(best) => format!("no threshold reaches it; the best agreement is {best} %"),
-            None => "there is no token with an answer of the full model".to_owned(),
+        let words = if let Some(best) = best.map(percent) {
+            format!("no threshold reaches it; the best agreement is {best} %")
+        } else {
+            let noun = scene.recording.subject().noun();
+            format!("there is no {noun} with an answer of the full model")
         };
         (words, Vec::new())
     };

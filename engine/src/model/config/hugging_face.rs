@@ -36,7 +36,7 @@ pub(crate) const LLAMA: Defaults = Defaults {
 
 /// Keys that change no number of a forward pass in evaluation: training, generation, special tokens,
 /// book-keeping.
-const HARMLESS: &[&str] = &[
+pub(crate) const HARMLESS: &[&str] = &[
     "_attn_implementation",
     "_attn_implementation_autoset",
     "_name_or_path",

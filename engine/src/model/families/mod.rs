@@ -1,5 +1,7 @@
 //! Which families exist: what each is called in a checkpoint, and how its configuration becomes a decoder's.
+//! Families of encoders stand in `encoders`.
 
+mod encoders;
 mod gemma2;
 mod gemma3;
 mod gpt2;
@@ -16,8 +18,9 @@ use crate::checkpoint::Checkpoint;
 use crate::model::ModelError;
 use crate::model::config::Config;
 use crate::model::decoder::Plan;
+use crate::model::network::Network;
 
-/// One family of networks.
+/// One family of decoders.
 pub(crate) struct Family {
     /// For people.
     pub(crate) name: &'static str,
@@ -36,7 +39,7 @@ pub(crate) struct Family {
 /// Reads a plan from a configuration.
 type PlanOf = fn(&Config<'_>, &dyn Checkpoint) -> Result<Plan, ModelError>;
 
-/// Every family.
+/// Every family of decoders.
 pub(crate) static FAMILIES: &[&Family] = &[
     &llama::FAMILY,
     &mistral::FAMILY,
@@ -51,13 +54,14 @@ pub(crate) static FAMILIES: &[&Family] = &[
     &gpt_neox::FAMILY,
 ];
 
-/// The plan of what a checkpoint holds.
-pub(crate) fn plan(checkpoint: &dyn Checkpoint) -> Result<Plan, ModelError> {
+/// What a checkpoint holds.
+pub(crate) fn network(checkpoint: &dyn Checkpoint) -> Result<Network, ModelError> {
     let config = Config::new(checkpoint.config());
     if let Some(found) = config.text("general.architecture")? {
         let family = FAMILIES.iter().find(|family| family.gguf.contains(&found));
         let plan = family.and_then(|family| family.plan_gguf).ok_or_else(|| unknown(found))?;
-        return plan(&config.scoped(&format!("{found}.")), checkpoint);
+        let plan = plan(&config.scoped(&format!("{found}.")), checkpoint)?;
+        return Ok(Network::Decoder(plan));
     }
     let kind = config.text("model_type")?;
     let architecture = match config.get("architectures") {
@@ -67,19 +71,26 @@ pub(crate) fn plan(checkpoint: &dyn Checkpoint) -> Result<Plan, ModelError> {
             Some(first.ok_or_else(|| config.refuse("architectures", value, "a list of names"))?)
         }
     };
-    let family = FAMILIES.iter().find(|family| {
-        family.hugging_face.iter().any(|(model_type, name)| {
+    let is_called = |names: &[(&str, &str)]| {
+        names.iter().any(|(model_type, name)| {
             // Old configurations lack one of the two; where both stand both must fit.
             (kind.is_some() || architecture.is_some())
                 && kind.is_none_or(|kind| kind == *model_type)
                 && architecture.is_none_or(|architecture| architecture == *name)
         })
-    });
-    let found = architecture.or(kind).unwrap_or("(none named)");
-    (family.ok_or_else(|| unknown(found))?.plan_hf)(&config, checkpoint)
+    };
+    if let Some(family) = FAMILIES.iter().find(|family| is_called(family.hugging_face)) {
+        return Ok(Network::Decoder((family.plan_hf)(&config, checkpoint)?));
+    }
+    if let Some(family) = encoders::ENCODERS.iter().find(|family| is_called(family.hugging_face)) {
+        return Ok(Network::Encoder((family.plan)(&config, checkpoint)?));
+    }
+    Err(unknown(architecture.or(kind).unwrap_or("(none named)")))
 }
 
 fn unknown(found: &str) -> ModelError {
-    let allowed = FAMILIES.iter().flat_map(|family| family.covers).copied().collect();
+    let decoders = FAMILIES.iter().flat_map(|family| family.covers);
+    let encoders = encoders::ENCODERS.iter().flat_map(|family| family.covers);
+    let allowed = decoders.chain(encoders).copied().collect();
     ModelError::UnknownFamily { found: found.to_owned(), allowed }
 }

@@ -23,6 +23,10 @@ pub(crate) struct Tally {
     pub(crate) with_nll: u64,
     /// Sum of their NLL at the exit, in ticks.
     pub(crate) nll_ticks: i128,
+    /// Tokens of which it is known what is true: the next token, the label.
+    pub(crate) with_truth: u64,
+    /// Those whose first choice at the exit is that.
+    pub(crate) right: u64,
 }
 
 /// A NLL in whole ticks; `None` where it is not a finite number.
@@ -39,6 +43,7 @@ pub(super) struct Outcome {
     depth: usize,
     agrees: Option<bool>,
     nll: Option<i128>,
+    is_right: Option<bool>,
 }
 
 impl Outcome {
@@ -48,6 +53,7 @@ impl Outcome {
             depth: exit.index(),
             agrees: recording.agrees(exit.index(), token),
             nll: nll.and_then(|nll| ticks(*nll)),
+            is_right: recording.is_right(exit.index(), token),
         }
     }
 }
@@ -60,7 +66,15 @@ pub(super) fn nats(ticks: i128) -> f64 {
 impl Tally {
     pub(crate) fn empty(num_depths: usize) -> Self {
         let zeros = vec![0; num_depths];
-        Self { exits: zeros.clone(), agreeing: zeros, answered: 0, with_nll: 0, nll_ticks: 0 }
+        Self {
+            exits: zeros.clone(),
+            agreeing: zeros,
+            answered: 0,
+            with_nll: 0,
+            nll_ticks: 0,
+            with_truth: 0,
+            right: 0,
+        }
     }
 
     /// Counts tokens whose exits are known: `exits` holds one depth for each token of `range`.
@@ -81,6 +95,8 @@ impl Tally {
         self.answered += u64::from(outcome.agrees.is_some());
         self.with_nll += u64::from(outcome.nll.is_some());
         self.nll_ticks += outcome.nll.unwrap_or(0);
+        self.with_truth += u64::from(outcome.is_right.is_some());
+        self.right += u64::from(outcome.is_right == Some(true));
     }
 
     /// Counts a token, which was counted, no longer.
@@ -94,6 +110,8 @@ impl Tally {
         self.answered -= u64::from(outcome.agrees.is_some());
         self.with_nll -= u64::from(outcome.nll.is_some());
         self.nll_ticks -= outcome.nll.unwrap_or(0);
+        self.with_truth -= u64::from(outcome.is_right.is_some());
+        self.right -= u64::from(outcome.is_right == Some(true));
     }
 
     pub(crate) fn num_tokens(&self) -> u64 {
@@ -119,6 +137,12 @@ impl Tally {
     /// Mean NLL at the exit in nats, over tokens that have a next token.
     pub(crate) fn mean_nll(&self) -> Option<f64> {
         (self.with_nll > 0).then(|| nats(self.nll_ticks) / self.with_nll as f64)
+    }
+
+    /// Of the tokens of which it is known what is true, the share whose first choice at the exit is that; `None`
+    /// without any.
+    pub(crate) fn accuracy(&self) -> Option<f64> {
+        ratio(self.right, self.with_truth)
     }
 
     /// The share of tokens that exit at `depth`.

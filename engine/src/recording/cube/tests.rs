@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::recording::synthetic;
+use crate::recording::{synthetic, synthetic_samples};
 
 const LADDERS: [Ladder; 2] = [
     Ladder { signal: Signal::MaxProb, sense: Sense::AtLeast, top: 1.0 },
@@ -49,6 +49,17 @@ proptest! {
                 prop_assert_eq!(cube.tally(rung), expected, "rung {}", rung);
             }
         }
+    }
+}
+
+#[test]
+fn a_cube_of_samples_counts_what_is_right() {
+    let recording = synthetic_samples(300, 4, 5);
+    let cube = recording.cube(LADDERS[0], Depth(0), &Slice::all());
+    for rung in [0, 300, 700, 1000] {
+        let expected = brute(&recording, LADDERS[0], rung, 0, &Slice::all());
+        assert!(expected.with_truth < 300 && expected.right > 0);
+        assert_eq!(cube.tally(rung), expected);
     }
 }
 

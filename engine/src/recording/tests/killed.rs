@@ -30,6 +30,7 @@ fn cut(whole: &Recording, sequences: Range<usize>) -> Recording {
             next_ids: whole.tokens.next_ids[range.clone()].to_vec(),
             sample,
             position: whole.tokens.position[range.clone()].to_vec(),
+            texts: Vec::new(),
         },
         samples,
         signals: whole.signals.iter().map(|(signal, depths)| (*signal, floats(depths))).collect(),

@@ -22,6 +22,10 @@ impl Models {
             let what = "No checkpoint is open".to_owned();
             return Err(problem(what, "Open one, then generate again."));
         };
+        let Some(tokenizer) = tokenizer else {
+            let what = "The open checkpoint reads images and writes no text".to_owned();
+            return Err(problem(what, "Open a decoder."));
+        };
         // Out of its place while it runs: a panic drops it, anything else puts it back.
         let model = match place.take() {
             Some(model) => model,

@@ -1,0 +1,107 @@
+//! vocab.txt: the list of word pieces that BERT was published with, before there was tokenizer.json.
+//!
+//! It becomes the tokenizer.json that stands for the same tokenizer, and goes through the same checks.
+
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use super::{Tokenizer, hf, wrong};
+use crate::checkpoint::OpenError;
+
+/// Special tokens that BERT's tokenizer cannot do without, and others that it knows.
+const NEEDED: [&str; 3] = ["[UNK]", "[CLS]", "[SEP]"];
+const KNOWN: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
+
+/// `config`: tokenizer_config.json, or nothing.
+pub(super) fn load(
+    bytes: &[u8],
+    config: &Map<String, Value>,
+    path: &Path,
+) -> Result<Tokenizer, OpenError> {
+    let text = std::str::from_utf8(bytes)
+        .map_err(|error| wrong(path, format!("no UTF-8 at byte {}", error.valid_up_to())))?;
+    let mut vocab = Map::new();
+    for (id, token) in text.lines().enumerate() {
+        if vocab.insert(token.to_owned(), id.into()).is_some() {
+            return Err(wrong(path, format!("token `{token}` stands there twice")));
+        }
+    }
+    if let Some(missing) = NEEDED.iter().find(|token| !vocab.contains_key(**token)) {
+        return Err(wrong(path, format!("no token `{missing}`, which a list of word pieces has")));
+    }
+    let flag = |key: &str, otherwise: bool| match config.get(key) {
+        None | Some(Value::Null) => Ok(otherwise),
+        Some(Value::Bool(flag)) => Ok(*flag),
+        Some(other) => Err(wrong(path, format!("`{key}` of tokenizer_config.json is {other}"))),
+    };
+    // Without a word about accents they go where letters become small.
+    let is_small = flag("do_lower_case", true)?;
+    let strips = flag("strip_accents", is_small)?;
+    let special = |token: &str| json!({"SpecialToken": {"id": token, "type_id": 0}});
+    let known = KNOWN.iter().filter_map(|token| Some((*token, vocab.get(*token)?.clone())));
+    let added: Vec<Value> = known
+        .map(|(token, id)| {
+            json!({"id": id, "content": token, "special": true, "single_word": false,
+                "lstrip": false, "rstrip": false, "normalized": false})
+        })
+        .collect();
+    let ids = |token: &str| json!({"id": token, "ids": [vocab.get(token)], "tokens": [token]});
+    let around = json!({"type": "TemplateProcessing",
+        "single": [special("[CLS]"), {"Sequence": {"id": "A", "type_id": 0}}, special("[SEP]")],
+        "pair": [special("[CLS]"), {"Sequence": {"id": "A", "type_id": 0}}, special("[SEP]"),
+            {"Sequence": {"id": "B", "type_id": 1}},
+            {"SpecialToken": {"id": "[SEP]", "type_id": 1}}],
+        "special_tokens": {"[CLS]": ids("[CLS]"), "[SEP]": ids("[SEP]")}});
+    let file = json!({
+        "version": "1.0",
+        "added_tokens": added,
+        "normalizer": {"type": "BertNormalizer", "clean_text": true,
+            "handle_chinese_chars": flag("tokenize_chinese_chars", true)?,
+            "strip_accents": strips, "lowercase": is_small},
+        "pre_tokenizer": {"type": "BertPreTokenizer"},
+        "post_processor": around,
+        "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": true},
+        "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+            "max_input_chars_per_word": 100, "vocab": vocab},
+    });
+    let bytes = serde_json::to_vec(&file).map_err(|error| wrong(path, error.to_string()))?;
+    hf::load(&bytes, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(vocab: &str, config: Value) -> Result<Tokenizer, String> {
+        let Value::Object(config) = config else { panic!("an object") };
+        let read = load(vocab.as_bytes(), &config, Path::new("vocab.txt"));
+        read.map_err(|error| error.to_string())
+    }
+
+    const VOCAB: &str = "[PAD]\n[UNK]\n[CLS]\n[SEP]\ncafe\nCafé\nun\n##like\n##ly\n!\n";
+
+    #[test]
+    fn it_reads_as_the_published_tokenizer_does() {
+        let small = of(VOCAB, json!({})).unwrap();
+        assert_eq!(small.encode("Café unlikely!").unwrap(), [2, 4, 6, 7, 8, 9, 3]);
+        assert_eq!(small.encode("[SEP] x").unwrap(), [2, 3, 1, 3]);
+        assert_eq!(small.summary(), "WordPiece, 10 tokens");
+        let cased = of(VOCAB, json!({"do_lower_case": false})).unwrap();
+        assert_eq!(cased.encode("Café cafe").unwrap(), [2, 5, 4, 3]);
+        assert_ne!(small.fingerprint(), cased.fingerprint());
+    }
+
+    #[test]
+    fn what_is_no_list_of_word_pieces_is_refused() {
+        for (vocab, config, words) in [
+            ("a\nb\n", json!({}), "no token `[UNK]`"),
+            ("[UNK]\n[CLS]\n[SEP]\na\na\n", json!({}), "token `a` stands there twice"),
+            (VOCAB, json!({"do_lower_case": 1}), "`do_lower_case` of tokenizer_config.json is 1"),
+            ("", json!({}), "no token `[UNK]`"),
+        ] {
+            let said = of(vocab, config).unwrap_err();
+            assert!(said.contains(words), "{said}");
+        }
+    }
+}

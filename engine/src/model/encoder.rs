@@ -1,0 +1,216 @@
+//! One instrumented encoder, configured by a plan and stepped block by block.
+//!
+//! Must not know: which family made the plan, or where its tensors lie.
+
+mod block;
+mod embed;
+mod head;
+mod linear;
+mod plan;
+
+pub(crate) use plan::{
+    Classes, Exits, Head as HeadPlan, Input, Masked, Names, NormSpelling, Patches, Placement, Plan,
+    Pooling, Sharing, Words,
+};
+
+use block::Block;
+use embed::Embed;
+use head::Head;
+
+use crate::job::Job;
+use crate::kernel::readout::Request;
+use crate::model::weights::Weights;
+use crate::model::{
+    Batch, LayeredModel, ModelCard, ModelError, NO_TOKEN, Point, Probe, Readouts, Run, Stream,
+};
+use crate::signal::{Depth, Layer};
+
+/// An encoder with its weights.
+pub(crate) struct Encoder {
+    card: ModelCard,
+    plan: Plan,
+    embed: Embed,
+    /// One where all share it.
+    blocks: Vec<Block>,
+    head: Head,
+}
+
+impl Encoder {
+    /// Takes every weight of the plan.
+    pub(crate) fn new(
+        plan: Plan,
+        card: ModelCard,
+        weights: &mut Weights<'_>,
+    ) -> Result<Self, ModelError> {
+        let embed = Embed::take(&plan, weights)?;
+        let mut blocks = Vec::new();
+        for layer in 0..plan.stored_blocks() {
+            blocks.push(Block::take(&plan, layer, weights)?);
+        }
+        let head = Head::take(&plan, &embed, weights)?;
+        Ok(Self { card, plan, embed, blocks, head })
+    }
+
+    fn block_of(&self, layer: Layer) -> Result<&Block, ModelError> {
+        let at = match self.plan.sharing {
+            Sharing::Own => layer.index(),
+            Sharing::One => 0,
+        };
+        let block = self.blocks.get(at).filter(|_| layer.index() < self.plan.layers);
+        block.ok_or_else(|| ModelError::Request {
+            what: "the block",
+            found: layer.index().to_string(),
+            allowed: format!("below {}", self.plan.layers),
+        })
+    }
+
+    /// Refuses a batch that is not laid out as one, or that this network cannot take.
+    fn check_batch(&self, batch: &Batch) -> Result<(), ModelError> {
+        let request = |what, found: String, allowed: String| {
+            Err(ModelError::Request { what, found, allowed })
+        };
+        let (ids, starts) = (&batch.ids, &batch.starts);
+        let rises = starts.is_sorted() && starts.first() == Some(&0);
+        if !rises || starts.last() != Some(&ids.len()) {
+            let allowed = format!("rising from 0 to {}", ids.len());
+            return request("the list of sequence starts", format!("{starts:?}"), allowed);
+        }
+        let lengths = || starts.windows(2).map(|pair| pair[1] - pair[0]);
+        let (longest, context) = (lengths().max().unwrap_or(0), self.plan.context());
+        if longest > context {
+            let allowed = format!("at most the model's context, {context} tokens");
+            return request("the longest sequence", format!("{longest} tokens"), allowed);
+        }
+        if self.plan.pooling().is_some() && lengths().any(|length| length == 0) {
+            let (found, allowed) = ("no token".to_owned(), "at least one token".to_owned());
+            return request("a sequence", found, allowed);
+        }
+        self.embed.check(batch)
+    }
+
+    fn check_stream(&self, stream: &Stream, rows: usize) -> Result<(), ModelError> {
+        let width = self.plan.width;
+        if stream.width == width && stream.hidden.len() == rows * width {
+            return Ok(());
+        }
+        Err(ModelError::Request {
+            what: "the stream",
+            found: format!("{} numbers of width {}", stream.hidden.len(), stream.width),
+            allowed: format!("{rows} rows of width {width}"),
+        })
+    }
+}
+
+impl LayeredModel for Encoder {
+    fn card(&self) -> &ModelCard {
+        &self.card
+    }
+
+    fn begin(&self, batch: &Batch) -> Result<Stream, ModelError> {
+        self.check_batch(batch)?;
+        Ok(Stream { hidden: self.embed.embed(batch), width: self.plan.width })
+    }
+
+    fn block(
+        &self,
+        layer: Layer,
+        run: Run,
+        batch: &Batch,
+        stream: &mut Stream,
+        probe: &mut dyn Probe,
+    ) -> Result<(), ModelError> {
+        let block = self.block_of(layer)?;
+        self.check_batch(batch)?;
+        self.check_stream(stream, batch.ids.len())?;
+        let h = &mut stream.hidden;
+        let mut columns = probe.wants(Point::AttnColumns, layer).then(Vec::new);
+        let mut look = |point: Point, values: &[f32]| {
+            if probe.wants(point, layer) {
+                probe.see(point, layer, values);
+            }
+        };
+        // Norms behind sublayers belong to the block and not to one of them.
+        let is_after = self.plan.placement == Placement::After && run != Run::SkipBlock;
+        look(Point::ResidPre, h);
+        if matches!(run, Run::Full | Run::SkipMlp) {
+            let added = block.attention(&self.plan, &batch.starts, h, columns.as_mut());
+            if let Some(columns) = &columns {
+                look(Point::AttnColumns, columns);
+            }
+            look(Point::AttnOut, &added);
+            add(h, &added);
+        }
+        if is_after {
+            block.attn_norm.apply(h);
+        }
+        look(Point::ResidMid, h);
+        if matches!(run, Run::Full | Run::SkipAttn) {
+            let added = block.feed_forward(&self.plan, h);
+            look(Point::MlpOut, &added);
+            add(h, &added);
+        }
+        if is_after {
+            block.ffn_norm.apply(h);
+        }
+        look(Point::ResidPost, h);
+        Ok(())
+    }
+
+    fn subjects(&self, batch: &Batch, stream: &Stream) -> Result<Stream, ModelError> {
+        self.check_batch(batch)?;
+        self.check_stream(stream, batch.ids.len())?;
+        let width = stream.width;
+        let rows = |pair: &[usize]| &stream.hidden[pair[0] * width..pair[1] * width];
+        let sequences = batch.starts.windows(2).map(rows);
+        let hidden = match self.plan.pooling() {
+            None => return Ok(stream.clone()),
+            Some(Pooling::First) => sequences.flat_map(|rows| &rows[..width]).copied().collect(),
+            Some(Pooling::Mean) => sequences.flat_map(|rows| mean(rows, width)).collect(),
+        };
+        Ok(Stream { hidden, width })
+    }
+
+    fn readout(
+        &self,
+        depths: &[Depth],
+        streams: &[&Stream],
+        next_ids: &[u32],
+        job: &Job,
+    ) -> Result<Readouts, ModelError> {
+        let (layers, outputs) = (self.plan.layers, self.card.outputs);
+        if depths.len() != streams.len() || depths.iter().any(|depth| depth.index() > layers) {
+            return Err(ModelError::Request {
+                what: "the list of depths",
+                found: format!("{depths:?}"),
+                allowed: format!("{} depths from 0 to {layers}", streams.len()),
+            });
+        }
+        for stream in streams {
+            self.check_stream(stream, next_ids.len())?;
+        }
+        if let Some(id) = next_ids.iter().find(|id| **id != NO_TOKEN && **id as usize >= outputs) {
+            let (found, allowed) = (id.to_string(), format!("below {outputs}"));
+            return Err(ModelError::Request { what: "the id of what is true", found, allowed });
+        }
+        let last_is_final = depths.last().is_some_and(|depth| depth.index() == layers);
+        let hidden: Vec<&[f32]> = streams.iter().map(|stream| stream.hidden.as_slice()).collect();
+        let request = Request { streams: &hidden, next: next_ids, last_is_final };
+        self.head.read(depths, request, outputs, job)
+    }
+}
+
+/// The mean of rows, summed in f64.
+fn mean(rows: &[f32], width: usize) -> Vec<f32> {
+    let mut sums = vec![0.0_f64; width];
+    for row in rows.chunks_exact(width) {
+        sums.iter_mut().zip(row).for_each(|(sum, &h)| *sum += f64::from(h));
+    }
+    let count = (rows.len() / width) as f64;
+    sums.into_iter().map(|sum| crate::kernel::rounded(sum / count)).collect()
+}
+
+fn add(h: &mut [f32], added: &[f32]) {
+    for (h, &added) in h.iter_mut().zip(added) {
+        *h += added;
+    }
+}

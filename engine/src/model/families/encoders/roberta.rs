@@ -1,0 +1,79 @@
+//! RoBERTa and XLM-RoBERTa: BERT's body with positions that count from the padding token's id + 1, one segment,
+//! and heads of its own.
+
+use crate::checkpoint::Checkpoint;
+use crate::kernel::activation::Activation;
+use crate::model::ModelError;
+use crate::model::config::Config;
+use crate::model::encoder::{HeadPlan, Masked, Names, Plan};
+use crate::model::families::encoders::bert::{self, Body};
+use crate::model::families::encoders::{EncoderFamily, shared};
+
+pub(super) static FAMILY: EncoderFamily = EncoderFamily {
+    name: "RoBERTa",
+    covers: &["RoBERTa", "XLM-RoBERTa"],
+    hugging_face: &[
+        ("roberta", "RobertaModel"),
+        ("roberta", "RobertaForMaskedLM"),
+        ("roberta", "RobertaForSequenceClassification"),
+        ("xlm-roberta", "XLMRobertaModel"),
+        ("xlm-roberta", "XLMRobertaForMaskedLM"),
+        ("xlm-roberta", "XLMRobertaForSequenceClassification"),
+    ],
+    plan,
+};
+
+static NAMES: Names = Names {
+    spare: &[
+        "pooler.dense",
+        "lm_head",
+        "lm_head.decoder",
+        "lm_head.dense",
+        "lm_head.layer_norm",
+        "classifier.dense",
+        "classifier.out_proj",
+    ],
+    ..bert::NAMES
+};
+
+fn plan(config: &Config<'_>, checkpoint: &dyn Checkpoint) -> Result<Plan, ModelError> {
+    let head = head(config, checkpoint)?;
+    // The id of RoBERTa's own vocabulary where the configuration does not say.
+    let padding = match config.get("pad_token_id") {
+        None => 1,
+        Some(value) => {
+            let id = value.as_u64().and_then(|id| u32::try_from(id).ok());
+            id.filter(|id| *id < 1 << 22)
+                .ok_or_else(|| config.refuse("pad_token_id", value, "a token id"))?
+        }
+    };
+    let body = Body {
+        prefix: shared::prefix(checkpoint, "roberta.", NAMES.words),
+        activation: shared::activation(config, "hidden_act", Activation::GeluErf)?,
+        head,
+        padding: Some(padding),
+    };
+    body.plan(FAMILY.name, &NAMES, config, checkpoint)
+}
+
+fn head(config: &Config<'_>, checkpoint: &dyn Checkpoint) -> Result<HeadPlan, ModelError> {
+    if let Some(exits) = shared::exits(checkpoint)? {
+        return Ok(exits);
+    }
+    if shared::has(checkpoint, "classifier.out_proj.weight") {
+        let dense = ("classifier.dense".to_owned(), Activation::Tanh);
+        return shared::classes(config, checkpoint, None, Some(dense), "classifier.out_proj");
+    }
+    if !shared::has(checkpoint, "lm_head.dense.weight") {
+        return Ok(HeadPlan::None);
+    }
+    let masked = Masked {
+        dense: "lm_head.dense",
+        // Whatever the blocks use.
+        activation: Activation::GeluErf,
+        norm: "lm_head.layer_norm",
+        matrix: None,
+        bias: "lm_head.bias",
+    };
+    shared::masked(config, checkpoint, masked, "lm_head.decoder.weight", "lm_head.decoder.bias")
+}

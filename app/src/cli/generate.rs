@@ -121,6 +121,8 @@ fn summary(manifest: &Manifest, tokens: u64, folder: Option<&std::path::Path>) -
     let written = folder.map(|folder| {
         format!("{} written to {}", counted(manifest.tokens, "token"), folder.display())
     });
-    let lines = std::iter::once(head).chain(manifest.notes.iter().map(note)).chain(written);
-    lines.map(|line| format!("{line}\n")).collect()
+    let notes = manifest.notes.iter().map(note);
+    // The empty one ends the last line.
+    let lines = std::iter::once(head).chain(notes).chain(written).chain([String::new()]);
+    lines.collect::<Vec<_>>().join("\n")
 }

@@ -187,6 +187,55 @@ fn a_run_that_is_killed_leaves_a_recording_of_what_was_done() {
 }
 
 #[test]
+fn a_text_is_gone_on_with_and_recorded() {
+    let folder = tempfile::tempdir().unwrap();
+    let (out, seen) = (folder.path().join("out"), folder.path().join("seen"));
+    let prompt = "tom has a red ball . the ball is";
+    let arguments = ["generate", "--prompt", prompt, "--max-tokens", "12"];
+    let done = layerscope(&[&arguments[..], &["--out", words(&out)]].concat());
+    assert_eq!(done.status.code(), Some(0), "{}", text(&done.stderr));
+    let told = text(&done.stdout);
+    assert!(told.ends_with('\n') && told.trim().split(' ').count() > 3, "{told}");
+    assert!(text(&done.stderr).contains(" generated: "), "{}", text(&done.stderr));
+
+    let json = layerscope(&[&arguments[..], &["--json"]].concat());
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(json["text"].as_str().unwrap().trim_end(), told.trim_end());
+    let made = &json["recording"]["generation"];
+    assert_eq!((&made["prompt_tokens"], &made["is_chat"]), (&10.into(), &false.into()));
+    let tokens = json["tokens"].as_f64().unwrap();
+    let readings = view(&out, &[], &seen);
+    assert_eq!(reading(&readings, "tokens"), 10.0 + tokens);
+    let shown = text(&layerscope(&["inspect", words(&out)]).stdout);
+    assert!(shown.contains("generated"), "{shown}");
+
+    let drawn = |seed: &str| {
+        let more = ["--temperature", "1.5", "--top-k", "50", "--seed", seed];
+        text(&layerscope(&[&arguments[..], &more].concat()).stdout)
+    };
+    assert_eq!(drawn("4"), drawn("4"));
+    assert!(["5", "6", "7"].iter().any(|seed| drawn(seed) != drawn("4")));
+}
+
+#[test]
+fn what_cannot_be_generated_is_told_with_its_code() {
+    let generate = |more: &[&str]| {
+        let done = layerscope(&[&["generate", "--prompt", "tom"], more].concat());
+        (done.status.code(), text(&done.stderr))
+    };
+    let (code, told) = generate(&["--chat"]);
+    assert!(code == Some(3) && told.contains("no chat template"), "{told}");
+    let (code, told) = generate(&["--temperature", "-1"]);
+    assert!(code == Some(2) && told.contains("temperature is -1, but must be 0, or"), "{told}");
+    let (code, told) = generate(&["--top-p", "1.5"]);
+    assert!(code == Some(2) && told.contains("top-p is 1.5"), "{told}");
+    let long = "tom ".repeat(200);
+    let done = layerscope(&["generate", "--prompt", &long]);
+    let told = text(&done.stderr);
+    assert!(done.status.code() == Some(3) && told.contains("context is full"), "{told}");
+}
+
+#[test]
 fn lenses_are_listed_for_people_and_for_programs() {
     let done = layerscope(&["lenses", "--json"]);
     assert_eq!(done.status.code(), Some(0));
@@ -283,7 +332,7 @@ fn a_misspelt_sub_command_is_no_reason_to_open_a_window() {
     assert_eq!(done.status.code(), Some(3));
     let message = text(&done.stderr);
     assert!(message.starts_with("error: there is no such file or folder: recrod\n"), "{message}");
-    assert!(message.contains("inspect, lenses, record, view, train"), "{message}");
+    assert!(message.contains("inspect, lenses, record, generate, view, train"), "{message}");
 }
 
 #[test]

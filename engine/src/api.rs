@@ -6,6 +6,7 @@ pub use crate::figure::{
     Axis, ColorMap, Direction, Figure, Heat, Ink, Mark, Palette, PngError, Rgb, Scale, Size, Theme,
     round_step, thin_line, to_csv, to_png, to_svg, wants_dark_text,
 };
+pub use crate::generate::Settings as GenerateSettings;
 pub use crate::job::{JobId, Progress};
 pub use crate::knob::{ChoiceOption, KnobCard, KnobError, KnobKind, Knobs, Value};
 pub use crate::lens::{
@@ -14,10 +15,13 @@ pub use crate::lens::{
 };
 pub use crate::model::{ModelCard, Point};
 pub use crate::notes::Note;
-pub use crate::recording::{BlockCost, Manifest, Provenance, Recording, Top5};
+pub use crate::recording::{
+    BlockCost, End, Generation, Manifest, Provenance, Recording, Sampling, Top5,
+};
 pub use crate::signal::Subject;
 pub use crate::worker::{
-    Blame, Command, Engine, Event, Input, Inspected, Look, Problem, RecordRequest, Shared,
+    Blame, Command, Engine, Event, GenerateRequest, Input, Inspected, Live, Look, Problem,
+    RecordRequest, Shared, Start,
 };
 
 /// The card of every lens, in the order of menus.
@@ -44,6 +48,11 @@ pub fn inspect(path: &std::path::Path) -> Result<Inspected, Problem> {
 /// made there. Leaves everything as it was.
 pub fn check_recording_folder(folder: &std::path::Path) -> Result<(), Problem> {
     crate::worker::check_recording_folder(folder)
+}
+
+/// Whether settings of a sampler mean something.
+pub fn check_sampling(sampling: &Sampling) -> Result<(), Problem> {
+    crate::worker::check_sampling(sampling)
 }
 
 /// Columns of a data file that can hold the text.

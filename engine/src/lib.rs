@@ -7,6 +7,7 @@ mod count;
 mod dataset;
 mod export;
 mod figure;
+mod generate;
 mod job;
 mod kernel;
 mod knob;

@@ -19,6 +19,7 @@ const ROOMS: &[&str] = &[
     "recording",
     "policy",
     "record",
+    "generate",
     "train",
     "lens",
     "export",
@@ -28,7 +29,11 @@ const ROOMS: &[&str] = &[
 
 /// Folders whose every file must stand in the registry of its `mod.rs`: folder, name of the list, files that are no members.
 const REGISTRIES: &[(&str, &str, &[&str])] = &[
-    ("engine/src/checkpoint", "FORMATS", &["error", "limits", "map", "mod", "tensor", "tokenizer"]),
+    (
+        "engine/src/checkpoint",
+        "FORMATS",
+        &["error", "limits", "map", "marks", "mod", "tensor", "tokenizer"],
+    ),
     ("engine/src/dataset", "FORMATS", &["error", "images", "mod", "pack"]),
     ("engine/src/model/families", "FAMILIES", &["encoders", "mod"]),
     ("engine/src/model/families/encoders", "ENCODERS", &["mod", "shared"]),

@@ -66,6 +66,11 @@ fn recording_text(manifest: &Manifest) -> String {
         ("columns", columns),
         ("recorded by", format!("Layerscope {}", manifest.provenance.version)),
     ];
+    if let Some(made) = &manifest.generation {
+        let chosen = manifest.tokens.saturating_sub(made.prompt_tokens);
+        let said = format!("{} of them; ended: {}", counted(chosen, "token"), made.ended.words());
+        rows.push(("generated", said));
+    }
     let words = |note: &Note| format!("{} {}", note.what, note.hint).trim_end().to_owned();
     rows.extend(manifest.notes.iter().map(|note| ("note", words(note))));
     aligned(&rows)

@@ -3,6 +3,7 @@
 //! One file per sub-command. Results go to standard output, progress and errors to standard error.
 //! Exit codes: 0 done, 2 usage, 3 bad input, 4 cancelled, 1 everything else.
 
+mod generate;
 mod inspect;
 mod lenses;
 mod record;
@@ -41,6 +42,7 @@ enum SubCommand {
     Inspect(inspect::Arguments),
     Lenses(lenses::Arguments),
     Record(record::Arguments),
+    Generate(generate::Arguments),
     View(view::Arguments),
     Train(train::Arguments),
 }
@@ -94,6 +96,7 @@ pub fn main() -> ExitCode {
         Some(SubCommand::Inspect(arguments)) => inspect::run(&arguments),
         Some(SubCommand::Lenses(arguments)) => lenses::run(&arguments),
         Some(SubCommand::Record(arguments)) => record::run(arguments),
+        Some(SubCommand::Generate(arguments)) => generate::run(arguments),
         Some(SubCommand::View(arguments)) => view::run(&arguments),
         Some(SubCommand::Train(arguments)) => train::run(arguments),
         None => arguments

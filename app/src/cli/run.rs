@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use layerscope_engine::api::{Command, Engine, Event, JobId, Progress};
+use layerscope_engine::api::{Command, Engine, Event, JobId, Live, Progress};
 
 use super::Failure;
 
@@ -38,13 +38,24 @@ impl Runner {
     /// Runs one command to its end and returns the event that ended it. After Ctrl+C only what a cancelled run
     /// left is still saved: nothing new begins.
     pub(crate) fn run(&mut self, command: Command) -> Result<Event, Failure> {
+        self.run_hearing(command, false, &mut |_| Ok(()))
+    }
+
+    /// The same; `hear` is told what was generated so far. Where it `writes` to the terminal, the line with the
+    /// progress makes place for it.
+    pub(crate) fn run_hearing(
+        &mut self,
+        command: Command,
+        writes: bool,
+        hear: &mut dyn FnMut(Live) -> Result<(), Failure>,
+    ) -> Result<Event, Failure> {
         if self.was_interrupted() && !matches!(command, Command::Save { .. }) {
             return Err(Failure::Cancelled);
         }
         let Some(job) = self.engine.send(command) else {
             return Err(Failure::Other(anyhow::anyhow!("the engine does not take commands")));
         };
-        let ending = self.wait_for(job);
+        let ending = self.wait_for(job, writes, hear)?;
         self.line.clear();
         match ending {
             Event::Failed(_, problem) => Err(Failure::Problem(problem)),
@@ -54,16 +65,27 @@ impl Runner {
     }
 
     /// Waits for the event that ends `job`. Ctrl+C while it runs cancels it, once.
-    fn wait_for(&mut self, job: JobId) -> Event {
+    fn wait_for(
+        &mut self,
+        job: JobId,
+        writes: bool,
+        hear: &mut dyn FnMut(Live) -> Result<(), Failure>,
+    ) -> Result<Event, Failure> {
         let was_interrupted = self.was_interrupted();
-        let mut is_cancelling = false;
+        let (mut is_cancelling, mut has_begun) = (false, false);
         loop {
             for event in self.engine.wait(LOOK_EVERY) {
-                if let Event::Progress(_, progress) = &event {
-                    self.line.show(progress);
-                }
-                if event.ends() == Some(job) {
-                    return event;
+                match event {
+                    Event::Progress(_, progress) if !has_begun => self.line.show(&progress),
+                    Event::Generated(_, live) => {
+                        has_begun = writes;
+                        if writes {
+                            self.line.clear();
+                        }
+                        hear(live)?;
+                    }
+                    event if event.ends() == Some(job) => return Ok(event),
+                    _ => {}
                 }
             }
             if !is_cancelling && !was_interrupted && self.was_interrupted() {

@@ -6,6 +6,8 @@ use crate::state::{Action, Ask, File, InputKind, Run, State};
 
 /// Above this the box scrolls.
 const PROMPT_ROWS: usize = 3;
+/// Above this the generated text scrolls, in points.
+const WRITTEN_HEIGHT: f32 = 120.0;
 
 pub(super) fn show(ui: &mut egui::Ui, state: &State) -> Vec<Action> {
     let mut actions = Vec::new();
@@ -49,10 +51,55 @@ pub(super) fn show(ui: &mut egui::Ui, state: &State) -> Vec<Action> {
         }
         limit(ui, state, &mut actions);
     });
+    if kind == InputKind::Prompt {
+        writing(ui, state, &mut actions);
+    }
     if let Some(reason) = why_not {
         ui.weak(reason);
     }
+    if kind == InputKind::Prompt && !state.written.is_empty() {
+        egui::ScrollArea::vertical().max_height(WRITTEN_HEIGHT).stick_to_bottom(true).show(
+            ui,
+            |ui| {
+                let response = ui.add(egui::Label::new(&state.written).wrap().selectable(true));
+                super::name(ui, &response, "Generated text");
+            },
+        );
+    }
     actions
+}
+
+/// The checkpoint goes on with the prompt.
+fn writing(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
+    let mut setup = state.session.input.writing;
+    ui.horizontal_wrapped(|ui| {
+        let buttons = [
+            ("Generate", state.why_no_generation(), Run::Generate),
+            ("Continue", state.why_no_more(), Run::Continue),
+        ];
+        for (label, why_not, action) in buttons {
+            let button = ui.add_enabled(why_not.is_none(), egui::Button::new(label));
+            if button.clicked() {
+                actions.push(Action::Run(action));
+            }
+            let told = why_not.unwrap_or("The checkpoint goes on with the text, token by token");
+            button.on_hover_text(told).on_disabled_hover_text(told);
+        }
+        let field = egui::DragValue::new(&mut setup.most_tokens).range(1..=1_000_000);
+        let response = ui.add(field.suffix(" tokens"));
+        super::name(ui, &response, "Most new tokens");
+        let field = egui::DragValue::new(&mut setup.temperature).range(0.0..=5.0).speed(0.01);
+        let response = ui.add(field.fixed_decimals(2).prefix("temperature "));
+        super::name(ui, &response, "Temperature");
+        response.on_hover_text("0 takes the most probable token");
+    });
+    if setup.temperature > 0.0 {
+        // What is shown is what is used.
+        setup.temperature = (setup.temperature * 100.0).round() / 100.0;
+    }
+    if setup != state.session.input.writing {
+        actions.push(Action::Run(Run::Writing(setup)));
+    }
 }
 
 fn data_file(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {

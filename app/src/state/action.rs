@@ -6,7 +6,7 @@ use layerscope_engine::api::{
     Command, Cut, JobId, Look, Recording, RowColumn, RowsRequest, Shared, Value,
 };
 
-use super::session::{InputKind, Lights, Session};
+use super::session::{InputKind, Lights, Session, Writing};
 
 /// Everything that a person can do.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,7 +94,7 @@ pub(crate) enum Ask {
 }
 
 /// What is run, and running it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Run {
     /// Which input is run.
     Kind(InputKind),
@@ -114,6 +114,12 @@ pub(crate) enum Run {
     Limit(Option<u64>),
     /// Run it.
     Record,
+    /// How the checkpoint goes on with the prompt.
+    Writing(Writing),
+    /// Let the checkpoint go on with the prompt.
+    Generate,
+    /// Let it go on with what was generated.
+    Continue,
     /// End what is running.
     Cancel,
 }
@@ -210,6 +216,8 @@ pub(crate) enum Task {
     OpenRecording(PathBuf),
     /// Runs the input.
     Record,
+    /// Goes on with a text.
+    Generate,
     /// Writes the recording.
     SaveRecording(PathBuf),
     /// Writes the view.
@@ -225,6 +233,7 @@ impl Task {
             Self::OpenEmbedded | Self::OpenModel(_) => "Opening checkpoint",
             Self::OpenRecording(_) => "Opening recording",
             Self::Record => "Recording",
+            Self::Generate => "Generating",
             Self::SaveRecording(_) => "Saving recording",
             Self::Export(_) | Self::ExportFigure(_) => "Exporting",
         }

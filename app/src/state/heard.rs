@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use layerscope_engine::api::{
-    self, Event, JobId, Knobs, ModelCard, Recording, Selection, Shared, counted,
+    self, Event, JobId, Knobs, Live, ModelCard, Recording, Selection, Shared, counted,
 };
 use serde_json::json;
 
@@ -26,6 +26,7 @@ impl State {
                 }
                 Vec::new()
             }
+            Event::Generated(job, live) => self.generated(job, live),
             Event::Opened(job, card) => self.opened(job, card),
             Event::Recorded(job, recording) => self.recorded(job, recording),
             Event::Wrote(job, path) => self.wrote(job, &path),
@@ -108,6 +109,7 @@ impl State {
             Task::OpenEmbedded => self.session.model = Source::Embedded,
             Task::OpenRecording(_)
             | Task::Record
+            | Task::Generate
             | Task::SaveRecording(_)
             | Task::Export(_)
             | Task::ExportFigure(_) => {}
@@ -123,6 +125,28 @@ impl State {
         effects
     }
 
+    /// The text follows every token, the figures whenever there is a newer recording.
+    fn generated(&mut self, job: JobId, live: Live) -> Vec<Effect> {
+        if !self.jobs.contains_key(&job) {
+            return Vec::new();
+        }
+        self.written = live.text;
+        let Some(newer) = live.recording.filter(|new| self.recording.as_ref() != Some(new)) else {
+            return Vec::new();
+        };
+        if self.session.recording.take().is_some() || !self.is_partly_there() {
+            self.session.selection = Selection::default();
+        }
+        self.recording = Some(newer);
+        self.refresh()
+    }
+
+    /// Whether what is looked at is a text that is still being written.
+    fn is_partly_there(&self) -> bool {
+        let manifest = self.recording.as_ref().map(|recording| recording.manifest());
+        manifest.is_some_and(|manifest| manifest.partial && manifest.generation.is_some())
+    }
+
     fn recorded(&mut self, job: JobId, recording: Shared<Recording>) -> Vec<Effect> {
         let Some(running) = self.jobs.remove(&job) else { return Vec::new() };
         let tokens = recording.num_tokens();
@@ -136,6 +160,11 @@ impl State {
                 format!("Partial: the first {} here", counted(tokens, noun))
             }
             (true, _) => format!("Cancelled: the first {} kept", counted(tokens, noun)),
+            (false, Task::Generate) => {
+                let made = recording.manifest().generation.as_ref();
+                let why = made.map_or("", |made| made.ended.words());
+                format!("{} recorded; the text ends here: {why}", counted(tokens, noun))
+            }
             (false, _) => format!("{} recorded", counted(tokens, noun)),
         };
         self.session.recording = None;
@@ -171,9 +200,11 @@ impl State {
                 self.message = format!("Exported to {shown}");
                 vec![tell("exported")]
             }
-            Task::OpenEmbedded | Task::OpenModel(_) | Task::OpenRecording(_) | Task::Record => {
-                Vec::new()
-            }
+            Task::OpenEmbedded
+            | Task::OpenModel(_)
+            | Task::OpenRecording(_)
+            | Task::Record
+            | Task::Generate => Vec::new(),
         }
     }
 

@@ -75,6 +75,8 @@ pub(crate) struct State {
     pub(crate) problems: Vec<Problem>,
     /// What was done last, for the status bar.
     pub(crate) message: String,
+    /// What was generated last, as far as it is known.
+    pub(crate) written: String,
     /// Columns of the chosen data file.
     pub(crate) columns: Vec<String>,
     /// Ticket and knobs of the view that is being computed.
@@ -153,13 +155,30 @@ impl State {
         if self.is_busy_with(|task| matches!(task, Task::OpenEmbedded | Task::OpenModel(_))) {
             return Some("The checkpoint is still being opened");
         }
-        if self.is_busy_with(|task| *task == Task::Record) {
+        if self.is_busy_with(|task| matches!(task, Task::Record | Task::Generate)) {
             return Some("A recording is being made");
         }
         if self.model.is_none() {
             return Some("A recording needs a checkpoint: open one first");
         }
         self.session.input.request().err()
+    }
+
+    /// Why a prompt cannot be gone on with now, or nothing.
+    pub(crate) fn why_no_generation(&self) -> Option<&'static str> {
+        if self.session.input.kind != InputKind::Prompt {
+            return Some("Only a text can be gone on with");
+        }
+        self.why_no_run()
+    }
+
+    /// Why what was generated cannot be gone on with now, or nothing.
+    pub(crate) fn why_no_more(&self) -> Option<&'static str> {
+        let made = self.recording.as_ref().and_then(|r| r.manifest().generation.as_ref());
+        if made.is_none() {
+            return Some("Generate a text first");
+        }
+        self.why_no_generation()
     }
 
     /// Why nothing can be exported now, or nothing.

@@ -1,6 +1,6 @@
 //! What is run, and running it.
 
-use layerscope_engine::api::Command;
+use layerscope_engine::api::{Command, Start};
 
 use super::{Effect, InputKind, Run, State, Task};
 
@@ -27,6 +27,15 @@ impl State {
             Run::Cut(cut) => input.cut = cut,
             Run::Limit(limit) => input.limit_tokens = limit.filter(|limit| *limit > 0),
             Run::Record => return self.record(),
+            Run::Writing(writing) => input.writing = writing,
+            Run::Generate => {
+                let start = Start::Text(input.prompt.clone());
+                return self.generate(self.why_no_generation(), start);
+            }
+            Run::Continue => {
+                let Some(recording) = self.recording.clone() else { return Vec::new() };
+                return self.generate(self.why_no_more(), Start::More(recording));
+            }
             Run::Cancel => return self.cancel(),
         }
         Vec::new()
@@ -65,6 +74,19 @@ impl State {
                 Vec::new()
             }
         }
+    }
+
+    /// Goes on with a text, or says in the status bar why not.
+    fn generate(&mut self, why_not: Option<&'static str>, start: Start) -> Vec<Effect> {
+        if let Some(reason) = why_not {
+            reason.clone_into(&mut self.message);
+            return Vec::new();
+        }
+        if matches!(start, Start::Text(_)) {
+            self.written.clear();
+        }
+        let request = self.session.input.writing.request(start);
+        vec![Effect::Start(Task::Generate, Command::Generate(request))]
     }
 
     fn cancel(&mut self) -> Vec<Effect> {

@@ -1,8 +1,11 @@
 //! What a person has set up: all of it is in a session file, none of it is a result.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use layerscope_engine::api::{Cut, Input, Knobs, RecordRequest, Selection};
+use layerscope_engine::api::{
+    Cut, GenerateRequest, GenerateSettings, Input, Knobs, RecordRequest, Sampling, Selection, Start,
+};
 use serde::{Deserialize, Serialize};
 
 /// Version of the session file; another one is refused with a sentence.
@@ -10,6 +13,8 @@ pub(crate) const VERSION: u32 = 1;
 
 /// How the name of a session file ends.
 pub(crate) const ENDING: &str = ".layerscope.json";
+/// How often the figures follow a text that is being written.
+const SHOW_EVERY: Duration = Duration::from_millis(400);
 
 /// What a window was looking at and how.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -81,7 +86,7 @@ pub(crate) enum InputKind {
 }
 
 /// What is run; the other two inputs keep what was typed.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", default)]
 pub(crate) struct InputSetup {
     /// Which one is run.
@@ -98,6 +103,34 @@ pub(crate) struct InputSetup {
     pub(crate) cut: Cut,
     /// Stop after so many tokens; `None` runs all.
     pub(crate) limit_tokens: Option<u64>,
+    /// How the checkpoint goes on with the prompt.
+    pub(crate) writing: Writing,
+}
+
+/// How a checkpoint goes on with a prompt.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", default)]
+pub(crate) struct Writing {
+    /// Most new tokens.
+    pub(crate) most_tokens: u64,
+    /// 0 takes the most probable token.
+    pub(crate) temperature: f64,
+}
+
+impl Default for Writing {
+    fn default() -> Self {
+        Self { most_tokens: 64, temperature: 0.0 }
+    }
+}
+
+impl Writing {
+    /// What the engine is asked to go on with.
+    pub(crate) fn request(self, start: Start) -> GenerateRequest {
+        let sampling = Sampling { temperature: self.temperature, ..Sampling::default() };
+        let settings =
+            GenerateSettings { sampling, most_tokens: self.most_tokens, stops: Vec::new() };
+        GenerateRequest { start, settings, show_every: Some(SHOW_EVERY) }
+    }
 }
 
 impl Default for Session {

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use layerscope_engine::api::{
-    Blame, Command, Event, Input, JobId, KnobCard, KnobKind, ModelCard, Problem, Progress, Value,
-    View,
+    Blame, Command, Event, Input, JobId, KnobCard, KnobKind, Live, ModelCard, Problem, Progress,
+    Start, Value, View,
 };
 
+use super::session::Writing;
 use super::*;
 
 const JOB: JobId = JobId(1);
@@ -81,6 +82,29 @@ fn with_model() -> State {
 fn turn(value: f64, is_held: bool) -> Action {
     let knob = "threshold".to_owned();
     Action::Lens(Lens::Turn { knob, value: Value::Real(value), is_held })
+}
+
+#[test]
+fn a_text_is_shown_while_it_is_written_and_stays() {
+    let mut state = with_model();
+    assert!(state.apply(Action::Run(Run::Generate)).is_empty(), "there is no prompt");
+    assert_eq!(state.message, "Only a text can be gone on with");
+    state.apply(Action::Run(Run::Prompt("Once".to_owned())));
+    let writing = Writing { most_tokens: 7, temperature: 0.5 };
+    state.apply(Action::Run(Run::Writing(writing)));
+    let effects = state.apply(Action::Run(Run::Generate));
+    let commands = start(&mut state, effects, JobId(5));
+    let [Command::Generate(request)] = commands.as_slice() else { panic!("{commands:?}") };
+    assert_eq!(request.start, Start::Text("Once".to_owned()));
+    assert_eq!((request.settings.most_tokens, request.settings.sampling.temperature), (7, 0.5));
+    assert!(state.why_no_run().is_some() && state.why_no_more().is_some());
+    let live = |text: &str| Live { text: text.to_owned(), tokens: 1, recording: None };
+    state.hear(Event::Generated(JobId(5), live(" upon")));
+    assert_eq!(state.written, " upon");
+    state.hear(Event::Generated(JobId(4), live("another job")));
+    state.hear(Event::Cancelled(JobId(5)));
+    assert_eq!(state.written, " upon");
+    assert!(state.why_no_generation().is_none());
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod writer;
 #[cfg(test)]
 pub(crate) use writer::Writer;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use self::header::Header;
+use crate::checkpoint::marks::{self, Marks};
 use crate::checkpoint::tokenizer::GgufVocabulary;
 use crate::checkpoint::{Bytes, Checkpoint, Format, OpenError, TensorInfo, Tokenizer, hex, map};
 
@@ -128,6 +130,19 @@ impl Checkpoint for GgufFile {
 
     fn chat_template(&self) -> Option<String> {
         self.header.metadata.text("tokenizer.chat_template").map(str::to_owned)
+    }
+
+    fn marks(&self, tokenizer: &Tokenizer) -> Result<Marks, OpenError> {
+        let ids = |name: &str| -> Result<BTreeSet<u32>, OpenError> {
+            let key = format!("tokenizer.ggml.{name}_token_id");
+            Ok(marks::ids(&self.header.metadata.json, &key, &self.path)?.unwrap_or_default())
+        };
+        let (bos, eos) = (ids("bos")?, ids("eos")?);
+        let spelt = |ids: &BTreeSet<u32>| ids.first().map(|id| tokenizer.piece(*id));
+        let (bos, last) = (spelt(&bos).unwrap_or_default(), spelt(&eos).unwrap_or_default());
+        // The end of a turn and of a message for a tool end a text as well.
+        let ends = eos.into_iter().chain(ids("eot")?).chain(ids("eom")?).collect();
+        Ok(Marks { ends, bos, eos: last })
     }
 
     fn size_bytes(&self) -> u64 {

@@ -9,6 +9,7 @@ mod gguf;
 mod hf;
 mod limits;
 mod map;
+mod marks;
 mod pickle;
 mod safetensors;
 mod tensor;
@@ -19,6 +20,7 @@ mod tokenizer;
 pub(crate) use error::{OpenError, reason};
 #[cfg(test)]
 pub(crate) use gguf::Writer as GgufWriter;
+pub(crate) use marks::Marks;
 pub(crate) use tensor::{Bytes, DType, TensorInfo};
 pub(crate) use tokenizer::{Tokenizer, hex};
 
@@ -66,6 +68,8 @@ pub(crate) trait Checkpoint: Send + Sync {
     }
     /// Chat template of the checkpoint, as it stands in tokenizer_config.json or the GGUF metadata.
     fn chat_template(&self) -> Option<String>;
+    /// What begins and ends a text.
+    fn marks(&self, tokenizer: &Tokenizer) -> Result<Marks, OpenError>;
     /// Bytes on disk of all weight files.
     fn size_bytes(&self) -> u64;
     /// SHA-256 (hex) over the header and samples of the weights; says which checkpoint this was.

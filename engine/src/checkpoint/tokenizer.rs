@@ -139,6 +139,32 @@ impl Tokenizer {
         known.unwrap_or_else(|| format!("<{id}>"))
     }
 
+    /// Ids of a text in which the special tokens stand already, as a chat template writes it.
+    pub(crate) fn encode_bare(&self, text: &str) -> Result<Vec<u32>, OpenError> {
+        let encoding = guarded(&self.path, || self.inner.encode_fast(text, false))?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    /// What one id adds to a text that it goes on with: bytes, since a character may be made of several tokens.
+    /// Whole words without a mark for spaces are kept apart by one, as the library does it.
+    pub(crate) fn bytes(&self, id: u32) -> Vec<u8> {
+        let piece = self.piece(id);
+        if self.style == Style::Plain {
+            return match piece.strip_prefix("##") {
+                Some(rest) => rest.as_bytes().to_vec(),
+                None => format!(" {piece}").into_bytes(),
+            };
+        }
+        let mut bytes = Vec::with_capacity(piece.len());
+        let mut rest = piece.as_bytes();
+        while let [first, after @ ..] = rest {
+            let (byte, after) = spelt_byte(rest).unwrap_or((*first, after));
+            bytes.push(byte);
+            rest = after;
+        }
+        bytes
+    }
+
     /// For the card: "BPE, 512 tokens".
     pub(crate) fn summary(&self) -> String {
         self.summary.clone()
@@ -148,6 +174,13 @@ impl Tokenizer {
     pub(crate) fn fingerprint(&self) -> &str {
         &self.fingerprint
     }
+}
+
+/// The byte that a text begins with in the spelling <0x0A>, and what follows.
+fn spelt_byte(text: &[u8]) -> Option<(u8, &[u8])> {
+    let (hex, after) = text.strip_prefix(b"<0x")?.split_at_checked(2)?;
+    let byte = u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok()?;
+    Some((byte, after.strip_prefix(b">")?))
 }
 
 /// Something is wrong with a tokenizer.

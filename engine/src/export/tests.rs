@@ -147,6 +147,7 @@ fn recording() -> Recording {
             block_costs: Vec::new(),
             flops_per_readout: 1.0,
             block_secs: vec![0.0],
+            generation: None,
             notes: vec![Note::new("Something was cut.", "")],
         },
         tokens: Tokens {

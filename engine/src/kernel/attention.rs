@@ -6,9 +6,11 @@
 //! Queries are taken in tiles, so that memory grows with the length of a sequence and not with its square.
 //! What a query does not see is never read, not even with weight zero: its NaN stays its own.
 
+mod after;
 mod columns;
 
-pub(crate) use columns::column_sums;
+pub(crate) use after::attention_after;
+pub(crate) use columns::{column_sums, column_sums_after};
 
 use std::ops::Range;
 
@@ -54,11 +56,22 @@ pub(crate) fn attention(
     starts: &[usize],
     how: Looking,
 ) -> Vec<f32> {
+    run_tiles(tiles_of(starts, how.window), q, k, v, how)
+}
+
+/// Runs tiles that hold every query in its order, side by side.
+fn run_tiles(
+    all: impl Iterator<Item = Tile>,
+    q: &[f32],
+    k: &[f32],
+    v: &[f32],
+    how: Looking,
+) -> Vec<f32> {
     let width = how.heads.count * how.heads.dim;
     let mut out = vec![0.0; q.len()];
     let mut tiles = Vec::new();
     let mut rest = out.as_mut_slice();
-    for tile in tiles_of(starts, how.window) {
+    for tile in all {
         let (out, after) = rest.split_at_mut(tile.queries * width);
         rest = after;
         tiles.push((tile, out));
@@ -72,9 +85,7 @@ fn tiles_of(starts: &[usize], window: Option<usize>) -> impl Iterator<Item = Til
     starts.iter().zip(starts.iter().skip(1)).flat_map(move |(&begin, &end)| {
         (begin..end).step_by(QUERIES).map(move |first| {
             let queries = QUERIES.min(end - first);
-            let mut tile = Tile { begin, first, queries, window, keys: 0..first + queries };
-            tile.keys.start = tile.earliest(first);
-            tile
+            Tile::new(begin, first, first, queries, window)
         })
     })
 }
@@ -83,14 +94,22 @@ fn tiles_of(starts: &[usize], window: Option<usize>) -> impl Iterator<Item = Til
 struct Tile {
     /// First token of the sequence.
     begin: usize,
-    /// First query.
+    /// First query, counted as the keys are.
     first: usize,
+    /// The row of that query.
+    row: usize,
     queries: usize,
     window: Option<usize>,
     keys: Range<usize>,
 }
 
 impl Tile {
+    fn new(begin: usize, first: usize, row: usize, queries: usize, window: Option<usize>) -> Self {
+        let mut tile = Self { begin, first, row, queries, window, keys: 0..first + queries };
+        tile.keys.start = tile.earliest(first);
+        tile
+    }
+
     /// The earliest token that token `query` sees.
     fn earliest(&self, query: usize) -> usize {
         let window = self.window.unwrap_or(usize::MAX);
@@ -112,7 +131,7 @@ impl Tile {
         let group = head / (count / kv_count);
         product(
             Target { data: weights, row: keys },
-            Strided { data: &q[self.first * width + head * dim..], row: width, col: 1 },
+            Strided { data: &q[self.row * width + head * dim..], row: width, col: 1 },
             Strided { data: &k[self.keys.start * kv_width + group * dim..], row: 1, col: kv_width },
             Dims { rows: self.queries, cols: keys, inner: dim },
             Threads::One,

@@ -13,20 +13,24 @@ mod running;
 pub(crate) use names::Names;
 pub(crate) use plan::{NormKind, Plan, Positions, Sizes};
 
-use attention::Attention;
+use attention::{Among, Attention};
 use feed_forward::FeedForward;
 use linear::{Take, add, norm};
 use plan::Residual;
-use positions::Places;
+use positions::{Places, Turns, positions};
 use running::Running;
 
 use crate::job::Job;
+use crate::kernel::attention::Heads;
+use crate::kernel::cap::soft_cap;
+use crate::kernel::matmul::matmul;
 use crate::kernel::matrix::Matrix;
 use crate::kernel::norm::Norm;
 use crate::kernel::readout::{Head, Request, readout};
 use crate::model::weights::Weights;
 use crate::model::{
-    Batch, LayeredModel, ModelCard, ModelError, NO_TOKEN, Point, Probe, Readouts, Run, Stream,
+    Batch, Cache, LayeredModel, ModelCard, ModelError, NO_TOKEN, Point, Probe, Readouts, Run,
+    Stream,
 };
 use crate::signal::{Depth, Layer};
 
@@ -35,6 +39,38 @@ use crate::signal::{Depth, Layer};
 struct Block {
     attention: Attention,
     feed_forward: FeedForward,
+}
+
+impl Block {
+    /// Runs the parts that `run` says over `h` ([tokens, width]), in place.
+    fn run(
+        &self,
+        at: &mut Running<'_>,
+        run: Run,
+        (among, turns): (Among<'_>, Option<&Turns>),
+        h: &mut [f32],
+    ) {
+        let residual = at.plan.residual;
+        at.look(Point::ResidPre, || &*h);
+        let attn = matches!(run, Run::Full | Run::SkipMlp)
+            .then(|| self.attention.run(at, among, turns, h));
+        let feeds = matches!(run, Run::Full | Run::SkipAttn);
+        let parallel =
+            (feeds && residual == Residual::Parallel).then(|| self.feed_forward.run(at, h));
+        if let Some(added) = attn {
+            at.look(Point::AttnOut, || &added);
+            add(h, &added);
+        }
+        if residual == Residual::Sequential {
+            at.look(Point::ResidMid, || &*h);
+        }
+        if feeds {
+            let added = parallel.unwrap_or_else(|| self.feed_forward.run(at, h));
+            at.look(Point::MlpOut, || &added);
+            add(h, &added);
+        }
+        at.look(Point::ResidPost, || &*h);
+    }
 }
 
 /// A decoder with its weights.
@@ -88,11 +124,40 @@ impl Decoder {
             let allowed = format!("at most the model's context, {} tokens", self.plan.context);
             return request("the longest sequence", format!("{longest} tokens"), allowed);
         }
+        self.check_ids(ids)
+    }
+
+    /// Refuses ids that have no row in the embedding.
+    fn check_ids(&self, ids: &[u32]) -> Result<(), ModelError> {
         let vocab = self.plan.vocab;
         match ids.iter().find(|id| **id as usize >= vocab) {
             None => Ok(()),
-            Some(id) => request("a token id", id.to_string(), format!("below {vocab}")),
+            Some(id) => {
+                let (found, allowed) = (id.to_string(), format!("below {vocab}"));
+                Err(ModelError::Request { what: "a token id", found, allowed })
+            }
         }
+    }
+
+    fn numbered(&self, layer: Layer) -> Result<&Block, ModelError> {
+        self.blocks.get(layer.index()).ok_or_else(|| ModelError::Request {
+            what: "the block",
+            found: layer.index().to_string(),
+            allowed: format!("below {}", self.blocks.len()),
+        })
+    }
+
+    /// Rows of the embedding, without positions.
+    fn embedded(&self, ids: &[u32]) -> Stream {
+        let width = self.plan.width;
+        let mut hidden = vec![0.0; ids.len() * width];
+        for (row, &id) in hidden.chunks_exact_mut(width).zip(ids) {
+            self.embedding.copy_row(id as usize, row);
+            for value in row {
+                *value *= self.plan.embedding_scale;
+            }
+        }
+        Stream { hidden, width }
     }
 
     fn check_stream(&self, stream: &Stream, tokens: usize) -> Result<(), ModelError> {
@@ -115,16 +180,9 @@ impl LayeredModel for Decoder {
 
     fn begin(&self, batch: &Batch) -> Result<Stream, ModelError> {
         self.check_batch(batch)?;
-        let width = self.plan.width;
-        let mut hidden = vec![0.0; batch.ids.len() * width];
-        for (row, &id) in hidden.chunks_exact_mut(width).zip(&batch.ids) {
-            self.embedding.copy_row(id as usize, row);
-            for value in row {
-                *value *= self.plan.embedding_scale;
-            }
-        }
-        self.places.add_to(&mut hidden, batch);
-        Ok(Stream { hidden, width })
+        let mut stream = self.embedded(&batch.ids);
+        self.places.add_to(&mut stream.hidden, positions(batch));
+        Ok(stream)
     }
 
     fn block(
@@ -135,36 +193,12 @@ impl LayeredModel for Decoder {
         stream: &mut Stream,
         probe: &mut dyn Probe,
     ) -> Result<(), ModelError> {
-        let block = self.blocks.get(layer.index()).ok_or_else(|| ModelError::Request {
-            what: "the block",
-            found: layer.index().to_string(),
-            allowed: format!("below {}", self.blocks.len()),
-        })?;
+        let block = self.numbered(layer)?;
         self.check_batch(batch)?;
         self.check_stream(stream, batch.ids.len())?;
-        let (plan, h) = (&self.plan, &mut stream.hidden);
-        let at = &mut Running { plan, layer, probe };
-        at.look(Point::ResidPre, || &*h);
-        let attn = matches!(run, Run::Full | Run::SkipMlp).then(|| {
-            let turns = self.places.turns(batch, plan.looking(layer.index()).window);
-            block.attention.run(at, batch, turns.as_ref(), h)
-        });
-        let feeds = matches!(run, Run::Full | Run::SkipAttn);
-        let parallel =
-            (feeds && plan.residual == Residual::Parallel).then(|| block.feed_forward.run(at, h));
-        if let Some(added) = attn {
-            at.look(Point::AttnOut, || &added);
-            add(h, &added);
-        }
-        if plan.residual == Residual::Sequential {
-            at.look(Point::ResidMid, || &*h);
-        }
-        if feeds {
-            let added = parallel.unwrap_or_else(|| block.feed_forward.run(at, h));
-            at.look(Point::MlpOut, || &added);
-            add(h, &added);
-        }
-        at.look(Point::ResidPost, || &*h);
+        let turns = self.places.turns(positions(batch), self.plan.looking(layer.index()).window);
+        let at = &mut Running { plan: &self.plan, layer, probe };
+        block.run(at, run, (Among::Batch(&batch.starts), turns.as_ref()), &mut stream.hidden);
         Ok(())
     }
 
@@ -200,5 +234,68 @@ impl LayeredModel for Decoder {
         let head = Head { norm, matrix: &self.head, bias: None, cap };
         let last_is_final = depths.last().is_some_and(|depth| depth.index() == layers);
         Ok(readout(head, Request { streams: &hidden, next: next_ids, last_is_final }, job)?)
+    }
+
+    fn cache(&self) -> Result<Cache, ModelError> {
+        let Heads { kv_count, dim, .. } = self.plan.heads;
+        Ok(Cache::new(self.plan.layers, kv_count * dim, self.plan.context))
+    }
+
+    fn begin_step(&self, new: &[u32], cache: &Cache) -> Result<Stream, ModelError> {
+        self.check_ids(new)?;
+        let (past, room) = (cache.positions(), cache.room());
+        if new.len() > room {
+            return Err(ModelError::Request {
+                what: "the number of new tokens",
+                found: new.len().to_string(),
+                allowed: format!(
+                    "at most {room}: the model's context is {} tokens, of which {past} are used",
+                    self.plan.context
+                ),
+            });
+        }
+        let mut stream = self.embedded(new);
+        self.places.add_to(&mut stream.hidden, past..);
+        Ok(stream)
+    }
+
+    fn step(
+        &self,
+        layer: Layer,
+        cache: &mut Cache,
+        stream: &mut Stream,
+        probe: &mut dyn Probe,
+    ) -> Result<(), ModelError> {
+        let block = self.numbered(layer)?;
+        let new = stream.hidden.len() / self.plan.width;
+        self.check_stream(stream, new)?;
+        let foreign = || ModelError::Request {
+            what: "the block of the cache",
+            found: layer.index().to_string(),
+            allowed: "one of a cache of this network".to_owned(),
+        };
+        let kept = cache.block(layer.index()).ok_or_else(foreign)?;
+        let past = kept.positions();
+        let turns = self.places.turns(past..past + new, self.plan.looking(layer.index()).window);
+        let at = &mut Running { plan: &self.plan, layer, probe };
+        block.run(at, Run::Full, (Among::Kept(kept), turns.as_ref()), &mut stream.hidden);
+        Ok(())
+    }
+
+    fn logits(&self, stream: &Stream) -> Result<Vec<f32>, ModelError> {
+        let width = self.plan.width;
+        self.check_stream(stream, stream.hidden.len() / width)?;
+        let mut row = stream.hidden[stream.hidden.len().saturating_sub(width)..].to_vec();
+        if row.is_empty() {
+            let (found, allowed) = ("empty".to_owned(), "of at least one token".to_owned());
+            return Err(ModelError::Request { what: "the stream", found, allowed });
+        }
+        self.final_norm.apply_row(&mut row);
+        let mut logits = Vec::new();
+        matmul(&row, &self.head, &mut logits);
+        if let Some(cap) = self.plan.logit_cap {
+            soft_cap(&mut logits, cap);
+        }
+        Ok(logits)
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Map, Value, json};
 
-use crate::checkpoint::{Bytes, Checkpoint, DType, OpenError, TensorInfo, Tokenizer};
+use crate::checkpoint::{Bytes, Checkpoint, DType, Marks, OpenError, TensorInfo, Tokenizer};
 use crate::job::Job;
 use crate::model::decoder::NormKind;
 use crate::model::network::Network;
@@ -259,6 +259,10 @@ impl Checkpoint for Fixture {
 
     fn chat_template(&self) -> Option<String> {
         None
+    }
+
+    fn marks(&self, _: &Tokenizer) -> Result<Marks, OpenError> {
+        Ok(Marks::default())
     }
 
     fn size_bytes(&self) -> u64 {

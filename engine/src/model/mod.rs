@@ -5,6 +5,7 @@
 #[cfg(test)]
 #[cfg(feature = "shared-checks")]
 mod bf16_tests;
+mod cache;
 mod config;
 mod cost;
 mod decoder;
@@ -28,11 +29,14 @@ mod golden_tests;
 mod network;
 mod preparation;
 #[cfg(test)]
+mod step_tests;
+#[cfg(test)]
 mod tests;
 mod weights;
 
 pub(crate) use crate::kernel::readout::Readouts;
 pub(crate) use crate::signal::NO_TOKEN;
+pub(crate) use cache::Cache;
 pub(crate) use error::ModelError;
 pub(crate) use preparation::preparation;
 
@@ -219,6 +223,41 @@ pub(crate) trait LayeredModel: Send {
         next_ids: &[u32],
         job: &Job,
     ) -> Result<Readouts, ModelError>;
+
+    /// An empty cache for one sequence that grows; an error where the network does not read from left to right.
+    fn cache(&self) -> Result<Cache, ModelError> {
+        Err(no_decoder(self.card()))
+    }
+
+    /// The stream at depth 0 of new tokens that stand behind those of the cache.
+    fn begin_step(&self, _new: &[u32], _cache: &Cache) -> Result<Stream, ModelError> {
+        Err(no_decoder(self.card()))
+    }
+
+    /// Runs one block over the stream of new tokens, in place. They look at what the cache keeps, and their own keys
+    /// and values are kept there, too. So no block is skipped: a later token would look for what was never there.
+    fn step(
+        &self,
+        _layer: Layer,
+        _cache: &mut Cache,
+        _stream: &mut Stream,
+        _probe: &mut dyn Probe,
+    ) -> Result<(), ModelError> {
+        Err(no_decoder(self.card()))
+    }
+
+    /// Logits [vocabulary] of the last token of a stream at depth L: final norm, head and cap.
+    fn logits(&self, _stream: &Stream) -> Result<Vec<f32>, ModelError> {
+        Err(no_decoder(self.card()))
+    }
+}
+
+fn no_decoder(card: &ModelCard) -> ModelError {
+    ModelError::Request {
+        what: "the network that is to go on with a text",
+        found: card.family.clone(),
+        allowed: "a decoder, which reads from left to right".to_owned(),
+    }
 }
 
 /// What a checkpoint is, from its header only; an error where the family is not known or a tensor does not fit.

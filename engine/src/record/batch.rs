@@ -75,14 +75,25 @@ pub(super) fn run_batch(
     }
     tick()?;
     drop(stream);
-    let depths: Vec<_> = (0_u16..).map(Depth).take(streams.len()).collect();
-    let all: Vec<&Stream> = streams.iter().collect();
-    let readouts = model.readout(&depths, &all, &next_ids, job)?;
-    let part = Part { geometry: geometry_of(&streams), next_ids, readouts };
-    check_shapes(&part, streams.len())?;
+    let part = read_out(model, &streams, next_ids, job)?;
     for (sum, new) in block_secs.iter_mut().zip(secs) {
         *sum += new;
     }
+    Ok(part)
+}
+
+/// What the streams of all depths say, which are of the same tokens; `next_ids`: the token that follows each.
+pub(super) fn read_out(
+    model: &dyn LayeredModel,
+    streams: &[Stream],
+    next_ids: Vec<u32>,
+    job: &Job,
+) -> Result<Part, RecordError> {
+    let depths: Vec<_> = (0_u16..).map(Depth).take(streams.len()).collect();
+    let all: Vec<&Stream> = streams.iter().collect();
+    let readouts = model.readout(&depths, &all, &next_ids, job)?;
+    let part = Part { geometry: geometry_of(streams), next_ids, readouts };
+    check_shapes(&part, streams.len())?;
     Ok(part)
 }
 

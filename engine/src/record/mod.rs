@@ -4,12 +4,14 @@
 
 mod batch;
 mod error;
+mod growing;
 mod parts;
 #[cfg(test)]
 mod tests;
 mod truth;
 
 pub(crate) use error::RecordError;
+pub(crate) use growing::{Goal, Growing};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -141,12 +143,23 @@ fn check_budget(
     notes: &mut Vec<Note>,
 ) -> Result<bool, RecordError> {
     let size_of = |batch: &[Sequence]| batch.iter().map(|s| s.ids.len() as u64).sum::<u64>();
-    let depths = card.layers as u64 + 1;
-    let tokens = match card.subject {
+    let largest = batches(sequences).map(size_of).max().unwrap_or(0);
+    let rows = match card.subject {
         Subject::Token | Subject::OwnToken => size_of(sequences),
         // One row for each.
         Subject::Sample => sequences.len() as u64,
     };
+    check_size(card, (rows, largest), budget_bytes, notes)
+}
+
+/// The same for so many rows, and so many tokens in the largest batch.
+fn check_size(
+    card: &ModelCard,
+    (tokens, largest): (u64, u64),
+    budget_bytes: u64,
+    notes: &mut Vec<Note>,
+) -> Result<bool, RecordError> {
+    let depths = card.layers as u64 + 1;
     let cells = tokens.saturating_mul(depths);
     let per_column_token =
         depths.saturating_mul(4 * Signal::ALL.len() as u64 + 4).saturating_add(16);
@@ -155,7 +168,6 @@ fn check_budget(
         .saturating_mul(4)
         .saturating_add(80)
         .saturating_mul(depths.saturating_add(1));
-    let largest = batches(sequences).map(size_of).max().unwrap_or(0);
     let streams = largest.saturating_mul(per_batch_token);
     let needed = tokens.saturating_mul(per_column_token).saturating_add(streams);
     let allowed = budget_bytes;
@@ -247,6 +259,11 @@ impl Columns {
             let columns = source.map(|s| s.columns.clone()).unwrap_or_default();
             self.samples.push(Sample { columns, first_token, num_tokens });
         }
+        self.take_part(part);
+    }
+
+    /// What a part says about tokens that have their place already.
+    fn take_part(&mut self, part: &Part) {
         self.tokens.next_ids.extend(&part.next_ids);
         for (signal, depths) in &mut self.signals {
             for (column, new) in depths.iter_mut().zip(part.signal(*signal)) {
@@ -391,6 +408,7 @@ impl Run<'_> {
             block_costs: if card.subject == Subject::Token { costs } else { Vec::new() },
             flops_per_readout: card.flops_per_readout(),
             block_secs,
+            generation: None,
             notes,
         }
     }

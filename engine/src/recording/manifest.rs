@@ -6,7 +6,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use crate::notes::Note;
-use crate::recording::{MANIFEST, RecordingError, VERSION, files};
+use crate::recording::{Generation, MANIFEST, RecordingError, VERSION, files};
 use crate::signal::{Signal, Subject};
 
 /// Most bytes of manifest.json.
@@ -57,6 +57,9 @@ pub struct Manifest {
     pub flops_per_readout: f64,
     /// Wall seconds in each block over the whole run, `[layer]`; measured.
     pub block_secs: Vec<f64>,
+    /// How the model chose tokens itself; null where the whole text was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<Generation>,
     /// What was done differently than asked.
     pub notes: Vec<Note>,
 }
@@ -156,6 +159,9 @@ impl Manifest {
             within("block_costs", self.block_costs.len() as u64, layers, layers)?;
         }
         within("block_secs", self.block_secs.len() as u64, layers, layers)?;
+        if let Some(generation) = &self.generation {
+            within("generation.prompt_tokens", generation.prompt_tokens, 0, self.tokens)?;
+        }
         self.known_signals(path)?;
         let mut seen = BTreeSet::new();
         if let Some(twice) = self.columns.iter().find(|name| !seen.insert(name.as_str())) {

@@ -6,6 +6,7 @@ mod cube;
 mod error;
 mod files;
 mod fingerprint;
+mod generation;
 mod join;
 mod load;
 mod manifest;
@@ -26,6 +27,7 @@ pub(crate) use cube::rough;
 pub(crate) use cube::{Cubes, Ladder, RUNGS, Sense, Tally, cube_tables, depth_of};
 pub(crate) use error::RecordingError;
 pub(crate) use fingerprint::fingerprint;
+pub use generation::{End, Generation, Sampling};
 pub use manifest::{BlockCost, Manifest, Provenance};
 pub(crate) use slice::{Column, Slice, mean_keys};
 #[cfg(any(test, feature = "bench"))]

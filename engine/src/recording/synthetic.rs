@@ -144,6 +144,7 @@ fn manifest(num_tokens: usize, num_layers: usize) -> Manifest {
         block_costs: vec![BlockCost { fixed: 915e3, per_key: 1e4, window: None }; num_layers],
         flops_per_readout: 1e5,
         block_secs: vec![0.125; num_layers],
+        generation: None,
         notes: Vec::new(),
     }
 }

@@ -12,9 +12,12 @@ mod protocol;
 #[cfg(test)]
 mod tests;
 
-pub use protocol::{Blame, Command, Event, Input, Inspected, Look, Problem, RecordRequest, Shared};
+pub use protocol::{
+    Blame, Command, Event, GenerateRequest, Input, Inspected, Live, Look, Problem, RecordRequest,
+    Shared, Start,
+};
 
-pub(crate) use models::{check_recording_folder, data_columns, inspect};
+pub(crate) use models::{check_recording_folder, check_sampling, data_columns, inspect};
 
 use std::any::Any;
 use std::collections::BTreeMap;

@@ -1,6 +1,8 @@
 //! What the model thread does: opens, records, reads, writes. Owns the open model; a model that was inside
 //! a panic is dropped, never used again, and the next run puts the weights in place anew.
 
+mod generate;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
@@ -8,12 +10,13 @@ use std::sync::Arc;
 use crate::checkpoint::{self, Checkpoint, OpenError, Tokenizer};
 use crate::dataset::{self, Data, DataError, Packed, images};
 use crate::export::{self, Export, ExportError};
+use crate::generate::GenerateError;
 use crate::job::{CancelSwitch, Cancelled, Job, JobId};
 use crate::lens;
 use crate::model::{self, LayeredModel, ModelCard, ModelError};
 use crate::notes::Note;
 use crate::record::{self, Asked, RecordError};
-use crate::recording::{self, Recording, RecordingError};
+use crate::recording::{self, Recording, RecordingError, Sampling};
 use crate::train::{self, TrainError};
 use crate::worker::lenses::unknown_lens;
 use crate::worker::outbox::Outbox;
@@ -80,6 +83,15 @@ impl From<RecordError> for Ending {
     fn from(error: RecordError) -> Self {
         match error {
             RecordError::Cancelled(_) => Self::Cancelled,
+            other => Self::Problem(blamed(&other, other.hint(), other.is_input())),
+        }
+    }
+}
+
+impl From<GenerateError> for Ending {
+    fn from(error: GenerateError) -> Self {
+        match error {
+            GenerateError::Record(RecordError::Cancelled(_)) => Self::Cancelled,
             other => Self::Problem(blamed(&other, other.hint(), other.is_input())),
         }
     }
@@ -179,6 +191,10 @@ impl Models {
             }
             Command::Record(request) => {
                 let recording = self.record(job, &request)?;
+                Ok(Event::Recorded(id, Shared(Arc::new(recording))))
+            }
+            Command::Generate(request) => {
+                let recording = self.generate(id, job, &request)?;
                 Ok(Event::Recorded(id, Shared(Arc::new(recording))))
             }
             Command::Save { recording, folder } => {
@@ -359,6 +375,12 @@ pub(crate) fn inspect(path: &Path) -> Result<Inspected, Problem> {
 /// Whether a recording could be written to `folder`.
 pub(crate) fn check_recording_folder(folder: &Path) -> Result<(), Problem> {
     recording::check_folder(folder).map_err(|error| blamed(&error, error.hint(), error.is_input()))
+}
+
+/// Whether settings of a sampler mean something.
+pub(crate) fn check_sampling(sampling: &Sampling) -> Result<(), Problem> {
+    crate::generate::check_sampling(sampling)
+        .map_err(|error| blamed(&error, error.hint(), error.is_input()))
 }
 
 /// Columns of a data file that can hold the text.

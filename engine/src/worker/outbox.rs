@@ -36,7 +36,7 @@ impl Outbox {
     /// Leaves an event and wakes the reader.
     pub(crate) fn put(&self, event: Event) {
         let mut content = self.lock();
-        let is_progress = matches!(event, Event::Progress(..));
+        let is_progress = matches!(event, Event::Progress(..) | Event::Generated(..));
         match content.events.iter_mut().find(|old| replaces(&event, old)) {
             Some(old) => *old = event,
             None => content.events.push(event),
@@ -70,7 +70,8 @@ impl Outbox {
 
 fn replaces(new: &Event, old: &Event) -> bool {
     match (new, old) {
-        (Event::Progress(new, _), Event::Progress(old, _)) => new == old,
+        (Event::Progress(new, _), Event::Progress(old, _))
+        | (Event::Generated(new, _), Event::Generated(old, _)) => new == old,
         (Event::Viewed(..), Event::Viewed(..)) | (Event::Rows(..), Event::Rows(..)) => true,
         _ => false,
     }

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::dataset::Cut;
+use crate::generate::Settings;
 use crate::job::{JobId, Progress};
 use crate::knob::Knobs;
 use crate::lens::{Selection, View};
@@ -21,6 +23,8 @@ pub enum Command {
     Load(PathBuf),
     /// Runs data through the open model.
     Record(RecordRequest),
+    /// Goes on with a text, token by token, with the readout of all depths of each; ends in `Event::Recorded`.
+    Generate(GenerateRequest),
     /// Writes a recording to a folder.
     Save {
         /// What is written.
@@ -82,6 +86,40 @@ pub struct RecordRequest {
     pub folder: Option<PathBuf>,
 }
 
+/// What the open model goes on with, and how.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GenerateRequest {
+    /// What is there at the start.
+    pub start: Start,
+    /// How far, and how each token is chosen.
+    pub settings: Settings,
+    /// How often a recording of what is there so far is made meanwhile; `None`: only at the end.
+    pub show_every: Option<Duration>,
+}
+
+/// What a generation goes on with.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Start {
+    /// A text.
+    Text(String),
+    /// What a user says, inside the chat template of the checkpoint.
+    Chat(String),
+    /// A recording of one text, of the open model.
+    More(Shared<Recording>),
+}
+
+/// A generation while it goes on, or at its end.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Live {
+    /// What was generated so far. It only grows; what could still become another character or a text to stop at is
+    /// held back until it is known.
+    pub text: String,
+    /// How many new tokens.
+    pub tokens: u64,
+    /// What is there so far, where it was time for one.
+    pub recording: Option<Shared<Recording>>,
+}
+
 /// Where text comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
@@ -113,6 +151,9 @@ pub enum Event {
     Opened(JobId, Arc<ModelCard>),
     /// A recording was made or read; `partial` in its manifest says whether it was cut short.
     Recorded(JobId, Shared<Recording>),
+    /// A generation goes on; a newer one of the same job replaces an older that nobody took yet. The last comes just
+    /// before `Recorded`, with the whole text.
+    Generated(JobId, Live),
     /// A file or folder was written.
     Wrote(JobId, PathBuf),
     /// A view is ready; the number is the one that `look` returned.
@@ -173,6 +214,7 @@ impl Event {
             | Self::Cancelled(job)
             | Self::Closed(job) => Some(*job),
             Self::Progress(..)
+            | Self::Generated(..)
             | Self::Header(..)
             | Self::Viewed(..)
             | Self::Rows(..)

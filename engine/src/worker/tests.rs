@@ -1,5 +1,7 @@
 //! The engine from outside, with a model that does what a test tells it.
 
+mod generating;
+
 use std::cell::{Cell, RefCell};
 use std::fs;
 use std::path::Path;

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::fingerprint::Fingerprint;
 use crate::checkpoint::error::quoted;
 use crate::checkpoint::map::{self, Owner};
+use crate::checkpoint::marks::{self, Marks};
 use crate::checkpoint::safetensors::header::Header;
 use crate::checkpoint::{Bytes, Checkpoint, OpenError, TensorInfo, Tokenizer, limits};
 
@@ -286,6 +287,31 @@ impl Checkpoint for Bundle {
 
     fn chat_template(&self) -> Option<String> {
         self.beside.chat_template.clone()
+    }
+
+    /// generation_config.json says where texts end, in its absence config.json.
+    fn marks(&self, tokenizer: &Tokenizer) -> Result<Marks, OpenError> {
+        let beside = |name: &str, what, field| match &self.beside.tokenizer {
+            TokenizerFile::Path(path) if map::exists(&path.with_file_name(name))? => {
+                let path = path.with_file_name(name);
+                object(&map::read(&path, what, limits::CONFIG_BYTES)?, &path, field)
+            }
+            TokenizerFile::Path(_) | TokenizerFile::Memory(_) => Ok(Map::new()),
+        };
+        let name = "generation_config.json";
+        let generation = beside(name, "bytes of generation_config.json", name)?;
+        let name = "tokenizer_config.json";
+        let words = beside(name, "bytes of tokenizer_config.json", name)?;
+        let ids = |config, key| marks::ids(config, key, &self.path);
+        let own = ids(&self.beside.config, "eos_token_id")?;
+        let ends = ids(&generation, "eos_token_id")?.or(own).unwrap_or_default();
+        let spelt = |key: &str, id: Option<&u32>| {
+            let known = || id.map(|id| tokenizer.piece(*id));
+            marks::spelling(&words, key).or_else(known).unwrap_or_default()
+        };
+        let bos = ids(&self.beside.config, "bos_token_id")?.unwrap_or_default();
+        let (bos, eos) = (spelt("bos_token", bos.first()), spelt("eos_token", ends.first()));
+        Ok(Marks { ends, bos, eos })
     }
 
     fn size_bytes(&self) -> u64 {

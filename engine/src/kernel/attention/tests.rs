@@ -92,6 +92,44 @@ proptest! {
     }
 
     #[test]
+    fn new_queries_over_kept_keys_give_what_a_whole_sequence_gives(
+        past in 0_usize..90,
+        new in prop_oneof![Just(1_usize), 1_usize..70],
+        kv_count in 1_usize..3,
+        share in 1_usize..4,
+        dim in 1_usize..40,
+        window in prop_oneof![Just(None), (1_usize..90).prop_map(Some)],
+        cap in prop_oneof![Just(None), (0.2_f32..3.0).prop_map(Some)],
+    ) {
+        let heads = Heads { count: kv_count * share, kv_count, dim };
+        let how = Looking { heads, scale: 0.7, cap, window };
+        let (tokens, width) = (past + new, heads.count * dim);
+        let q = wave(tokens * width, 0.73);
+        let mut k = wave(tokens * kv_count * dim, 0.41);
+        let v = wave(tokens * kv_count * dim, 0.29);
+        // What no new query sees is not read.
+        let unseen = (past + 1).saturating_sub(window.unwrap_or(usize::MAX));
+        let (whole, _) = plain(&q, &k, &v, &[0, tokens], how);
+        let columns = column_sums(&q, &k, &[0, tokens], how);
+        let mut sum = column_sums_after(&q[past * width..], &k, past, how);
+        // Together with what the queries before gave.
+        for (head, early) in column_sums(&q, &k, &[0, past], how).chunks(past.max(1)).enumerate() {
+            for (sum, early) in sum[head * tokens..].iter_mut().zip(early) {
+                *sum += early;
+            }
+        }
+        for (sum, want) in sum.iter().zip(columns) {
+            prop_assert!((sum - want).abs() < 1e-4, "{sum} {want}");
+        }
+        k[..unseen * kv_count * dim].fill(f32::NAN);
+        let got = attention_after(&q[past * width..], &k, &v, past, how);
+        prop_assert_eq!(got.len(), new * width);
+        for (got, want) in got.iter().zip(&whole[past * width..]) {
+            prop_assert!((f64::from(*got) - want).abs() < 1e-5, "{got} {want}");
+        }
+    }
+
+    #[test]
     fn a_nan_reaches_exactly_the_tokens_that_see_it(
         lengths in prop::collection::vec(1_usize..80, 1..3),
         window in prop_oneof![Just(None), (1_usize..90).prop_map(Some)],

@@ -2,13 +2,14 @@
 
 use std::ops::Range;
 
-use crate::kernel::attention::{Heads, attention, column_sums};
+use crate::kernel::attention::{Heads, attention, attention_after, column_sums, column_sums_after};
 use crate::kernel::norm::Norm;
+use crate::model::cache::Kept;
 use crate::model::decoder::linear::{Linear, Take};
 use crate::model::decoder::names::{QkNorm, Qkv};
 use crate::model::decoder::positions::Turns;
 use crate::model::decoder::running::Running;
-use crate::model::{Batch, ModelError, Point};
+use crate::model::{ModelError, Point};
 
 /// Its weights.
 #[derive(Debug)]
@@ -18,6 +19,15 @@ pub(super) struct Attention {
     qk_norm: Option<(Norm, Norm)>,
     out: Linear,
     post_norm: Option<Norm>,
+}
+
+/// What the queries of a run look at.
+#[derive(Debug)]
+pub(super) enum Among<'a> {
+    /// The tokens of the same batch; these are the starts of its sequences.
+    Batch(&'a [usize]),
+    /// The tokens of one sequence that were run before, and the new ones.
+    Kept(&'a mut Kept),
 }
 
 /// What makes queries, keys and values.
@@ -62,7 +72,7 @@ impl Attention {
     pub(super) fn run(
         &self,
         at: &mut Running<'_>,
-        batch: &Batch,
+        among: Among<'_>,
         turns: Option<&Turns>,
         h: &[f32],
     ) -> Vec<f32> {
@@ -79,8 +89,18 @@ impl Attention {
             turns.turn(&mut k, plan.heads.kv_count * plan.heads.dim);
         }
         let how = plan.looking(at.layer.index());
-        at.look(Point::AttnColumns, || column_sums(&q, &k, &batch.starts, how));
-        let mixed = attention(&q, &k, &v, &batch.starts, how);
+        let mixed = match among {
+            Among::Batch(starts) => {
+                at.look(Point::AttnColumns, || column_sums(&q, &k, starts, how));
+                attention(&q, &k, &v, starts, how)
+            }
+            Among::Kept(kept) => {
+                let past = kept.positions();
+                kept.add(&k, &v);
+                at.look(Point::AttnColumns, || column_sums_after(&q, kept.keys(), past, how));
+                attention_after(&q, kept.keys(), kept.values(), past, how)
+            }
+        };
         let mut added = self.out.apply(&mixed);
         if let Some(norm) = &self.post_norm {
             norm.apply(&mut added);

@@ -36,28 +36,32 @@ impl Places {
         }
     }
 
-    /// Adds what a learned table says to `hidden` ([tokens, width]).
-    pub(super) fn add_to(&self, hidden: &mut [f32], batch: &Batch) {
+    /// Adds what a learned table says to `hidden` ([tokens, width]); token t stands at `positions[t]`.
+    pub(super) fn add_to(&self, hidden: &mut [f32], positions: impl Iterator<Item = usize>) {
         let Self::Learned(table) = self else { return };
         let mut place = vec![0.0; table.cols()];
-        for (row, position) in hidden.chunks_exact_mut(table.cols()).zip(positions(batch)) {
+        for (row, position) in hidden.chunks_exact_mut(table.cols()).zip(positions) {
             table.copy_row(position, &mut place);
             add(row, &place);
         }
     }
 
     /// How the queries and keys of a block are turned; `None` where they are not.
-    pub(super) fn turns(&self, batch: &Batch, window: Option<usize>) -> Option<Turns> {
+    pub(super) fn turns(
+        &self,
+        positions: impl Iterator<Item = usize>,
+        window: Option<usize>,
+    ) -> Option<Turns> {
         let Self::Rotary { usual, windowed } = self else { return None };
         let growing = windowed.as_ref().filter(|_| window.is_some()).unwrap_or(usual);
-        let positions: Vec<usize> = positions(batch).collect();
+        let positions: Vec<usize> = positions.collect();
         let angles = growing.angles(positions.iter().max().map_or(0, |last| last + 1));
         Some(Turns { angles, positions })
     }
 }
 
 /// The position of every token in its sequence.
-fn positions(batch: &Batch) -> impl Iterator<Item = usize> {
+pub(super) fn positions(batch: &Batch) -> impl Iterator<Item = usize> {
     batch.starts.windows(2).flat_map(|pair| 0..pair[1] - pair[0])
 }
 

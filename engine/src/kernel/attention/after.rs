@@ -1,0 +1,81 @@
+//! Queries of new tokens over keys and values that are kept from earlier ones.
+//!
+//! One query, the case of every step of a generation, goes head by head in plain dot products over the kept rows where
+//! they lie: nothing is copied, turned or padded. More queries go in tiles, as in a batch.
+
+use rayon::prelude::*;
+
+use super::{Heads, Looking, QUERIES, Tile, run_tiles, softmax};
+use crate::kernel::cap::soft_cap;
+
+/// Products for which another thread is worth waking.
+const LEAST_WORK: usize = 1 << 16;
+/// Sums that run side by side, so that the compiler can keep them in one register.
+const LANES: usize = 16;
+
+/// `q` is [new, count * dim]; `k` and `v` are [past + new, kv_count * dim], all of one sequence, in which the first
+/// query stands at position `past`. Returns [new, count * dim].
+pub(crate) fn attention_after(
+    q: &[f32],
+    k: &[f32],
+    v: &[f32],
+    past: usize,
+    how: Looking,
+) -> Vec<f32> {
+    let new = q.len() / (how.heads.count * how.heads.dim).max(1);
+    if new == 1 {
+        return one(q, k, v, past, how);
+    }
+    run_tiles(tiles(past, new, how.window), q, k, v, how)
+}
+
+/// The new queries of one sequence, tile by tile.
+pub(super) fn tiles(past: usize, new: usize, window: Option<usize>) -> impl Iterator<Item = Tile> {
+    (0..new)
+        .step_by(QUERIES)
+        .map(move |row| Tile::new(0, past + row, row, QUERIES.min(new - row), window))
+}
+
+/// The query at position `at`.
+fn one(q: &[f32], k: &[f32], v: &[f32], at: usize, how: Looking) -> Vec<f32> {
+    let Heads { count, kv_count, dim } = how.heads;
+    let (kv_width, share) = (kv_count * dim, count / kv_count);
+    let seen = Tile::new(0, at, 0, 1, how.window).keys;
+    let (k, v) = (&k[seen.start * kv_width..], &v[seen.start * kv_width..]);
+    let mut out = vec![0.0; q.len()];
+    let heads_of_a_thread = LEAST_WORK.div_ceil(2 * seen.len() * dim);
+    let heads = out.par_chunks_mut(dim).zip(q.par_chunks(dim)).enumerate();
+    heads.with_min_len(heads_of_a_thread).for_each_init(
+        || vec![0.0; seen.len()],
+        |weights, (head, (out, q))| {
+            let group = head / share * dim;
+            let rows = |x| <[f32]>::chunks(x, kv_width).map(move |row| &row[group..][..dim]);
+            for (weight, key) in weights.iter_mut().zip(rows(k)) {
+                *weight = dot(q, key) * how.scale;
+            }
+            if let Some(cap) = how.cap {
+                soft_cap(weights, cap);
+            }
+            softmax(weights, 1.0);
+            for (weight, value) in weights.iter().zip(rows(v)) {
+                for (out, value) in out.iter_mut().zip(value) {
+                    *out += weight * value;
+                }
+            }
+        },
+    );
+    out
+}
+
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let (a, rest_of_a) = a.as_chunks::<LANES>();
+    let (b, rest_of_b) = b.as_chunks::<LANES>();
+    let mut sums = [0.0; LANES];
+    for (a, b) in a.iter().zip(b) {
+        for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
+            *sum += a * b;
+        }
+    }
+    let rest: f32 = rest_of_a.iter().zip(rest_of_b).map(|(a, b)| a * b).sum();
+    sums.iter().sum::<f32>() + rest
+}

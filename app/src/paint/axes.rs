@@ -18,6 +18,9 @@ const APART: [f64; 2] = [64.0, 34.0];
 /// Pixels of one letter of a name, at most.
 const LETTER: f64 = 7.0;
 
+/// Pixels of one letter of a caption, on average.
+const CAPTION_LETTER: f64 = 5.6;
+
 /// Pixels of a plot's side that its axis does not have: legend or the other axis.
 const UNUSED: f64 = 24.0;
 
@@ -71,7 +74,7 @@ pub(super) fn dress<'a>(
 /// The name of an axis, with its unit where that fits beside an axis of `length` pixels.
 fn caption(axis: &Axis, length: f32) -> String {
     let whole = axis.caption();
-    let fits = whole.chars().count() as f64 * LETTER <= f64::from(length) - UNUSED;
+    let fits = whole.chars().count() as f64 * CAPTION_LETTER <= f64::from(length) - UNUSED;
     if fits { whole } else { axis.label.clone() }
 }
 

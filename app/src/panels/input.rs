@@ -5,7 +5,7 @@ use layerscope_engine::api::{Cut, Subject};
 use crate::state::{Action, Ask, File, InputKind, Run, State};
 
 /// Above this the box scrolls.
-const PROMPT_ROWS: usize = 3;
+const PROMPT_ROWS: usize = 2;
 /// Above this the generated text scrolls, in points.
 const WRITTEN_HEIGHT: f32 = 120.0;
 
@@ -49,11 +49,14 @@ pub(super) fn show(ui: &mut egui::Ui, state: &State) -> Vec<Action> {
         } else {
             button.on_hover_text("Run it through every layer (Ctrl+Enter)");
         }
-        limit(ui, state, &mut actions);
+        if kind == InputKind::Prompt {
+            generate(ui, state, &mut actions);
+        }
     });
     if kind == InputKind::Prompt {
         writing(ui, state, &mut actions);
     }
+    ui.horizontal(|ui| limit(ui, state, &mut actions));
     if let Some(reason) = why_not {
         ui.weak(reason);
     }
@@ -69,22 +72,27 @@ pub(super) fn show(ui: &mut egui::Ui, state: &State) -> Vec<Action> {
     actions
 }
 
-/// The checkpoint goes on with the prompt.
+/// The checkpoint goes on with the prompt, or with what it wrote last.
+fn generate(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
+    let buttons = [
+        ("Generate", state.why_no_generation(), Run::Generate),
+        ("Continue", state.why_no_more(), Run::Continue),
+    ];
+    for (label, why_not, action) in buttons {
+        let button = ui.add_enabled(why_not.is_none(), egui::Button::new(label));
+        if button.clicked() {
+            actions.push(Action::Run(action));
+        }
+        let told = why_not.unwrap_or("The checkpoint goes on with the text, token by token");
+        button.on_hover_text(told).on_disabled_hover_text(told);
+    }
+}
+
+/// How it goes on.
 fn writing(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
     let mut setup = state.session.input.writing;
     ui.horizontal_wrapped(|ui| {
-        let buttons = [
-            ("Generate", state.why_no_generation(), Run::Generate),
-            ("Continue", state.why_no_more(), Run::Continue),
-        ];
-        for (label, why_not, action) in buttons {
-            let button = ui.add_enabled(why_not.is_none(), egui::Button::new(label));
-            if button.clicked() {
-                actions.push(Action::Run(action));
-            }
-            let told = why_not.unwrap_or("The checkpoint goes on with the text, token by token");
-            button.on_hover_text(told).on_disabled_hover_text(told);
-        }
+        ui.label("Write");
         let field = egui::DragValue::new(&mut setup.most_tokens).range(1..=1_000_000);
         let response = ui.add(field.suffix(" tokens"));
         super::name(ui, &response, "Most new tokens");

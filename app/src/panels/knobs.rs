@@ -57,7 +57,8 @@ fn lens(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
 }
 
 fn knob(ui: &mut egui::Ui, card: &KnobCard, value: &Value) -> Option<Lens> {
-    let caption = if card.unit.is_empty() {
+    // What lies between 0 and 1 says so by itself.
+    let caption = if card.unit.is_empty() || card.unit == "fraction" {
         card.label.to_owned()
     } else {
         format!("{} ({})", card.label, card.unit)

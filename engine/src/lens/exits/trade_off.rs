@@ -76,7 +76,7 @@ pub(super) fn suggestion(scene: &Scene<'_>, curve: &Curve) -> Suggestion {
         let rows = scene.recording.subject().nouns();
         let words = format!(
             "{agreement} % at mean exit depth {depth:.2}; at least {lower} % with 95 % confidence \
-             (Clopper-Pearson, {rows} as independent), but chosen on these {rows}: check on others"
+             (Clopper-Pearson, {rows} as independent), but chosen on them: check on others"
         );
         (words, vec![("threshold", Value::Real(found.threshold))])
     } else {

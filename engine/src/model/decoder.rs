@@ -27,10 +27,10 @@ use crate::kernel::matmul::matmul;
 use crate::kernel::matrix::Matrix;
 use crate::kernel::norm::Norm;
 use crate::kernel::readout::{Head, Request, readout};
+use crate::model::refuse::{self, Asked};
 use crate::model::weights::Weights;
 use crate::model::{
-    Batch, Cache, LayeredModel, ModelCard, ModelError, NO_TOKEN, Point, Probe, Readouts, Run,
-    Stream,
+    Batch, Cache, LayeredModel, ModelCard, ModelError, Point, Probe, Readouts, Run, Stream,
 };
 use crate::signal::{Depth, Layer};
 
@@ -110,21 +110,8 @@ impl Decoder {
 
     /// Refuses a batch that is not laid out as one, or that this network cannot take.
     fn check_batch(&self, batch: &Batch) -> Result<(), ModelError> {
-        let request = |what, found: String, allowed: String| {
-            Err(ModelError::Request { what, found, allowed })
-        };
-        let (ids, starts) = (&batch.ids, &batch.starts);
-        let rises = starts.is_sorted() && starts.first() == Some(&0);
-        if !rises || starts.last() != Some(&ids.len()) {
-            let allowed = format!("rising from 0 to {}", ids.len());
-            return request("the list of sequence starts", format!("{starts:?}"), allowed);
-        }
-        let longest = starts.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0);
-        if longest > self.plan.context {
-            let allowed = format!("at most the model's context, {} tokens", self.plan.context);
-            return request("the longest sequence", format!("{longest} tokens"), allowed);
-        }
-        self.check_ids(ids)
+        refuse::batch(batch, self.plan.context)?;
+        self.check_ids(&batch.ids)
     }
 
     /// Refuses ids that have no row in the embedding.
@@ -140,11 +127,7 @@ impl Decoder {
     }
 
     fn numbered(&self, layer: Layer) -> Result<&Block, ModelError> {
-        self.blocks.get(layer.index()).ok_or_else(|| ModelError::Request {
-            what: "the block",
-            found: layer.index().to_string(),
-            allowed: format!("below {}", self.blocks.len()),
-        })
+        self.blocks.get(layer.index()).ok_or_else(|| refuse::block(layer, self.blocks.len()))
     }
 
     /// Rows of the embedding, without positions.
@@ -161,15 +144,7 @@ impl Decoder {
     }
 
     fn check_stream(&self, stream: &Stream, tokens: usize) -> Result<(), ModelError> {
-        let width = self.plan.width;
-        if stream.width == width && stream.hidden.len() == tokens * width {
-            return Ok(());
-        }
-        Err(ModelError::Request {
-            what: "the stream",
-            found: format!("{} numbers of width {}", stream.hidden.len(), stream.width),
-            allowed: format!("{tokens} tokens of width {width}"),
-        })
+        refuse::stream(stream, tokens, self.plan.width)
     }
 }
 
@@ -214,21 +189,10 @@ impl LayeredModel for Decoder {
         next_ids: &[u32],
         job: &Job,
     ) -> Result<Readouts, ModelError> {
-        let (layers, vocab) = (self.plan.layers, self.plan.vocab);
-        if depths.len() != streams.len() || depths.iter().any(|depth| depth.index() > layers) {
-            return Err(ModelError::Request {
-                what: "the list of depths",
-                found: format!("{depths:?}"),
-                allowed: format!("{} depths from 0 to {layers}", streams.len()),
-            });
-        }
-        for stream in streams {
-            self.check_stream(stream, next_ids.len())?;
-        }
-        if let Some(id) = next_ids.iter().find(|id| **id != NO_TOKEN && **id as usize >= vocab) {
-            let (found, allowed) = (id.to_string(), format!("below {vocab}"));
-            return Err(ModelError::Request { what: "the id of a next token", found, allowed });
-        }
+        let name_of_truth = "the id of a next token";
+        let asked = Asked { depths, streams, truth: next_ids, name_of_truth };
+        let Plan { layers, width, vocab, .. } = self.plan;
+        refuse::readout(&asked, layers, width, vocab)?;
         let hidden: Vec<&[f32]> = streams.iter().map(|stream| stream.hidden.as_slice()).collect();
         let (norm, cap) = (Some(&self.final_norm), self.plan.logit_cap);
         let head = Head { norm, matrix: &self.head, bias: None, cap };

@@ -19,9 +19,10 @@ use head::Head;
 
 use crate::job::Job;
 use crate::kernel::readout::Request;
+use crate::model::refuse::{self, Asked};
 use crate::model::weights::Weights;
 use crate::model::{
-    Batch, LayeredModel, ModelCard, ModelError, NO_TOKEN, Point, Probe, Readouts, Run, Stream,
+    Batch, LayeredModel, ModelCard, ModelError, Point, Probe, Readouts, Run, Stream,
 };
 use crate::signal::{Depth, Layer};
 
@@ -57,47 +58,22 @@ impl Encoder {
             Sharing::One => 0,
         };
         let block = self.blocks.get(at).filter(|_| layer.index() < self.plan.layers);
-        block.ok_or_else(|| ModelError::Request {
-            what: "the block",
-            found: layer.index().to_string(),
-            allowed: format!("below {}", self.plan.layers),
-        })
+        block.ok_or_else(|| refuse::block(layer, self.plan.layers))
     }
 
     /// Refuses a batch that is not laid out as one, or that this network cannot take.
     fn check_batch(&self, batch: &Batch) -> Result<(), ModelError> {
-        let request = |what, found: String, allowed: String| {
-            Err(ModelError::Request { what, found, allowed })
-        };
-        let (ids, starts) = (&batch.ids, &batch.starts);
-        let rises = starts.is_sorted() && starts.first() == Some(&0);
-        if !rises || starts.last() != Some(&ids.len()) {
-            let allowed = format!("rising from 0 to {}", ids.len());
-            return request("the list of sequence starts", format!("{starts:?}"), allowed);
-        }
-        let lengths = || starts.windows(2).map(|pair| pair[1] - pair[0]);
-        let (longest, context) = (lengths().max().unwrap_or(0), self.plan.context());
-        if longest > context {
-            let allowed = format!("at most the model's context, {context} tokens");
-            return request("the longest sequence", format!("{longest} tokens"), allowed);
-        }
-        if self.plan.pooling().is_some() && lengths().any(|length| length == 0) {
+        refuse::batch(batch, self.plan.context())?;
+        let is_empty = |pair: &[usize]| pair[1] == pair[0];
+        if self.plan.pooling().is_some() && batch.starts.windows(2).any(is_empty) {
             let (found, allowed) = ("no token".to_owned(), "at least one token".to_owned());
-            return request("a sequence", found, allowed);
+            return Err(ModelError::Request { what: "a sequence", found, allowed });
         }
         self.embed.check(batch)
     }
 
     fn check_stream(&self, stream: &Stream, rows: usize) -> Result<(), ModelError> {
-        let width = self.plan.width;
-        if stream.width == width && stream.hidden.len() == rows * width {
-            return Ok(());
-        }
-        Err(ModelError::Request {
-            what: "the stream",
-            found: format!("{} numbers of width {}", stream.hidden.len(), stream.width),
-            allowed: format!("{rows} rows of width {width}"),
-        })
+        refuse::stream(stream, rows, self.plan.width)
     }
 }
 
@@ -178,20 +154,9 @@ impl LayeredModel for Encoder {
         job: &Job,
     ) -> Result<Readouts, ModelError> {
         let (layers, outputs) = (self.plan.layers, self.card.outputs);
-        if depths.len() != streams.len() || depths.iter().any(|depth| depth.index() > layers) {
-            return Err(ModelError::Request {
-                what: "the list of depths",
-                found: format!("{depths:?}"),
-                allowed: format!("{} depths from 0 to {layers}", streams.len()),
-            });
-        }
-        for stream in streams {
-            self.check_stream(stream, next_ids.len())?;
-        }
-        if let Some(id) = next_ids.iter().find(|id| **id != NO_TOKEN && **id as usize >= outputs) {
-            let (found, allowed) = (id.to_string(), format!("below {outputs}"));
-            return Err(ModelError::Request { what: "the id of what is true", found, allowed });
-        }
+        let name_of_truth = "the id of what is true";
+        let asked = Asked { depths, streams, truth: next_ids, name_of_truth };
+        refuse::readout(&asked, layers, self.plan.width, outputs)?;
         let last_is_final = depths.last().is_some_and(|depth| depth.index() == layers);
         let hidden: Vec<&[f32]> = streams.iter().map(|stream| stream.hidden.as_slice()).collect();
         let request = Request { streams: &hidden, next: next_ids, last_is_final };

@@ -28,6 +28,7 @@ mod golden_encoders;
 mod golden_tests;
 mod network;
 mod preparation;
+mod refuse;
 #[cfg(test)]
 mod step_tests;
 #[cfg(test)]

@@ -10,9 +10,9 @@ use crate::kernel::rounded;
 /// Weights of a layer norm.
 #[derive(Debug, Clone)]
 pub(crate) struct LayerNorm {
-    /// [width].
+    /// `[width]`.
     pub(crate) weight: Vec<f32>,
-    /// [width].
+    /// `[width]`.
     pub(crate) bias: Vec<f32>,
     pub(crate) eps: f32,
 }

@@ -10,7 +10,7 @@ use crate::kernel::rounded;
 /// A norm with its weights.
 #[derive(Debug, Clone)]
 pub(crate) enum Norm {
-    /// By the root mean square; `weight` is [width].
+    /// By the root mean square; `weight` is `[width]`.
     Rms { weight: Vec<f32>, eps: f32 },
     /// Around the mean.
     Layer(LayerNorm),

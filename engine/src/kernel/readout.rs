@@ -56,7 +56,7 @@ pub(crate) struct Head<'a> {
     pub(crate) norm: Option<&'a Norm>,
     /// [vocabulary, width].
     pub(crate) matrix: &'a Matrix,
-    /// Added to the logits, [vocabulary].
+    /// Added to the logits, `[vocabulary]`.
     pub(crate) bias: Option<&'a [f32]>,
     /// Soft cap of the logits, after the bias.
     pub(crate) cap: Option<f32>,

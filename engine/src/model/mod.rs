@@ -247,7 +247,7 @@ pub(crate) trait LayeredModel: Send {
         Err(no_decoder(self.card()))
     }
 
-    /// Logits [vocabulary] of the last token of a stream at depth L: final norm, head and cap.
+    /// Logits `[vocabulary]` of the last token of a stream at depth L: final norm, head and cap.
     fn logits(&self, _stream: &Stream) -> Result<Vec<f32>, ModelError> {
         Err(no_decoder(self.card()))
     }

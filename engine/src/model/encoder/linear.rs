@@ -12,7 +12,7 @@ use crate::model::weights::Weights;
 pub(super) struct Linear {
     /// [out, in].
     pub(super) matrix: Matrix,
-    /// [out]; empty for none.
+    /// `[out]`; empty for none.
     pub(super) bias: Vec<f32>,
 }
 

@@ -20,7 +20,7 @@ pub(crate) fn tally(
 ) -> Tally {
     let ladder = rule.ladder(recording.manifest.vocab);
     match ladder.rung(at.threshold) {
-        Some(rung) => recording.cube(ladder, at.least, slice).tally(rung),
+        Some(rung) => recording.tally_at(ladder, at.least, slice, rung),
         None => recording
             .tally_between(ladder, at.least, slice, at.threshold)
             .unwrap_or_else(|| tally_by_replay(recording, rule, at, slice)),

@@ -261,11 +261,14 @@ impl<'a> Source<'a> {
         }
     }
 
+    fn value(&self, depth: usize, token: usize) -> Option<f32> {
+        self.signal.get(depth).copied().flatten()?.get(token).copied()
+    }
+
     fn passes(&self, depth: usize, token: usize, threshold: f64) -> bool {
-        let column = self.signal.get(depth).copied().flatten();
-        column.and_then(|c| c.get(token)).is_some_and(|value| match self.ladder.sense {
-            Sense::AtLeast => f64::from(*value) >= threshold,
-            Sense::Below => f64::from(*value) < threshold,
+        self.value(depth, token).is_some_and(|value| match self.ladder.sense {
+            Sense::AtLeast => f64::from(value) >= threshold,
+            Sense::Below => f64::from(value) < threshold,
         })
     }
 
@@ -306,8 +309,7 @@ impl<'a> Source<'a> {
             let reach = if depth == last {
                 RUNGS
             } else {
-                let column = self.signal.get(depth).copied().flatten();
-                column.and_then(|c| c.get(token)).map_or(0, |v| self.ladder.reach(*v))
+                self.value(depth, token).map_or(0, |value| self.ladder.reach(value))
             };
             if reach > reached {
                 stop(reached, reach, depth);
@@ -374,7 +376,7 @@ impl Cubes {
         })
     }
 
-    fn put_list(&self, key: ListKey, list: Between) {
+    fn put_list(&self, key: ListKey, list: Between) -> List {
         let bytes = |list: &List| match list {
             List::Kept(list) => list.num_bytes(),
             List::TooLong => 0,
@@ -386,7 +388,8 @@ impl Cubes {
         if known + bytes(&list) > MAX_LIST_BYTES {
             lists.clear();
         }
-        lists.insert(key, list);
+        lists.insert(key, list.clone());
+        list
     }
 }
 
@@ -395,20 +398,36 @@ fn list_key(ladder: Ladder, least: Depth) -> ListKey {
 }
 
 impl Recording {
-    /// The cube of a ladder, least depth and slice; built when it is asked for the first time, with the list of
-    /// what lies between its rungs: a typed threshold may be the next thing that is asked for.
+    /// The cube of a ladder, least depth and slice; built when it is asked for the first time.
     pub(crate) fn cube(&self, ladder: Ladder, least: Depth, slice: &Slice) -> Arc<Cube> {
         let key = (list_key(ladder, least), slice.clone());
         let known =
             self.cubes.counts.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
         known.unwrap_or_else(|| {
-            let source = Source::new(self, ladder, least);
-            let cube = Arc::new(Cube::build(&source, slice));
-            if self.cubes.list(key.0).is_none() {
-                self.cubes.put_list(key.0, Between::build(&source));
-            }
+            let cube = Arc::new(Cube::build(&Source::new(self, ladder, least), slice));
             self.cubes.put(key, Arc::clone(&cube));
             cube
+        })
+    }
+
+    /// What a rung does. A typed threshold may be asked for next, so what lies between the rungs is listed, too; a
+    /// cube that is only written to a file needs no list.
+    pub(crate) fn tally_at(
+        &self,
+        ladder: Ladder,
+        least: Depth,
+        slice: &Slice,
+        rung: usize,
+    ) -> Tally {
+        self.list(ladder, least);
+        self.cube(ladder, least, slice).tally(rung)
+    }
+
+    /// What lies between the rungs of a ladder; listed when it is asked for the first time.
+    fn list(&self, ladder: Ladder, least: Depth) -> List {
+        let key = list_key(ladder, least);
+        self.cubes.list(key).unwrap_or_else(|| {
+            self.cubes.put_list(key, Between::build(&Source::new(self, ladder, least)))
         })
     }
 
@@ -426,9 +445,9 @@ impl Recording {
         if reach == RUNGS {
             return None;
         }
+        let List::Kept(list) = self.list(ladder, least) else { return None };
         let mut tally = self.cube(ladder, least, slice).tally(rung);
         let key = list_key(ladder, least);
-        let Some(List::Kept(list)) = self.cubes.list(key) else { return None };
         let source = || Source::new(self, ladder, least);
         let moves = self.cubes.moves(key, threshold, || list.moves(&source(), reach, threshold));
         let members = slice.members(self);

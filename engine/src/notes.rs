@@ -20,4 +20,9 @@ impl Note {
         }
         Self { what, hint: hint.into() }
     }
+
+    /// Both sentences on one line.
+    pub fn line(&self) -> String {
+        format!("{} {}", self.what, self.hint).trim_end().to_owned()
+    }
 }

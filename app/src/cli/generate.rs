@@ -117,7 +117,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
 fn summary(manifest: &Manifest, tokens: u64, folder: Option<&std::path::Path>) -> String {
     let ended = manifest.generation.as_ref().map_or(End::MostTokens, |made| made.ended);
     let head = format!("{} generated: {}", counted(tokens, "token"), ended.words());
-    let note = |note: &Note| format!("note: {} {}", note.what, note.hint).trim_end().to_owned();
+    let note = |note: &Note| format!("note: {}", note.line());
     let written = folder.map(|folder| {
         format!("{} written to {}", counted(manifest.tokens, "token"), folder.display())
     });

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use layerscope_engine::api::{self, Inspected, Manifest, ModelCard, Note, counted};
+use layerscope_engine::api::{self, Inspected, Manifest, ModelCard, counted};
 
 use super::{Failure, say, say_json};
 
@@ -71,8 +71,7 @@ fn recording_text(manifest: &Manifest) -> String {
         let said = format!("{} of them; ended: {}", counted(chosen, "token"), made.ended.words());
         rows.push(("generated", said));
     }
-    let words = |note: &Note| format!("{} {}", note.what, note.hint).trim_end().to_owned();
-    rows.extend(manifest.notes.iter().map(|note| ("note", words(note))));
+    rows.extend(manifest.notes.iter().map(|note| ("note", note.line())));
     aligned(&rows)
 }
 

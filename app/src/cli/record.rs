@@ -99,9 +99,6 @@ fn summary(manifest: &Manifest, folder: &str) -> String {
         counted(manifest.layers + 1, "depth"),
         manifest.provenance.model
     );
-    let notes = manifest
-        .notes
-        .iter()
-        .map(|note| format!("note: {} {}", note.what, note.hint).trim_end().to_owned());
+    let notes = manifest.notes.iter().map(|note| format!("note: {}", note.line()));
     std::iter::once(head).chain(notes).collect::<Vec<_>>().join("\n")
 }

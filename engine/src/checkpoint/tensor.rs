@@ -19,6 +19,20 @@ pub(crate) enum DType {
 }
 
 impl DType {
+    /// Every type.
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 9] = [
+        Self::F32,
+        Self::F16,
+        Self::BF16,
+        Self::Q8_0,
+        Self::Q4_0,
+        Self::Q4_1,
+        Self::Q4K,
+        Self::Q5K,
+        Self::Q6K,
+    ];
+
     /// As people write it: "F32", "Q4_K".
     pub(crate) fn name(self) -> &'static str {
         match self {

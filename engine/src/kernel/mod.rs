@@ -35,3 +35,10 @@ mod tally;
 pub(crate) fn rounded(value: f64) -> f32 {
     value as f32
 }
+
+/// Adds number by number.
+pub(crate) fn add(to: &mut [f32], added: &[f32]) {
+    for (to, &added) in to.iter_mut().zip(added) {
+        *to += added;
+    }
+}

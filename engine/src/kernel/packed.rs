@@ -157,18 +157,6 @@ mod tests {
     use candle_core::{Device, Tensor};
     use proptest::prelude::*;
 
-    const DTYPES: [DType; 9] = [
-        DType::F32,
-        DType::F16,
-        DType::BF16,
-        DType::Q8_0,
-        DType::Q4_0,
-        DType::Q4_1,
-        DType::Q4K,
-        DType::Q5K,
-        DType::Q6K,
-    ];
-
     /// The reference is another implementation of the same layouts.
     fn agrees(ours: DType, theirs: GgmlDType) {
         let values: Vec<f32> = (0..1024)
@@ -201,7 +189,7 @@ mod tests {
     proptest! {
         #[test]
         fn fast_and_plain_unpacking_give_the_same_bits(raw in prop::collection::vec(any::<u8>(), 0..900)) {
-            for dtype in DTYPES {
+            for dtype in DType::ALL {
                 let len = raw.len() / dtype.block_bytes() * dtype.block_len();
                 let (mut fast, mut slow) = (vec![7.0; len], vec![7.0; len]);
                 dequantize(dtype, &raw, &mut fast);

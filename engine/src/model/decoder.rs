@@ -15,12 +15,13 @@ pub(crate) use plan::{NormKind, Plan, Positions, Sizes};
 
 use attention::{Among, Attention};
 use feed_forward::FeedForward;
-use linear::{Take, add, norm};
+use linear::{Take, norm};
 use plan::Residual;
 use positions::{Places, Turns, positions};
 use running::Running;
 
 use crate::job::Job;
+use crate::kernel::add;
 use crate::kernel::attention::Heads;
 use crate::kernel::cap::soft_cap;
 use crate::kernel::matmul::matmul;

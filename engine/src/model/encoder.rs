@@ -18,6 +18,7 @@ use embed::Embed;
 use head::Head;
 
 use crate::job::Job;
+use crate::kernel::add;
 use crate::kernel::readout::Request;
 use crate::model::refuse::{self, Asked};
 use crate::model::weights::Weights;
@@ -172,10 +173,4 @@ fn mean(rows: &[f32], width: usize) -> Vec<f32> {
     }
     let count = (rows.len() / width) as f64;
     sums.into_iter().map(|sum| crate::kernel::rounded(sum / count)).collect()
-}
-
-fn add(h: &mut [f32], added: &[f32]) {
-    for (h, &added) in h.iter_mut().zip(added) {
-        *h += added;
-    }
 }

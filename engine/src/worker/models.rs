@@ -119,11 +119,7 @@ impl From<TrainError> for Ending {
     fn from(error: TrainError) -> Self {
         match error {
             TrainError::Cancelled(_) => Self::Cancelled,
-            other => {
-                let blame = if other.is_input() { Blame::Input } else { Blame::Engine };
-                let what = sentence(&other);
-                Self::Problem(Problem { what, hint: other.hint(), blame })
-            }
+            other => Self::Problem(blamed(&other, other.hint(), other.is_input())),
         }
     }
 }

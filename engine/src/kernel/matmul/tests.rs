@@ -10,18 +10,6 @@ use crate::checkpoint::{Bytes, DType};
 use crate::kernel::avx512::Avx512Bf16;
 use crate::kernel::numerics::Numerics;
 
-const DTYPES: [DType; 9] = [
-    DType::F32,
-    DType::F16,
-    DType::BF16,
-    DType::Q8_0,
-    DType::Q4_0,
-    DType::Q4_1,
-    DType::Q4K,
-    DType::Q5K,
-    DType::Q6K,
-];
-
 /// Numbers without a pattern, from -1 to 1.
 fn noise(count: usize, seed: u32) -> Vec<f32> {
     let mut state = seed.wrapping_mul(747_796_405).wrapping_add(2_891_336_453);
@@ -102,7 +90,7 @@ proptest! {
         rows in 1_usize..90,
         cols in 1_usize..140,
     ) {
-        for dtype in DTYPES {
+        for dtype in DType::ALL {
             let cols = cols.next_multiple_of(dtype.block_len());
             let (x, w) = (noise(tokens * cols, 3), some_matrix(dtype, rows, cols));
             for cpu in cpus() {

@@ -1,9 +1,10 @@
 //! The feed-forward sublayer of one block.
 
+use crate::kernel::add;
 use crate::kernel::norm::Norm;
 use crate::kernel::routing;
 use crate::model::decoder::attention::columns;
-use crate::model::decoder::linear::{Linear, Take, add};
+use crate::model::decoder::linear::{Linear, Take};
 use crate::model::decoder::names::Mlp;
 use crate::model::decoder::plan::Plan;
 use crate::model::decoder::running::Running;

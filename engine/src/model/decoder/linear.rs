@@ -1,5 +1,6 @@
 //! Linear layers and norms of a block, as they come from a checkpoint.
 
+use crate::kernel::add;
 use crate::kernel::layer_norm::LayerNorm;
 use crate::kernel::matmul::matmul;
 use crate::kernel::matrix::Matrix;
@@ -26,13 +27,6 @@ impl Linear {
             }
         }
         y
-    }
-}
-
-/// Adds number by number.
-pub(super) fn add(to: &mut [f32], added: &[f32]) {
-    for (to, &added) in to.iter_mut().zip(added) {
-        *to += added;
     }
 }
 

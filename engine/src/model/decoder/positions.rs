@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::kernel::add;
 use crate::kernel::matrix::Matrix;
 use crate::kernel::rotary::{Angles, Rotary};
-use crate::model::decoder::linear::add;
 use crate::model::decoder::plan::{self, Plan};
 use crate::model::weights::Weights;
 use crate::model::{Batch, ModelError};

@@ -1,5 +1,6 @@
 //! What stands at depth 0: embeddings of words or of patches, with everything that the model adds to them.
 
+use crate::kernel::add;
 use crate::kernel::layer_norm::LayerNorm;
 use crate::kernel::matrix::Matrix;
 use crate::model::encoder::linear::{Linear, norm};
@@ -207,8 +208,4 @@ impl PatchTables {
 fn corners(image: usize, patch: usize) -> impl Iterator<Item = (usize, usize)> {
     let steps = move || (0..image).step_by(patch);
     steps().flat_map(move |top| steps().map(move |left| (top, left)))
-}
-
-fn add(row: &mut [f32], other: &[f32]) {
-    row.iter_mut().zip(other).for_each(|(h, other)| *h += other);
 }

@@ -5,8 +5,9 @@ use crate::kernel::activation::Activation;
 use crate::kernel::rounded;
 use crate::model::ModelError;
 use crate::model::config::Config;
-use crate::model::encoder::{HeadPlan, Input, Masked, Names, Placement, Plan, Sharing, Words};
-use crate::model::families::encoders::{EncoderFamily, shared};
+use crate::model::encoder::{Input, Masked, Names, Placement, Plan, Sharing, Words};
+use crate::model::families::encoders::EncoderFamily;
+use crate::model::families::encoders::shared::{self, HeadNames};
 
 pub(super) static FAMILY: EncoderFamily = EncoderFamily {
     name: "ALBERT",
@@ -63,7 +64,7 @@ fn plan(config: &Config<'_>, checkpoint: &dyn Checkpoint) -> Result<Plan, ModelE
     ] {
         config.get(key);
     }
-    let head = head(config, checkpoint, prefix, activation)?;
+    let head = shared::head(config, checkpoint, heads(prefix, activation))?;
     config.flag("tie_word_embeddings")?;
     let width = size("hidden_size")?;
     let embedding = config.size("embedding_size")?.unwrap_or(128);
@@ -94,29 +95,17 @@ fn plan(config: &Config<'_>, checkpoint: &dyn Checkpoint) -> Result<Plan, ModelE
     plan.checked()
 }
 
-fn head(
-    config: &Config<'_>,
-    checkpoint: &dyn Checkpoint,
-    prefix: &str,
-    activation: Activation,
-) -> Result<HeadPlan, ModelError> {
-    if let Some(exits) = shared::exits(checkpoint)? {
-        return Ok(exits);
+fn heads(prefix: &str, activation: Activation) -> HeadNames {
+    HeadNames {
+        hidden: (format!("{prefix}pooler"), Activation::Tanh),
+        classifier: "classifier",
+        masked: Masked {
+            dense: "predictions.dense",
+            activation,
+            norm: "predictions.LayerNorm",
+            matrix: Some("predictions.decoder.weight"),
+            bias: "predictions.bias",
+        },
+        decoder_bias: "predictions.decoder.bias",
     }
-    if shared::has(checkpoint, "classifier.weight") {
-        let pooler = (format!("{prefix}pooler"), Activation::Tanh);
-        return shared::classes(config, checkpoint, None, Some(pooler), "classifier");
-    }
-    if !shared::has(checkpoint, "predictions.dense.weight") {
-        return Ok(HeadPlan::None);
-    }
-    let masked = Masked {
-        dense: "predictions.dense",
-        activation,
-        norm: "predictions.LayerNorm",
-        matrix: None,
-        bias: "predictions.bias",
-    };
-    let (matrix, bias) = ("predictions.decoder.weight", "predictions.decoder.bias");
-    shared::masked(config, checkpoint, masked, matrix, bias)
 }

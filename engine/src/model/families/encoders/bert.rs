@@ -8,7 +8,8 @@ use crate::kernel::rounded;
 use crate::model::ModelError;
 use crate::model::config::Config;
 use crate::model::encoder::{HeadPlan, Input, Masked, Names, Placement, Plan, Sharing, Words};
-use crate::model::families::encoders::{EncoderFamily, shared};
+use crate::model::families::encoders::EncoderFamily;
+use crate::model::families::encoders::shared::{self, HeadNames};
 
 pub(super) static FAMILY: EncoderFamily = EncoderFamily {
     name: "BERT",
@@ -52,36 +53,24 @@ pub(super) static NAMES: Names = Names {
 fn plan(config: &Config<'_>, checkpoint: &dyn Checkpoint) -> Result<Plan, ModelError> {
     let prefix = shared::prefix(checkpoint, "bert.", NAMES.words);
     let activation = shared::activation(config, "hidden_act", Activation::GeluErf)?;
-    let head = head(config, checkpoint, prefix, activation)?;
+    let head = shared::head(config, checkpoint, heads(prefix, activation))?;
     let body = Body { prefix, activation, head, padding: None };
     body.plan(FAMILY.name, &NAMES, config, checkpoint)
 }
 
-fn head(
-    config: &Config<'_>,
-    checkpoint: &dyn Checkpoint,
-    prefix: &str,
-    activation: Activation,
-) -> Result<HeadPlan, ModelError> {
-    if let Some(exits) = shared::exits(checkpoint)? {
-        return Ok(exits);
+fn heads(prefix: &str, activation: Activation) -> HeadNames {
+    HeadNames {
+        hidden: (format!("{prefix}pooler.dense"), Activation::Tanh),
+        classifier: "classifier",
+        masked: Masked {
+            dense: "cls.predictions.transform.dense",
+            activation,
+            norm: "cls.predictions.transform.LayerNorm",
+            matrix: Some("cls.predictions.decoder.weight"),
+            bias: "cls.predictions.bias",
+        },
+        decoder_bias: "cls.predictions.decoder.bias",
     }
-    if shared::has(checkpoint, "classifier.weight") {
-        let pooler = (format!("{prefix}pooler.dense"), Activation::Tanh);
-        return shared::classes(config, checkpoint, None, Some(pooler), "classifier");
-    }
-    if !shared::has(checkpoint, "cls.predictions.transform.dense.weight") {
-        return Ok(HeadPlan::None);
-    }
-    let masked = Masked {
-        dense: "cls.predictions.transform.dense",
-        activation,
-        norm: "cls.predictions.transform.LayerNorm",
-        matrix: None,
-        bias: "cls.predictions.bias",
-    };
-    let (matrix, bias) = ("cls.predictions.decoder.weight", "cls.predictions.decoder.bias");
-    shared::masked(config, checkpoint, masked, matrix, bias)
 }
 
 /// What BERT and RoBERTa read alike; the rest stands here.

@@ -5,8 +5,9 @@ use crate::kernel::activation::Activation;
 use crate::kernel::rounded;
 use crate::model::ModelError;
 use crate::model::config::Config;
-use crate::model::encoder::{HeadPlan, Input, Masked, Names, Placement, Plan, Sharing, Words};
-use crate::model::families::encoders::{EncoderFamily, shared};
+use crate::model::encoder::{Input, Masked, Names, Placement, Plan, Sharing, Words};
+use crate::model::families::encoders::EncoderFamily;
+use crate::model::families::encoders::shared::{self, HeadNames};
 
 pub(super) static FAMILY: EncoderFamily = EncoderFamily {
     name: "DistilBERT",
@@ -51,7 +52,7 @@ fn plan(config: &Config<'_>, checkpoint: &dyn Checkpoint) -> Result<Plan, ModelE
     let width = size("dim")?;
     // How the table of positions was filled; it is stored either way.
     config.flag("sinusoidal_pos_embds")?;
-    let head = head(config, checkpoint, activation)?;
+    let head = shared::head(config, checkpoint, heads(activation))?;
     config.flag("tie_word_embeddings")?;
     let plan = Plan {
         family: FAMILY.name,
@@ -81,28 +82,17 @@ fn plan(config: &Config<'_>, checkpoint: &dyn Checkpoint) -> Result<Plan, ModelE
     plan.checked()
 }
 
-fn head(
-    config: &Config<'_>,
-    checkpoint: &dyn Checkpoint,
-    activation: Activation,
-) -> Result<HeadPlan, ModelError> {
-    if let Some(exits) = shared::exits(checkpoint)? {
-        return Ok(exits);
+fn heads(activation: Activation) -> HeadNames {
+    HeadNames {
+        hidden: ("pre_classifier".to_owned(), Activation::Relu),
+        classifier: "classifier",
+        masked: Masked {
+            dense: "vocab_transform",
+            activation,
+            norm: "vocab_layer_norm",
+            matrix: Some("vocab_projector.weight"),
+            bias: "vocab_projector.bias",
+        },
+        decoder_bias: "vocab_projector.bias",
     }
-    if shared::has(checkpoint, "classifier.weight") {
-        let hidden = ("pre_classifier".to_owned(), Activation::Relu);
-        return shared::classes(config, checkpoint, None, Some(hidden), "classifier");
-    }
-    if !shared::has(checkpoint, "vocab_transform.weight") {
-        return Ok(HeadPlan::None);
-    }
-    let masked = Masked {
-        dense: "vocab_transform",
-        activation,
-        norm: "vocab_layer_norm",
-        matrix: None,
-        bias: "vocab_projector.bias",
-    };
-    let (matrix, bias) = ("vocab_projector.weight", "vocab_projector.bias");
-    shared::masked(config, checkpoint, masked, matrix, bias)
 }

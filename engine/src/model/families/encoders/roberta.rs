@@ -5,9 +5,10 @@ use crate::checkpoint::Checkpoint;
 use crate::kernel::activation::Activation;
 use crate::model::ModelError;
 use crate::model::config::Config;
-use crate::model::encoder::{HeadPlan, Masked, Names, Plan};
+use crate::model::encoder::{Masked, Names, Plan};
+use crate::model::families::encoders::EncoderFamily;
 use crate::model::families::encoders::bert::{self, Body};
-use crate::model::families::encoders::{EncoderFamily, shared};
+use crate::model::families::encoders::shared::{self, HeadNames};
 
 pub(super) static FAMILY: EncoderFamily = EncoderFamily {
     name: "RoBERTa",
@@ -37,7 +38,7 @@ static NAMES: Names = Names {
 };
 
 fn plan(config: &Config<'_>, checkpoint: &dyn Checkpoint) -> Result<Plan, ModelError> {
-    let head = head(config, checkpoint)?;
+    let head = shared::head(config, checkpoint, heads())?;
     // The id of RoBERTa's own vocabulary where the configuration does not say.
     let padding = match config.get("pad_token_id") {
         None => 1,
@@ -56,24 +57,18 @@ fn plan(config: &Config<'_>, checkpoint: &dyn Checkpoint) -> Result<Plan, ModelE
     body.plan(FAMILY.name, &NAMES, config, checkpoint)
 }
 
-fn head(config: &Config<'_>, checkpoint: &dyn Checkpoint) -> Result<HeadPlan, ModelError> {
-    if let Some(exits) = shared::exits(checkpoint)? {
-        return Ok(exits);
+fn heads() -> HeadNames {
+    HeadNames {
+        hidden: ("classifier.dense".to_owned(), Activation::Tanh),
+        classifier: "classifier.out_proj",
+        masked: Masked {
+            dense: "lm_head.dense",
+            // Whatever the blocks use.
+            activation: Activation::GeluErf,
+            norm: "lm_head.layer_norm",
+            matrix: Some("lm_head.decoder.weight"),
+            bias: "lm_head.bias",
+        },
+        decoder_bias: "lm_head.decoder.bias",
     }
-    if shared::has(checkpoint, "classifier.out_proj.weight") {
-        let dense = ("classifier.dense".to_owned(), Activation::Tanh);
-        return shared::classes(config, checkpoint, None, Some(dense), "classifier.out_proj");
-    }
-    if !shared::has(checkpoint, "lm_head.dense.weight") {
-        return Ok(HeadPlan::None);
-    }
-    let masked = Masked {
-        dense: "lm_head.dense",
-        // Whatever the blocks use.
-        activation: Activation::GeluErf,
-        norm: "lm_head.layer_norm",
-        matrix: None,
-        bias: "lm_head.bias",
-    };
-    shared::masked(config, checkpoint, masked, "lm_head.decoder.weight", "lm_head.decoder.bias")
 }

@@ -97,18 +97,40 @@ pub(super) fn norm_spelling(checkpoint: &dyn Checkpoint, stem: &str) -> NormSpel
     }
 }
 
-/// A masked-language-model head; its matrix is the embedding, unless the configuration says that it is not.
-pub(super) fn masked(
+/// Where a family keeps its heads.
+pub(super) struct HeadNames {
+    /// The layer before the classifier.
+    pub(super) hidden: (String, Activation),
+    pub(super) classifier: &'static str,
+    /// With the matrix that it has where that is not the embedding.
+    pub(super) masked: Masked,
+    /// The other name of the masked head's bias.
+    pub(super) decoder_bias: &'static str,
+}
+
+/// The head that a checkpoint holds: own exit heads before a classifier before a masked-language-model head.
+pub(super) fn head(
     config: &Config<'_>,
     checkpoint: &dyn Checkpoint,
-    masked: Masked,
-    matrix: &'static str,
-    decoder_bias: &'static str,
+    heads: HeadNames,
 ) -> Result<HeadPlan, ModelError> {
+    let HeadNames { hidden, classifier, masked, decoder_bias } = heads;
+    let holds = |stem: &str| has(checkpoint, &format!("{stem}.weight"));
+    if let Some(exits) = exits(checkpoint)? {
+        return Ok(exits);
+    }
+    if holds(classifier) {
+        return classes(config, checkpoint, None, Some(hidden), classifier);
+    }
+    if !holds(masked.dense) {
+        return Ok(HeadPlan::None);
+    }
+    // The matrix is the embedding, unless the configuration says that it is not.
     let is_tied = config.flag("tie_word_embeddings")?.unwrap_or(true);
     // The bias is one tensor under two names; a file may have either.
     let bias = if has(checkpoint, masked.bias) { masked.bias } else { decoder_bias };
-    Ok(HeadPlan::Masked(Masked { matrix: (!is_tied).then_some(matrix), bias, ..masked }))
+    let matrix = masked.matrix.filter(|_| !is_tied);
+    Ok(HeadPlan::Masked(Masked { matrix, bias, ..masked }))
 }
 
 /// A classification head on the first token.

@@ -15,7 +15,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
-use between::{Between, Move};
+use between::{Between, Moves};
 #[cfg(test)]
 pub(crate) use rough::rough;
 pub(crate) use table::cube_tables;
@@ -38,7 +38,7 @@ pub(crate) const RUNGS: usize = 1001;
 const MAX_CUBES: usize = 96;
 /// Tokens that one thread takes at a time; 16 bits tell them apart.
 const CHUNK: usize = 1 << 14;
-/// Lists of what lies between rungs are kept up to so many bytes (at most about 90 MB for a million tokens at 32
+/// Lists of what lies between rungs are kept up to so many bytes (at most about 200 MB for a million tokens at 32
 /// depths); without its list a threshold between rungs is replayed.
 const MAX_LIST_BYTES: usize = 256 << 20;
 
@@ -129,6 +129,14 @@ impl Ladder {
             Sense::AtLeast => num.checked_sub(1),
             Sense::Below if num > 0 && self.threshold(num - 1) == threshold => Some(num - 1),
             Sense::Below => Some(num).filter(|rung| *rung < RUNGS && !threshold.is_nan()),
+        }
+    }
+
+    /// The rung beside one, on its stricter side.
+    fn stricter(self, rung: usize) -> usize {
+        match self.sense {
+            Sense::AtLeast => rung + 1,
+            Sense::Below => rung.saturating_sub(1),
         }
     }
 
@@ -320,6 +328,36 @@ impl<'a> Source<'a> {
             }
         }
     }
+
+    /// Calls `step` with every change of the token's exit while the threshold becomes stricter, up to the strictest rung:
+    /// how many rungs its value at the exit passes, that exit, the next.
+    fn steps(&self, token: usize, mut step: impl FnMut(usize, usize, usize)) {
+        let last = self.signal.len() - 1;
+        let mut exit: Option<(usize, f32, usize)> = None;
+        for depth in self.least.min(last)..=last {
+            let value = self.value(depth, token).filter(|_| depth < last);
+            let is_better = |than: f32| match (self.ladder.sense, value) {
+                _ if depth == last => true,
+                (_, None) => false,
+                (Sense::AtLeast, Some(value)) => value > than,
+                (Sense::Below, Some(value)) => value < than,
+            };
+            let reach = match exit {
+                Some((reach, than, from)) if is_better(than) => {
+                    step(reach, from, depth);
+                    value.map_or(RUNGS, |value| self.ladder.reach(value))
+                }
+                Some(_) => continue,
+                None => value.map_or(RUNGS, |value| self.ladder.reach(value)),
+            };
+            if reach == RUNGS {
+                break;
+            }
+            if let (1.., Some(value)) = (reach, value) {
+                exit = Some((reach, value, depth));
+            }
+        }
+    }
 }
 
 /// What a list depends on besides the recording: signal, sense, bits of the top, least depth.
@@ -340,7 +378,7 @@ enum List {
 struct Refined {
     key: ListKey,
     threshold: f64,
-    moves: Arc<[Move]>,
+    moves: Arc<Moves>,
 }
 
 /// Cubes of a recording that were built so far, and what else need not be computed twice.
@@ -365,12 +403,12 @@ impl Cubes {
         self.lists.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned()
     }
 
-    fn moves(&self, key: ListKey, threshold: f64, make: impl FnOnce() -> Vec<Move>) -> Arc<[Move]> {
+    fn moves(&self, key: ListKey, threshold: f64, make: impl FnOnce() -> Moves) -> Arc<Moves> {
         let lock = || self.moves.lock().unwrap_or_else(PoisonError::into_inner);
         let is_it = |known: &&Refined| known.key == key && known.threshold == threshold;
         let known = lock().as_ref().filter(is_it).map(|known| Arc::clone(&known.moves));
         known.unwrap_or_else(|| {
-            let moves: Arc<[Move]> = make().into();
+            let moves = Arc::new(make());
             *lock() = Some(Refined { key, threshold, moves: Arc::clone(&moves) });
             moves
         })
@@ -446,17 +484,13 @@ impl Recording {
             return None;
         }
         let List::Kept(list) = self.list(ladder, least) else { return None };
-        let mut tally = self.cube(ladder, least, slice).tally(rung);
         let key = list_key(ladder, least);
         let source = || Source::new(self, ladder, least);
         let moves = self.cubes.moves(key, threshold, || list.moves(&source(), reach, threshold));
+        let rung = if moves.is_from_stricter { ladder.stricter(rung) } else { rung };
+        let mut tally = self.cube(ladder, least, slice).tally(rung);
         let members = slice.members(self);
-        for Move { token, from, to } in moves.iter() {
-            if members.contains(self, *token) {
-                tally.uncount(from);
-                tally.count(to);
-            }
-        }
+        moves.apply(&mut tally, |token| members.contains(self, token));
         Some(tally)
     }
 }

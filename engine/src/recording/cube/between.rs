@@ -1,24 +1,24 @@
-//! Thresholds between two rungs: which tokens a typed threshold moves away from where the milder rung stops them.
+//! Thresholds between two rungs: which tokens a typed threshold moves away from where a rung beside it stops them.
 //!
-//! A token stops at another depth than at the milder rung only where the value it stopped on lies between
-//! that rung and the threshold. Those are about a thousandth of all values; they are listed by rung, so a
-//! typed threshold looks at them and at nothing else, and the answer stays exact.
+//! Between two rungs a token changes its exit only at a value that lies between them. Those are about a thousandth
+//! of all values; they are listed by rung, each with the exits on both sides of it, so a typed threshold looks at
+//! them and at nothing else, and the answer stays exact.
 
 use rayon::prelude::*;
 
-use super::tally::Outcome;
+use super::tally::{Outcome, Tally};
 use super::{CHUNK, RUNGS, Source, depth_of};
 
-/// A depth at which a token stops at some rung, and the strictest rung at which it does.
-struct Stop {
-    /// Rungs that the value passes, counted from the mildest; below `RUNGS`.
-    reach: usize,
+/// A token leaves the exit `from` for `to` where a threshold becomes stricter than its value at `from`.
+#[derive(Debug, Clone, Copy)]
+struct Step {
     /// How far behind the first token of its chunk.
     token: u16,
-    depth: u16,
+    from: u16,
+    to: u16,
 }
 
-/// A token that exits deeper than at the milder rung.
+/// A token that exits elsewhere than at the rung from which is counted.
 #[derive(Debug)]
 pub(super) struct Move {
     pub(super) token: usize,
@@ -26,54 +26,74 @@ pub(super) struct Move {
     pub(super) to: Outcome,
 }
 
-/// Stops of all tokens, listed by rung.
+/// What a threshold between two rungs moves, counted from the rung of the two that is nearer in tokens.
+#[derive(Debug)]
+pub(super) struct Moves {
+    pub(super) is_from_stricter: bool,
+    moves: Vec<Move>,
+}
+
+impl Moves {
+    /// Turns what the rung does into what the threshold does, for the tokens of a slice.
+    pub(super) fn apply(&self, tally: &mut Tally, is_member: impl Fn(usize) -> bool) {
+        for Move { token, from, to } in &self.moves {
+            if is_member(*token) {
+                tally.uncount(from);
+                tally.count(to);
+            }
+        }
+    }
+}
+
+/// Steps of all tokens, listed by rung.
 #[derive(Debug)]
 pub(super) struct Between(Vec<Chunk>);
 
-/// Stops of neighbouring tokens.
+/// Steps of neighbouring tokens.
 #[derive(Debug)]
 struct Chunk {
     first_token: usize,
-    /// Where the stops of each reach begin, and one entry more.
+    /// Where the steps of each reach begin, and one entry more.
     starts: Vec<u32>,
-    /// How far behind the first token, and the depth.
-    stops: Vec<[u16; 2]>,
+    steps: Vec<Step>,
 }
 
 impl Chunk {
     fn new(source: &Source<'_>, first_token: usize) -> Self {
-        let mut stops = Vec::new();
+        let mut found = Vec::new();
         let tokens = first_token..source.recording.num_tokens().min(first_token + CHUNK);
         for (token, behind) in tokens.zip(0_u16..) {
-            source.stops(token, |_, reach, depth| {
-                if let Ok(depth) = u16::try_from(depth)
-                    && reach < RUNGS
-                {
-                    stops.push(Stop { reach, token: behind, depth });
+            source.steps(token, |reach, from, to| {
+                if let (Ok(from), Ok(to)) = (u16::try_from(from), u16::try_from(to)) {
+                    found.push((reach, Step { token: behind, from, to }));
                 }
             });
         }
         let mut starts = vec![0_u32; RUNGS + 1];
-        for stop in &stops {
-            starts[stop.reach + 1] += 1;
+        for (reach, _) in &found {
+            starts[reach + 1] += 1;
         }
         for reach in 1..starts.len() {
             starts[reach] += starts[reach - 1];
         }
         let mut next = starts.clone();
-        let mut listed = vec![[0; 2]; stops.len()];
-        for Stop { reach, token, depth } in stops {
-            listed[next[reach] as usize] = [token, depth];
+        let mut steps = vec![Step { token: 0, from: 0, to: 0 }; found.len()];
+        for (reach, step) in found {
+            steps[next[reach] as usize] = step;
             next[reach] += 1;
         }
-        Self { first_token, starts, stops: listed }
+        Self { first_token, starts, steps }
     }
 
-    fn with_reach(&self, reach: usize) -> &[[u16; 2]] {
+    fn with_reach(&self, reach: usize) -> &[Step] {
         let bounds = self.starts.get(reach).zip(self.starts.get(reach + 1));
         bounds
-            .and_then(|(from, to)| self.stops.get(*from as usize..*to as usize))
+            .and_then(|(from, to)| self.steps.get(*from as usize..*to as usize))
             .unwrap_or_default()
+    }
+
+    fn token(&self, step: Step) -> usize {
+        self.first_token + usize::from(step.token)
     }
 }
 
@@ -84,28 +104,37 @@ impl Between {
     }
 
     pub(super) fn num_bytes(&self) -> usize {
-        self.0.iter().map(|chunk| chunk.starts.len() * 4 + chunk.stops.len() * 4).sum()
+        let bytes = |chunk: &Chunk| size_of_val(&chunk.starts[..]) + size_of_val(&chunk.steps[..]);
+        self.0.iter().map(bytes).sum()
     }
 
-    /// The tokens that leave the exit which they have at the rung whose values reach `reach`, at a stricter
-    /// threshold before the next rung.
-    pub(super) fn moves(&self, source: &Source<'_>, reach: usize, threshold: f64) -> Vec<Move> {
-        let last = source.signal.len() - 1;
-        let of_chunk = |chunk: &Chunk| -> Vec<Move> {
-            let stops = chunk.with_reach(reach).iter();
-            let stops = stops.map(|[token, depth]| {
-                (chunk.first_token + usize::from(*token), usize::from(*depth))
-            });
-            stops
-                .filter(|(token, depth)| !source.passes(*depth, *token, threshold))
-                .map(|(token, from)| {
-                    let passes = |depth: &usize| source.passes(*depth, token, threshold);
-                    let to = (from + 1..last).find(passes).unwrap_or(last);
-                    let at = |depth| Outcome::of(source.recording, token, depth_of(depth));
-                    Move { token, from: at(from), to: at(to) }
+    /// What a threshold moves that lies between the rung whose values reach `reach` and the next stricter one.
+    pub(super) fn moves(&self, source: &Source<'_>, reach: usize, threshold: f64) -> Moves {
+        let (left, stayed): (Vec<_>, Vec<_>) = self
+            .0
+            .par_iter()
+            .map(|chunk| {
+                let steps = chunk.with_reach(reach).iter().copied();
+                steps.partition::<Vec<_>, _>(|step| {
+                    !source.passes(usize::from(step.from), chunk.token(*step), threshold)
                 })
-                .collect()
-        };
-        self.0.par_iter().flat_map_iter(of_chunk).collect()
+            })
+            .unzip();
+        let count = |steps: &[Vec<Step>]| steps.iter().map(Vec::len).sum::<usize>();
+        let is_from_stricter = count(&stayed) < count(&left);
+        let steps = if is_from_stricter { stayed } else { left };
+        let moves = self.0.par_iter().zip(&steps).flat_map_iter(|(chunk, steps)| {
+            steps.iter().map(|step| {
+                let token = chunk.token(*step);
+                let at = |depth: u16| Outcome::of(source.recording, token, depth_of(depth.into()));
+                let (from, to) = (at(step.from), at(step.to));
+                if is_from_stricter {
+                    Move { token, from: to, to: from }
+                } else {
+                    Move { token, from, to }
+                }
+            })
+        });
+        Moves { is_from_stricter, moves: moves.collect() }
     }
 }

@@ -42,7 +42,7 @@ pub(super) fn ticks(nll: f32) -> Option<i128> {
 pub(super) struct Outcome {
     depth: usize,
     agrees: Option<bool>,
-    nll: Option<i128>,
+    nll: Option<f32>,
     is_right: Option<bool>,
 }
 
@@ -52,7 +52,7 @@ impl Outcome {
         Self {
             depth: exit.index(),
             agrees: recording.agrees(exit.index(), token),
-            nll: nll.and_then(|nll| ticks(*nll)),
+            nll: nll.copied(),
             is_right: recording.is_right(exit.index(), token),
         }
     }
@@ -93,8 +93,9 @@ impl Tally {
             *count += u64::from(outcome.agrees == Some(true));
         }
         self.answered += u64::from(outcome.agrees.is_some());
-        self.with_nll += u64::from(outcome.nll.is_some());
-        self.nll_ticks += outcome.nll.unwrap_or(0);
+        let nll = outcome.nll.and_then(ticks);
+        self.with_nll += u64::from(nll.is_some());
+        self.nll_ticks += nll.unwrap_or(0);
         self.with_truth += u64::from(outcome.is_right.is_some());
         self.right += u64::from(outcome.is_right == Some(true));
     }
@@ -108,8 +109,9 @@ impl Tally {
             *count -= u64::from(outcome.agrees == Some(true));
         }
         self.answered -= u64::from(outcome.agrees.is_some());
-        self.with_nll -= u64::from(outcome.nll.is_some());
-        self.nll_ticks -= outcome.nll.unwrap_or(0);
+        let nll = outcome.nll.and_then(ticks);
+        self.with_nll -= u64::from(nll.is_some());
+        self.nll_ticks -= nll.unwrap_or(0);
         self.with_truth -= u64::from(outcome.is_right.is_some());
         self.right -= u64::from(outcome.is_right == Some(true));
     }

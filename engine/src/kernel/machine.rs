@@ -11,21 +11,100 @@ pub(crate) trait Work {
     fn run(self) -> Self::Output;
 }
 
-/// Runs `work` as AVX-512 or AVX2 code where the processor has that. The operations and their order stay
-/// those that are written, so the bits are the same everywhere.
-pub(crate) fn fastest<W: Work>(work: W) -> W::Output {
-    if let Some(cpu) = Avx512::detect() {
-        return cpu.run(work);
-    }
+/// Vector instructions that plain code is compiled for; each can be made only where the processor has them.
+#[derive(Debug, Clone, Copy)]
+enum Machine {
+    Avx512(Avx512),
     #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx2") {
+    Avx2(Avx2),
+    /// What every processor of the target has: SSE2 on x86-64, NEON on AArch64.
+    Plain,
+}
+
+/// Proof of AVX2.
+#[cfg(target_arch = "x86_64")]
+#[derive(Debug, Clone, Copy)]
+struct Avx2(());
+
+#[cfg(target_arch = "x86_64")]
+impl Avx2 {
+    fn detect() -> Option<Self> {
+        is_x86_feature_detected!("avx2").then_some(Self(()))
+    }
+
+    #[expect(clippy::unused_self, reason = "to have the token is what makes a call sound")]
+    fn run<W: Work>(self, work: W) -> W::Output {
         #[target_feature(enable = "avx2")]
         fn inside<W: Work>(work: W) -> W::Output {
             work.run()
         }
-        #[expect(unsafe_code, reason = "the compiler cannot know that AVX2 was found")]
-        // SAFETY: it was found above.
-        return unsafe { inside(work) };
+        #[expect(unsafe_code, reason = "the token stands for what the compiler cannot know")]
+        // SAFETY: the token proves AVX2.
+        unsafe {
+            inside(work)
+        }
     }
-    work.run()
+}
+
+impl Machine {
+    /// What this processor has, the fastest first.
+    fn all() -> impl Iterator<Item = Self> {
+        let all = Avx512::detect().map(Self::Avx512).into_iter();
+        #[cfg(target_arch = "x86_64")]
+        let all = all.chain(Avx2::detect().map(Self::Avx2));
+        all.chain([Self::Plain])
+    }
+
+    fn run<W: Work>(self, work: W) -> W::Output {
+        match self {
+            Self::Avx512(cpu) => cpu.run(work),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(cpu) => cpu.run(work),
+            Self::Plain => work.run(),
+        }
+    }
+}
+
+/// Runs `work` as AVX-512 or AVX2 code where the processor has that. The operations and their order stay
+/// those that are written, so the bits are the same everywhere.
+pub(crate) fn fastest<W: Work>(work: W) -> W::Output {
+    Machine::all().next().unwrap_or(Machine::Plain).run(work)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::readout::absorb;
+    use crate::kernel::tally::Tally;
+    use crate::signal::NO_TOKEN;
+
+    /// One tile of one token at two depths.
+    struct Tile<'a>(&'a [Vec<f32>; 2]);
+
+    impl Work for Tile<'_> {
+        type Output = Vec<Tally>;
+
+        #[inline(always)]
+        #[expect(clippy::inline_always, reason = "as `Work` asks")]
+        fn run(self) -> Vec<Tally> {
+            let mut tallies = vec![Tally::new(NO_TOKEN); 2];
+            let mut weights = vec![0.0; self.0[0].len()];
+            absorb(&mut tallies, |depth| &self.0[depth], &mut weights, 0, 7);
+            tallies
+        }
+    }
+
+    #[test]
+    fn every_machine_gives_the_same_bits() {
+        let wave = |step: f32| (0..517).map(|i| (i as f32 * step).sin() * 9.0).collect();
+        let logits = [wave(0.7), wave(1.3)];
+        let bits = |machine: Machine| {
+            let sums = |t: Tally| ([t.sum, t.moment, t.cross, t.above].map(f64::to_bits), t.top);
+            machine.run(Tile(&logits)).into_iter().map(sums).collect::<Vec<_>>()
+        };
+        let plain = bits(Machine::Plain);
+        for machine in Machine::all() {
+            assert_eq!(bits(machine), plain, "{machine:?}");
+        }
+    }
 }

@@ -66,6 +66,7 @@ mod tests {
     use super::*;
     use crate::policy::RULES;
     use crate::recording::{depth_of, rough};
+    use crate::signal::Signal;
 
     #[test]
     fn cube_and_replay_count_the_same_at_every_rung() {
@@ -105,6 +106,28 @@ mod tests {
                     let listed = recording.tally_between(ladder, least, &slice, threshold);
                     let replayed = tally_by_replay(&recording, *rule, at, &slice);
                     prop_assert_eq!(listed, Some(replayed));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_crowd_between_two_rungs_is_counted_exactly() {
+        // Two of three tokens have a first value between two rungs, many of them the same one.
+        let mut recording = rough(60_000, 2, 11);
+        for signal in [Signal::MaxProb, Signal::Margin, Signal::Entropy] {
+            let column = &mut recording.signals.get_mut(&signal).unwrap()[0];
+            for (token, value) in column.iter_mut().enumerate().filter(|(token, _)| token % 3 > 0) {
+                *value = 0.3105 + 1e-9 * (token / 4000 * 4000) as f32;
+            }
+        }
+        for rule in RULES {
+            let ladder = rule.ladder(recording.manifest.vocab);
+            for threshold in [0.3103, 0.3105, 0.310_505, 0.310_52, 0.310_54, 0.310_558, 0.31059] {
+                let at = Setting { threshold, least: Depth(0) };
+                for slice in [Slice::all(), Slice::all().with("difficulty", "2")] {
+                    let listed = recording.tally_between(ladder, Depth(0), &slice, threshold);
+                    assert_eq!(listed, Some(tally_by_replay(&recording, *rule, at, &slice)));
                 }
             }
         }

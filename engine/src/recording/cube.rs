@@ -8,6 +8,7 @@
 //! Must not know: rules, lenses, files.
 
 mod between;
+mod crowd;
 #[cfg(test)]
 mod rough;
 mod table;
@@ -16,6 +17,7 @@ mod tally;
 mod tests;
 
 use between::{Between, Moves};
+use crowd::{Crowd, Marks};
 #[cfg(test)]
 pub(crate) use rough::rough;
 pub(crate) use table::cube_tables;
@@ -227,7 +229,11 @@ impl Cube {
 
     /// What a rung's threshold does.
     pub(crate) fn tally(&self, rung: usize) -> Tally {
-        let step = if self.is_reversed { (RUNGS - 1).saturating_sub(rung) } else { rung };
+        self.tally_of_step(if self.is_reversed { (RUNGS - 1).saturating_sub(rung) } else { rung })
+    }
+
+    /// The same for a rung that is counted from the mildest threshold.
+    fn tally_of_step(&self, step: usize) -> Tally {
         let from = (step * self.num_depths).min(self.cells.len());
         let to = (from + self.num_depths).min(self.cells.len());
         let mut tally = Tally::empty(self.num_depths);
@@ -457,7 +463,9 @@ impl Recording {
         slice: &Slice,
         rung: usize,
     ) -> Tally {
-        self.list(ladder, least);
+        if let List::Kept(list) = self.list(ladder, least) {
+            self.marks(ladder, least, slice, &list);
+        }
         self.cube(ladder, least, slice).tally(rung)
     }
 
@@ -466,6 +474,25 @@ impl Recording {
         let key = list_key(ladder, least);
         self.cubes.list(key).unwrap_or_else(|| {
             self.cubes.put_list(key, Between::build(&Source::new(self, ladder, least)))
+        })
+    }
+
+    /// What was counted along the crowds of a list, for a slice; counted when it is asked for the first time.
+    fn marks(
+        &self,
+        ladder: Ladder,
+        least: Depth,
+        slice: &Slice,
+        list: &Between,
+    ) -> Arc<Vec<Marks>> {
+        let name = format!("marks {:?} {}", list_key(ladder, least), slice.key());
+        self.cubes.memo.get(&name, || {
+            let (cube, members) = (self.cube(ladder, least, slice), slice.members(self));
+            let marks = |crowd: &Crowd| {
+                let start = cube.tally_of_step(crowd.reach.saturating_sub(1));
+                crowd.marks(self, start, |token| members.contains(self, token))
+            };
+            list.crowds.par_iter().map(marks).collect()
         })
     }
 
@@ -484,13 +511,19 @@ impl Recording {
             return None;
         }
         let List::Kept(list) = self.list(ladder, least) else { return None };
-        let key = list_key(ladder, least);
+        let members = slice.members(self);
+        let is_member = |token| members.contains(self, token);
         let source = || Source::new(self, ladder, least);
+        if let Some(at) = list.crowds.iter().position(|crowd| crowd.reach == reach) {
+            let all = self.marks(ladder, least, slice, &list);
+            let (crowd, marks) = list.crowds.get(at).zip(all.get(at))?;
+            return crowd.tally(&source(), marks, threshold, is_member);
+        }
+        let key = list_key(ladder, least);
         let moves = self.cubes.moves(key, threshold, || list.moves(&source(), reach, threshold));
         let rung = if moves.is_from_stricter { ladder.stricter(rung) } else { rung };
         let mut tally = self.cube(ladder, least, slice).tally(rung);
-        let members = slice.members(self);
-        moves.apply(&mut tally, |token| members.contains(self, token));
+        moves.apply(&mut tally, is_member);
         Some(tally)
     }
 }

@@ -6,6 +6,7 @@
 
 use rayon::prelude::*;
 
+use super::crowd::{CROWD, Change, Crowd};
 use super::tally::{Outcome, Tally};
 use super::{CHUNK, RUNGS, Source, depth_of};
 
@@ -47,7 +48,11 @@ impl Moves {
 
 /// Steps of all tokens, listed by rung.
 #[derive(Debug)]
-pub(super) struct Between(Vec<Chunk>);
+pub(super) struct Between {
+    chunks: Vec<Chunk>,
+    /// The same steps once more, of rungs that have too many to look at each.
+    pub(super) crowds: Vec<Crowd>,
+}
 
 /// Steps of neighbouring tokens.
 #[derive(Debug)]
@@ -100,18 +105,34 @@ impl Chunk {
 impl Between {
     pub(super) fn build(source: &Source<'_>) -> Self {
         let first_tokens = (0..source.recording.num_tokens().div_ceil(CHUNK)).into_par_iter();
-        Self(first_tokens.map(|chunk| Chunk::new(source, chunk * CHUNK)).collect())
+        let chunks: Vec<_> = first_tokens.map(|chunk| Chunk::new(source, chunk * CHUNK)).collect();
+        let changes = |reach: usize| {
+            let of_chunk = |chunk: &Chunk| -> Vec<Change> {
+                let change = |step: &Step| {
+                    let token = u32::try_from(chunk.token(*step)).ok()?;
+                    Some(Change { token, from: step.from, to: step.to })
+                };
+                chunk.with_reach(reach).iter().filter_map(change).collect()
+            };
+            chunks.iter().flat_map(of_chunk).collect()
+        };
+        let num_steps =
+            |reach: usize| chunks.iter().map(|c| c.with_reach(reach).len()).sum::<usize>();
+        let crowded = (0..RUNGS).filter(|reach| num_steps(*reach) > CROWD);
+        let crowds = crowded.map(|reach| Crowd::new(source, reach, changes(reach))).collect();
+        Self { chunks, crowds }
     }
 
     pub(super) fn num_bytes(&self) -> usize {
         let bytes = |chunk: &Chunk| size_of_val(&chunk.starts[..]) + size_of_val(&chunk.steps[..]);
-        self.0.iter().map(bytes).sum()
+        let of_crowds: usize = self.crowds.iter().map(Crowd::num_bytes).sum();
+        self.chunks.iter().map(bytes).sum::<usize>() + of_crowds
     }
 
     /// What a threshold moves that lies between the rung whose values reach `reach` and the next stricter one.
     pub(super) fn moves(&self, source: &Source<'_>, reach: usize, threshold: f64) -> Moves {
         let (left, stayed): (Vec<_>, Vec<_>) = self
-            .0
+            .chunks
             .par_iter()
             .map(|chunk| {
                 let steps = chunk.with_reach(reach).iter().copied();
@@ -123,7 +144,7 @@ impl Between {
         let count = |steps: &[Vec<Step>]| steps.iter().map(Vec::len).sum::<usize>();
         let is_from_stricter = count(&stayed) < count(&left);
         let steps = if is_from_stricter { stayed } else { left };
-        let moves = self.0.par_iter().zip(&steps).flat_map_iter(|(chunk, steps)| {
+        let moves = self.chunks.par_iter().zip(&steps).flat_map_iter(|(chunk, steps)| {
             steps.iter().map(|step| {
                 let token = chunk.token(*step);
                 let at = |depth: u16| Outcome::of(source.recording, token, depth_of(depth.into()));

@@ -8,18 +8,20 @@
 //! Must not know: rules, lenses, files.
 
 mod between;
-mod crowd;
+mod ladder;
 #[cfg(test)]
 mod rough;
+mod steps;
 mod table;
 mod tally;
 #[cfg(test)]
 mod tests;
 
 use between::{Between, Moves};
-use crowd::{Crowd, Marks};
+pub(crate) use ladder::{Ladder, RUNGS, Sense};
 #[cfg(test)]
 pub(crate) use rough::rough;
+use steps::Steps;
 pub(crate) use table::cube_tables;
 pub(crate) use tally::Tally;
 use tally::ticks;
@@ -34,8 +36,6 @@ use crate::recording::memo::Memo;
 use crate::recording::{Recording, Slice};
 use crate::signal::{Depth, Signal};
 
-/// Thresholds of a ladder: 0, 1/1000, ..., 1 of its top.
-pub(crate) const RUNGS: usize = 1001;
 /// More cubes than this are not kept (about 1 MB each at 32 depths); the memory then begins anew.
 const MAX_CUBES: usize = 96;
 /// Tokens that one thread takes at a time; 16 bits tell them apart.
@@ -43,113 +43,6 @@ const CHUNK: usize = 1 << 14;
 /// Lists of what lies between rungs are kept up to so many bytes (at most about 200 MB for a million tokens at 32
 /// depths); without its list a threshold between rungs is replayed.
 const MAX_LIST_BYTES: usize = 256 << 20;
-
-/// How a signal is compared with a threshold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Sense {
-    /// Passes where signal >= threshold.
-    AtLeast,
-    /// Passes where signal < threshold.
-    Below,
-}
-
-/// A signal, its comparison, and evenly spaced thresholds from 0 to `top`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Ladder {
-    pub(crate) signal: Signal,
-    pub(crate) sense: Sense,
-    pub(crate) top: f64,
-}
-
-impl Ladder {
-    /// The ladders whose cubes are stored with a recording.
-    pub(crate) fn stored(vocab: usize) -> [Self; 3] {
-        let entropy = (vocab.max(2) as f64).ln();
-        [
-            Self { signal: Signal::MaxProb, sense: Sense::AtLeast, top: 1.0 },
-            Self { signal: Signal::Margin, sense: Sense::AtLeast, top: 1.0 },
-            Self { signal: Signal::Entropy, sense: Sense::Below, top: entropy },
-        ]
-    }
-
-    /// The threshold of a rung. `top` = 1 gives the number that "0.123" reads as.
-    pub(crate) fn threshold(self, rung: usize) -> f64 {
-        self.top * rung as f64 / (RUNGS - 1) as f64
-    }
-
-    /// The rung that is exactly `threshold`.
-    pub(crate) fn rung(self, threshold: f64) -> Option<usize> {
-        let rung = self.num_up_to(threshold).checked_sub(1)?;
-        (self.threshold(rung) == threshold).then_some(rung)
-    }
-
-    /// The rung's own number where `threshold` is one but for rounding (a slider adds up steps), else `threshold`.
-    pub(crate) fn snap(self, threshold: f64) -> f64 {
-        let near = self.num_up_to(threshold);
-        [near.saturating_sub(1), near.min(RUNGS - 1)]
-            .into_iter()
-            .map(|rung| self.threshold(rung))
-            .find(|t| (t - threshold).abs() <= 1e-9 * self.top)
-            .unwrap_or(threshold)
-    }
-
-    /// Number of rungs whose threshold is <= `value`; 0 for NaN.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a float cast saturates, NaN becomes 0, and the loops below correct the guess"
-    )]
-    fn num_up_to(self, value: f64) -> usize {
-        if value.is_nan() {
-            return 0;
-        }
-        let guess = (value / self.top * (RUNGS - 1) as f64) as usize;
-        let mut num = guess.saturating_add(1).min(RUNGS);
-        while num > 0 && self.threshold(num - 1) > value {
-            num -= 1;
-        }
-        while num < RUNGS && self.threshold(num) <= value {
-            num += 1;
-        }
-        num
-    }
-
-    /// How many rungs a value passes, counted from the mildest.
-    fn reach(self, value: f32) -> usize {
-        let value = f64::from(value);
-        match self.sense {
-            _ if value.is_nan() => 0,
-            Sense::AtLeast => self.num_up_to(value),
-            Sense::Below => RUNGS - self.num_up_to(value),
-        }
-    }
-
-    /// The strictest rung that is not stricter than `threshold`; `None` where there is none.
-    fn milder(self, threshold: f64) -> Option<usize> {
-        let num = self.num_up_to(threshold);
-        match self.sense {
-            Sense::AtLeast => num.checked_sub(1),
-            Sense::Below if num > 0 && self.threshold(num - 1) == threshold => Some(num - 1),
-            Sense::Below => Some(num).filter(|rung| *rung < RUNGS && !threshold.is_nan()),
-        }
-    }
-
-    /// The rung beside one, on its stricter side.
-    fn stricter(self, rung: usize) -> usize {
-        match self.sense {
-            Sense::AtLeast => rung + 1,
-            Sense::Below => rung.saturating_sub(1),
-        }
-    }
-
-    /// Position of a rung counted from the mildest threshold.
-    fn step(self, rung: usize) -> usize {
-        match self.sense {
-            Sense::AtLeast => rung,
-            Sense::Below => RUNGS - 1 - rung,
-        }
-    }
-}
 
 /// Counts of one threshold and one exit depth.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -186,28 +79,27 @@ impl Cell {
 }
 
 /// Counts for every threshold of a ladder, one least depth and one slice.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Cube {
     num_depths: usize,
     /// `[step][depth]`, the mildest threshold first.
     cells: Vec<Cell>,
-    /// Whether the ladder's mildest threshold is its last.
-    is_reversed: bool,
+    steps: Arc<Steps>,
 }
 
 impl Cube {
-    fn build(source: &Source<'_>, slice: &Slice) -> Self {
+    fn build(source: &Source<'_>, steps: Arc<Steps>, slice: &Slice) -> Self {
         let num_depths = source.signal.len();
         let mut chunks = Vec::new();
         for range in slice.ranges(source.recording) {
             let starts = range.clone().step_by(CHUNK);
             chunks.extend(starts.map(|start| start..range.end.min(start + CHUNK)));
         }
-        let empty = || vec![Cell::default(); (RUNGS + 1) * num_depths];
+        let empty = || vec![Cell::default(); (steps.len() + 1) * num_depths];
         let mut cells = chunks
             .into_par_iter()
             .fold(empty, |mut cells, chunk| {
-                source.count(chunk, &mut cells);
+                source.count(&steps, chunk, &mut cells);
                 cells
             })
             .reduce_with(|mut sum, part| {
@@ -223,23 +115,27 @@ impl Cube {
                 *cell = *sum;
             }
         }
-        cells.truncate(RUNGS * num_depths);
-        Self { num_depths, cells, is_reversed: source.ladder.sense == Sense::Below }
+        cells.truncate(steps.len() * num_depths);
+        Self { num_depths, cells, steps }
     }
 
     /// What a rung's threshold does.
     pub(crate) fn tally(&self, rung: usize) -> Tally {
-        self.tally_of_step(if self.is_reversed { (RUNGS - 1).saturating_sub(rung) } else { rung })
+        self.tally_of_step(self.steps.of_rung(rung))
     }
 
-    /// The same for a rung that is counted from the mildest threshold.
-    fn tally_of_step(&self, step: usize) -> Tally {
+    /// Counts of a step, `[depth]`.
+    fn cells(&self, step: usize) -> &[Cell] {
         let from = (step * self.num_depths).min(self.cells.len());
         let to = (from + self.num_depths).min(self.cells.len());
+        self.cells.get(from..to).unwrap_or_default()
+    }
+
+    /// What a step's threshold does.
+    fn tally_of_step(&self, step: usize) -> Tally {
         let mut tally = Tally::empty(self.num_depths);
-        let cells = self.cells.get(from..to).unwrap_or_default();
-        for ((cell, exits), agreeing) in cells.iter().zip(&mut tally.exits).zip(&mut tally.agreeing)
-        {
+        let cells = self.cells(step).iter();
+        for ((cell, exits), agreeing) in cells.zip(&mut tally.exits).zip(&mut tally.agreeing) {
             *exits = u64::from(cell.exits.unsigned_abs());
             *agreeing = u64::from(cell.agreeing.unsigned_abs());
             tally.answered += u64::from(cell.answered.unsigned_abs());
@@ -280,17 +176,15 @@ impl<'a> Source<'a> {
     }
 
     fn passes(&self, depth: usize, token: usize, threshold: f64) -> bool {
-        self.value(depth, token).is_some_and(|value| match self.ladder.sense {
-            Sense::AtLeast => f64::from(value) >= threshold,
-            Sense::Below => f64::from(value) < threshold,
-        })
+        let sense = self.ladder.sense;
+        self.value(depth, token).is_some_and(|value| sense.passes(value, threshold))
     }
 
     /// Adds the tokens to the differences.
-    fn count(&self, tokens: Range<usize>, cells: &mut [Cell]) {
+    fn count(&self, steps: &Steps, tokens: Range<usize>, cells: &mut [Cell]) {
         let num_depths = self.signal.len();
         for token in tokens {
-            self.stops(token, |reached, reach, depth| {
+            self.stops(steps, token, |reached, reach, depth| {
                 let agrees = self.recording.agrees(depth, token);
                 let nll = self.nll.get(depth).copied().flatten().and_then(|c| c.get(token));
                 let nll = nll.and_then(|v| ticks(*v));
@@ -314,54 +208,53 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Calls `stop` with every depth at which the token stops at some rung: the rungs that it passed before, those
+    /// Calls `stop` with every depth at which the token stops at some step: the steps that it passed before, those
     /// that it passes there, and the depth.
-    fn stops(&self, token: usize, mut stop: impl FnMut(usize, usize, usize)) {
+    fn stops(&self, steps: &Steps, token: usize, mut stop: impl FnMut(usize, usize, usize)) {
         let last = self.signal.len() - 1;
         let mut reached = 0;
         for depth in self.least.min(last)..=last {
             let reach = if depth == last {
-                RUNGS
+                steps.len()
             } else {
-                self.value(depth, token).map_or(0, |value| self.ladder.reach(value))
+                self.value(depth, token).map_or(0, |value| steps.reach(value))
             };
             if reach > reached {
                 stop(reached, reach, depth);
                 reached = reach;
             }
-            if reached == RUNGS {
+            if reached == steps.len() {
                 break;
             }
         }
     }
 
-    /// Calls `step` with every change of the token's exit while the threshold becomes stricter, up to the strictest rung:
-    /// how many rungs its value at the exit passes, that exit, the next.
-    fn steps(&self, token: usize, mut step: impl FnMut(usize, usize, usize)) {
+    /// Calls `change` with every change of the token's exit while the threshold becomes stricter, from the mildest rung
+    /// to the strictest: the value at the exit that it leaves, that exit, the next.
+    fn changes(&self, token: usize, mut change: impl FnMut(f32, usize, usize)) {
         let last = self.signal.len() - 1;
-        let mut exit: Option<(usize, f32, usize)> = None;
-        for depth in self.least.min(last)..=last {
-            let value = self.value(depth, token).filter(|_| depth < last);
-            let is_better = |than: f32| match (self.ladder.sense, value) {
-                _ if depth == last => true,
-                (_, None) => false,
-                (Sense::AtLeast, Some(value)) => value > than,
-                (Sense::Below, Some(value)) => value < than,
-            };
-            let reach = match exit {
-                Some((reach, than, from)) if is_better(than) => {
-                    step(reach, from, depth);
-                    value.map_or(RUNGS, |value| self.ladder.reach(value))
-                }
-                Some(_) => continue,
-                None => value.map_or(RUNGS, |value| self.ladder.reach(value)),
-            };
-            if reach == RUNGS {
-                break;
+        let (sense, mildest, strictest) =
+            (self.ladder.sense, self.ladder.from_mildest(0), self.ladder.from_mildest(RUNGS - 1));
+        let mut exit: Option<(f32, usize)> = None;
+        for depth in self.least.min(last)..last {
+            let Some(value) = self.value(depth, token) else { continue };
+            let is_next = exit.map_or_else(
+                || sense.passes(value, mildest),
+                |(than, _)| sense.is_stricter(value.into(), than.into()),
+            );
+            if !is_next {
+                continue;
             }
-            if let (1.., Some(value)) = (reach, value) {
-                exit = Some((reach, value, depth));
+            if let Some((value, from)) = exit {
+                change(value, from, depth);
             }
+            if sense.passes(value, strictest) {
+                return;
+            }
+            exit = Some((value, depth));
+        }
+        if let Some((value, from)) = exit {
+            change(value, from, last);
         }
     }
 }
@@ -391,6 +284,7 @@ struct Refined {
 #[derive(Debug, Default)]
 pub(crate) struct Cubes {
     counts: Mutex<BTreeMap<Key, Arc<Cube>>>,
+    steps: Mutex<BTreeMap<ListKey, Arc<Steps>>>,
     lists: Mutex<BTreeMap<ListKey, List>>,
     moves: Mutex<Option<Refined>>,
     pub(crate) memo: Memo,
@@ -448,7 +342,8 @@ impl Recording {
         let known =
             self.cubes.counts.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
         known.unwrap_or_else(|| {
-            let cube = Arc::new(Cube::build(&Source::new(self, ladder, least), slice));
+            let source = Source::new(self, ladder, least);
+            let cube = Arc::new(Cube::build(&source, self.steps(&source), slice));
             self.cubes.put(key, Arc::clone(&cube));
             cube
         })
@@ -463,9 +358,7 @@ impl Recording {
         slice: &Slice,
         rung: usize,
     ) -> Tally {
-        if let List::Kept(list) = self.list(ladder, least) {
-            self.marks(ladder, least, slice, &list);
-        }
+        self.list(ladder, least);
         self.cube(ladder, least, slice).tally(rung)
     }
 
@@ -473,26 +366,20 @@ impl Recording {
     fn list(&self, ladder: Ladder, least: Depth) -> List {
         let key = list_key(ladder, least);
         self.cubes.list(key).unwrap_or_else(|| {
-            self.cubes.put_list(key, Between::build(&Source::new(self, ladder, least)))
+            let source = Source::new(self, ladder, least);
+            self.cubes.put_list(key, Between::build(&source, &self.steps(&source)))
         })
     }
 
-    /// What was counted along the crowds of a list, for a slice; counted when it is asked for the first time.
-    fn marks(
-        &self,
-        ladder: Ladder,
-        least: Depth,
-        slice: &Slice,
-        list: &Between,
-    ) -> Arc<Vec<Marks>> {
-        let name = format!("marks {:?} {}", list_key(ladder, least), slice.key());
-        self.cubes.memo.get(&name, || {
-            let (cube, members) = (self.cube(ladder, least, slice), slice.members(self));
-            let marks = |crowd: &Crowd| {
-                let start = cube.tally_of_step(crowd.reach.saturating_sub(1));
-                crowd.marks(self, start, |token| members.contains(self, token))
-            };
-            list.crowds.par_iter().map(marks).collect()
+    /// The thresholds that cubes of a source count at.
+    fn steps(&self, source: &Source<'_>) -> Arc<Steps> {
+        let key = list_key(source.ladder, depth_of(source.least));
+        let lock = || self.cubes.steps.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = lock().get(&key).cloned();
+        known.unwrap_or_else(|| {
+            let steps = Arc::new(Steps::new(source));
+            lock().insert(key, Arc::clone(&steps));
+            steps
         })
     }
 
@@ -504,26 +391,19 @@ impl Recording {
         slice: &Slice,
         threshold: f64,
     ) -> Option<Tally> {
-        let rung = ladder.milder(threshold)?;
-        let reach = ladder.step(rung) + 1;
+        let List::Kept(list) = self.list(ladder, least) else { return None };
+        let cube = self.cube(ladder, least, slice);
+        let step = cube.steps.milder(threshold)?;
         // Beyond the strictest rung nothing is listed.
-        if reach == RUNGS {
+        if step + 1 == cube.steps.len() {
             return None;
         }
-        let List::Kept(list) = self.list(ladder, least) else { return None };
+        let moves = self.cubes.moves(list_key(ladder, least), threshold, || {
+            list.moves(&Source::new(self, ladder, least), step + 1, threshold)
+        });
+        let mut tally = cube.tally_of_step(step + usize::from(moves.is_from_stricter));
         let members = slice.members(self);
-        let is_member = |token| members.contains(self, token);
-        let source = || Source::new(self, ladder, least);
-        if let Some(at) = list.crowds.iter().position(|crowd| crowd.reach == reach) {
-            let all = self.marks(ladder, least, slice, &list);
-            let (crowd, marks) = list.crowds.get(at).zip(all.get(at))?;
-            return crowd.tally(&source(), marks, threshold, is_member);
-        }
-        let key = list_key(ladder, least);
-        let moves = self.cubes.moves(key, threshold, || list.moves(&source(), reach, threshold));
-        let rung = if moves.is_from_stricter { ladder.stricter(rung) } else { rung };
-        let mut tally = self.cube(ladder, least, slice).tally(rung);
-        moves.apply(&mut tally, is_member);
+        moves.apply(&mut tally, |token| members.contains(self, token));
         Some(tally)
     }
 }

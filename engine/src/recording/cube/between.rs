@@ -1,25 +1,25 @@
-//! Thresholds between two rungs: which tokens a typed threshold moves away from where a rung beside it stops them.
+//! Thresholds between two steps: which tokens a typed threshold moves away from where a step beside it stops them.
 //!
-//! Between two rungs a token changes its exit only at a value that lies between them. Those are about a thousandth
-//! of all values; they are listed by rung, each with the exits on both sides of it, so a typed threshold looks at
-//! them and at nothing else, and the answer stays exact.
+//! Between two steps a token changes its exit only at a value that lies between them. Those are at most about a
+//! thousandth of all values; they are listed by step, each with the exits on both sides of it, so a typed threshold
+//! looks at them and at nothing else, and the answer stays exact.
 
 use rayon::prelude::*;
 
-use super::crowd::{CROWD, Change, Crowd};
+use super::steps::Steps;
 use super::tally::{Outcome, Tally};
-use super::{CHUNK, RUNGS, Source, depth_of};
+use super::{CHUNK, Source, depth_of};
 
 /// A token leaves the exit `from` for `to` where a threshold becomes stricter than its value at `from`.
 #[derive(Debug, Clone, Copy)]
-struct Step {
+struct Change {
     /// How far behind the first token of its chunk.
     token: u16,
     from: u16,
     to: u16,
 }
 
-/// A token that exits elsewhere than at the rung from which is counted.
+/// A token that exits elsewhere than at the step from which is counted.
 #[derive(Debug)]
 pub(super) struct Move {
     pub(super) token: usize,
@@ -27,7 +27,7 @@ pub(super) struct Move {
     pub(super) to: Outcome,
 }
 
-/// What a threshold between two rungs moves, counted from the rung of the two that is nearer in tokens.
+/// What a threshold between two steps moves, counted from the step of the two that is nearer in tokens.
 #[derive(Debug)]
 pub(super) struct Moves {
     pub(super) is_from_stricter: bool,
@@ -35,7 +35,7 @@ pub(super) struct Moves {
 }
 
 impl Moves {
-    /// Turns what the rung does into what the threshold does, for the tokens of a slice.
+    /// Turns what the step does into what the threshold does, for the tokens of a slice.
     pub(super) fn apply(&self, tally: &mut Tally, is_member: impl Fn(usize) -> bool) {
         for Move { token, from, to } in &self.moves {
             if is_member(*token) {
@@ -46,35 +46,31 @@ impl Moves {
     }
 }
 
-/// Steps of all tokens, listed by rung.
+/// Changes of all tokens, listed by step.
 #[derive(Debug)]
-pub(super) struct Between {
-    chunks: Vec<Chunk>,
-    /// The same steps once more, of rungs that have too many to look at each.
-    pub(super) crowds: Vec<Crowd>,
-}
+pub(super) struct Between(Vec<Chunk>);
 
-/// Steps of neighbouring tokens.
+/// Changes of neighbouring tokens.
 #[derive(Debug)]
 struct Chunk {
     first_token: usize,
-    /// Where the steps of each reach begin, and one entry more.
+    /// Where the changes of each reach begin, and one entry more.
     starts: Vec<u32>,
-    steps: Vec<Step>,
+    changes: Vec<Change>,
 }
 
 impl Chunk {
-    fn new(source: &Source<'_>, first_token: usize) -> Self {
+    fn new(source: &Source<'_>, by: &Steps, first_token: usize) -> Self {
         let mut found = Vec::new();
         let tokens = first_token..source.recording.num_tokens().min(first_token + CHUNK);
         for (token, behind) in tokens.zip(0_u16..) {
-            source.steps(token, |reach, from, to| {
+            source.changes(token, |value, from, to| {
                 if let (Ok(from), Ok(to)) = (u16::try_from(from), u16::try_from(to)) {
-                    found.push((reach, Step { token: behind, from, to }));
+                    found.push((by.reach(value), Change { token: behind, from, to }));
                 }
             });
         }
-        let mut starts = vec![0_u32; RUNGS + 1];
+        let mut starts = vec![0_u32; by.len() + 1];
         for (reach, _) in &found {
             starts[reach + 1] += 1;
         }
@@ -82,73 +78,58 @@ impl Chunk {
             starts[reach] += starts[reach - 1];
         }
         let mut next = starts.clone();
-        let mut steps = vec![Step { token: 0, from: 0, to: 0 }; found.len()];
-        for (reach, step) in found {
-            steps[next[reach] as usize] = step;
+        let mut changes = vec![Change { token: 0, from: 0, to: 0 }; found.len()];
+        for (reach, change) in found {
+            changes[next[reach] as usize] = change;
             next[reach] += 1;
         }
-        Self { first_token, starts, steps }
+        Self { first_token, starts, changes }
     }
 
-    fn with_reach(&self, reach: usize) -> &[Step] {
+    fn with_reach(&self, reach: usize) -> &[Change] {
         let bounds = self.starts.get(reach).zip(self.starts.get(reach + 1));
         bounds
-            .and_then(|(from, to)| self.steps.get(*from as usize..*to as usize))
+            .and_then(|(from, to)| self.changes.get(*from as usize..*to as usize))
             .unwrap_or_default()
     }
 
-    fn token(&self, step: Step) -> usize {
-        self.first_token + usize::from(step.token)
+    fn token(&self, change: Change) -> usize {
+        self.first_token + usize::from(change.token)
     }
 }
 
 impl Between {
-    pub(super) fn build(source: &Source<'_>) -> Self {
+    pub(super) fn build(source: &Source<'_>, by: &Steps) -> Self {
         let first_tokens = (0..source.recording.num_tokens().div_ceil(CHUNK)).into_par_iter();
-        let chunks: Vec<_> = first_tokens.map(|chunk| Chunk::new(source, chunk * CHUNK)).collect();
-        let changes = |reach: usize| {
-            let of_chunk = |chunk: &Chunk| -> Vec<Change> {
-                let change = |step: &Step| {
-                    let token = u32::try_from(chunk.token(*step)).ok()?;
-                    Some(Change { token, from: step.from, to: step.to })
-                };
-                chunk.with_reach(reach).iter().filter_map(change).collect()
-            };
-            chunks.iter().flat_map(of_chunk).collect()
-        };
-        let num_steps =
-            |reach: usize| chunks.iter().map(|c| c.with_reach(reach).len()).sum::<usize>();
-        let crowded = (0..RUNGS).filter(|reach| num_steps(*reach) > CROWD);
-        let crowds = crowded.map(|reach| Crowd::new(source, reach, changes(reach))).collect();
-        Self { chunks, crowds }
+        Self(first_tokens.map(|chunk| Chunk::new(source, by, chunk * CHUNK)).collect())
     }
 
     pub(super) fn num_bytes(&self) -> usize {
-        let bytes = |chunk: &Chunk| size_of_val(&chunk.starts[..]) + size_of_val(&chunk.steps[..]);
-        let of_crowds: usize = self.crowds.iter().map(Crowd::num_bytes).sum();
-        self.chunks.iter().map(bytes).sum::<usize>() + of_crowds
+        let bytes =
+            |chunk: &Chunk| size_of_val(&chunk.starts[..]) + size_of_val(&chunk.changes[..]);
+        self.0.iter().map(bytes).sum()
     }
 
-    /// What a threshold moves that lies between the rung whose values reach `reach` and the next stricter one.
+    /// What a threshold moves that lies between the step whose values reach `reach` and the next stricter one.
     pub(super) fn moves(&self, source: &Source<'_>, reach: usize, threshold: f64) -> Moves {
         let (left, stayed): (Vec<_>, Vec<_>) = self
-            .chunks
+            .0
             .par_iter()
             .map(|chunk| {
-                let steps = chunk.with_reach(reach).iter().copied();
-                steps.partition::<Vec<_>, _>(|step| {
-                    !source.passes(usize::from(step.from), chunk.token(*step), threshold)
+                let changes = chunk.with_reach(reach).iter().copied();
+                changes.partition::<Vec<_>, _>(|change| {
+                    !source.passes(usize::from(change.from), chunk.token(*change), threshold)
                 })
             })
             .unzip();
-        let count = |steps: &[Vec<Step>]| steps.iter().map(Vec::len).sum::<usize>();
+        let count = |changes: &[Vec<Change>]| changes.iter().map(Vec::len).sum::<usize>();
         let is_from_stricter = count(&stayed) < count(&left);
-        let steps = if is_from_stricter { stayed } else { left };
-        let moves = self.chunks.par_iter().zip(&steps).flat_map_iter(|(chunk, steps)| {
-            steps.iter().map(|step| {
-                let token = chunk.token(*step);
+        let changes = if is_from_stricter { stayed } else { left };
+        let moves = self.0.par_iter().zip(&changes).flat_map_iter(|(chunk, changes)| {
+            changes.iter().map(|change| {
+                let token = chunk.token(*change);
                 let at = |depth: u16| Outcome::of(source.recording, token, depth_of(depth.into()));
-                let (from, to) = (at(step.from), at(step.to));
+                let (from, to) = (at(change.from), at(change.to));
                 if is_from_stricter {
                     Move { token, from: to, to: from }
                 } else {

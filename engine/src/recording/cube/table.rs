@@ -34,9 +34,8 @@ fn cube_table(recording: &Recording, ladder: Ladder) -> CubeTable {
     let cube = recording.cube(ladder, Depth(0), &Slice::all());
     let mut table = CubeTable::default();
     for (rung, bin) in (0..RUNGS).zip(0_u32..) {
-        let from = ladder.step(rung) * cube.num_depths;
-        let cells = cube.cells.iter().skip(from).take(cube.num_depths);
-        for (cell, depth) in cells.zip(0_u32..) {
+        let cells = cube.cells(cube.steps.of_rung(rung));
+        for (cell, depth) in cells.iter().zip(0_u32..) {
             table.signal.push(ladder.signal.id().to_owned());
             table.depth.push(depth);
             table.bin.push(bin);

@@ -17,10 +17,12 @@ fn main() {
 
 fn report(name: &str, thresholds: &[f64]) {
     let (first, mut moves) = views(1_000_000, 32, thresholds);
+    let longest = moves.iter().copied().zip(thresholds).max_by(|(a, _), (b, _)| a.total_cmp(b));
+    let slowest = longest.map_or(f64::NAN, |(_, threshold)| *threshold);
     moves.sort_by(f64::total_cmp);
     let at = |share: usize| moves.get((moves.len() - 1) * share / 100).copied().unwrap_or(f64::NAN);
     println!(
-        "{name}: first view {first:.0} ms, then median {:.2} ms, 95 % below {:.2} ms, longest {:.2} ms ({} moves)",
+        "{name}: first view {first:.0} ms, then median {:.2} ms, 95 % below {:.2} ms, longest {:.2} ms (at {slowest}; {} moves)",
         at(50),
         at(95),
         at(100),

@@ -349,7 +349,7 @@ impl Recording {
         })
     }
 
-    /// What a rung does. A typed threshold may be asked for next, so what lies between the rungs is listed, too; a
+    /// What a rung does. A typed threshold may be asked for next, so what lies between the rungs and whose tokens those are is listed, too; a
     /// cube that is only written to a file needs no list.
     pub(crate) fn tally_at(
         &self,
@@ -359,6 +359,7 @@ impl Recording {
         rung: usize,
     ) -> Tally {
         self.list(ladder, least);
+        slice.members(self);
         self.cube(ladder, least, slice).tally(rung)
     }
 

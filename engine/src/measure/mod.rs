@@ -114,20 +114,25 @@ fn why_absent(work: Work, card: &ModelCard, tokens: usize, steps: usize) -> Opti
     let has_head = card.readout != "none";
     let (all, context) = (tokens.saturating_add(steps), card.context);
     match work {
-        Work::Forward | Work::Probes => None,
         Work::Record | Work::RecordBf16 if !has_head => {
             Some("the checkpoint has no head that could read out".to_owned())
         }
-        Work::Record => None,
         Work::RecordBf16 if !is_decoder => Some("readouts of an encoder are always f32".to_owned()),
-        Work::RecordBf16 => (Numerics::Bf16.available() != Numerics::Bf16)
-            .then(|| "this processor has no AVX512-BF16".to_owned()),
+        Work::RecordBf16 if Numerics::Bf16.available() != Numerics::Bf16 => {
+            Some("this processor has no AVX512-BF16".to_owned())
+        }
         Work::Prefill | Work::Decode | Work::DecodeReadout if !is_decoder => {
             Some("the model does not read from left to right".to_owned())
         }
         Work::Decode | Work::DecodeReadout if all > context => Some(format!(
             "{tokens} tokens and {steps} steps are more than the context of the model, {context}"
         )),
-        Work::Prefill | Work::Decode | Work::DecodeReadout => None,
+        Work::Record
+        | Work::RecordBf16
+        | Work::Forward
+        | Work::Probes
+        | Work::Prefill
+        | Work::Decode
+        | Work::DecodeReadout => None,
     }
 }

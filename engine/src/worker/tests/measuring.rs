@@ -12,19 +12,21 @@ fn request(works: &[Work]) -> BenchRequest {
     BenchRequest { source, tokens: None, steps: 12, repeats: 2, works: works.to_vec() }
 }
 
-fn measured(request: BenchRequest) -> Result<Report, Problem> {
+fn ended(request: BenchRequest) -> Event {
     let mut engine = Engine::with_threads(2, || {}).unwrap();
     run(&mut engine, Command::OpenEmbedded);
-    match run(&mut engine, Command::Bench(request)) {
-        Event::Measured(_, report) => Ok(report.as_ref().clone()),
-        Event::Failed(_, problem) => Err(problem),
-        other => panic!("{other:?}"),
-    }
+    run(&mut engine, Command::Bench(request))
+}
+
+fn measured(request: BenchRequest) -> Arc<Report> {
+    let end = ended(request);
+    let Event::Measured(_, report) = end else { panic!("no report: {end:?}") };
+    report
 }
 
 #[test]
 fn every_work_is_timed_or_absent_with_a_reason() {
-    let report = measured(request(Work::ALL)).unwrap();
+    let report = measured(request(Work::ALL));
     let ids = report.rows.iter().map(|row| row.id).chain(report.absent.iter().map(|row| row.id));
     let mut ids: Vec<_> = ids.collect();
     ids.sort_unstable();
@@ -44,7 +46,7 @@ fn every_work_is_timed_or_absent_with_a_reason() {
 
 #[test]
 fn what_is_timed_makes_the_tokens_that_a_generation_makes() {
-    let report = measured(request(Work::ALL)).unwrap();
+    let report = measured(request(Work::ALL));
     let ids = |id| {
         let row = report.rows.iter().find(|row| row.id == id).unwrap();
         row.first_ids.clone()
@@ -67,7 +69,7 @@ fn what_is_timed_makes_the_tokens_that_a_generation_makes() {
 
 #[test]
 fn only_what_is_asked_for_is_timed() {
-    let report = measured(request(&[Work::Probes, Work::Probes])).unwrap();
+    let report = measured(request(&[Work::Probes, Work::Probes]));
     assert_eq!(report.rows.len(), 1);
     assert_eq!(report.rows[0].percent_over_forward, None, "there is nothing to compare with");
     assert!(report.absent.is_empty());
@@ -78,7 +80,7 @@ fn inputs_that_do_not_fit_are_refused_in_words() {
     let refused = |change: &dyn Fn(&mut BenchRequest)| {
         let mut request = request(&[Work::Forward]);
         change(&mut request);
-        measured(request).unwrap_err().what
+        problem(ended(request)).what
     };
     let words = refused(&|request| request.tokens = Some(11));
     assert_eq!(words, "the input has 10 tokens, and 11 are asked for");
@@ -95,7 +97,7 @@ fn the_built_in_text_is_as_long_as_needed_and_decoding_needs_room() {
     let built_in = |tokens| {
         let mut request = request(&[Work::Forward, Work::Decode]);
         (request.source, request.tokens, request.repeats) = (Source::BuiltIn, tokens, 1);
-        measured(request).unwrap()
+        measured(request)
     };
     let usual = built_in(None);
     assert!(usual.absent.is_empty());

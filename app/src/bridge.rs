@@ -39,14 +39,15 @@ pub(crate) struct Bridge {
 }
 
 impl Bridge {
-    /// Starts the engine; it wakes `context` whenever there is something new.
+    /// Starts the engine with so many threads that compute; it wakes `context` whenever there is something new.
     pub(crate) fn start(
         context: &egui::Context,
         log: Option<&Path>,
         config: Option<PathBuf>,
+        threads: usize,
     ) -> io::Result<Self> {
         let wake = context.clone();
-        let engine = Engine::start(move || wake.request_repaint())?;
+        let engine = Engine::with_threads(threads, move || wake.request_repaint())?;
         Ok(Self {
             engine,
             log: log.map(LogFile::create).transpose()?,

@@ -218,6 +218,56 @@ fn a_text_is_gone_on_with_and_recorded() {
 }
 
 #[test]
+fn the_embedded_checkpoint_is_timed_for_people_and_for_programs() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("bench.json");
+    let short = ["bench", "--tokens", "16", "--steps", "4", "--repeat", "1", "--threads", "1"];
+    let done = layerscope(&[&short[..], &["--out", words(&out)]].concat());
+    assert_eq!(done.status.code(), Some(0), "{}", text(&done.stderr));
+    let told = text(&done.stdout);
+    let begins =
+        ["Layerscope ", "Embedded default (", "16 tokens (built-in text, repeated), 4 steps"];
+    assert!(told.lines().zip(begins).all(|(line, begin)| line.starts_with(begin)), "{told}");
+    let written: serde_json::Value = serde_json::from_slice(&fs::read(&out).unwrap()).unwrap();
+    let rows = written["rows"].as_array().unwrap();
+    assert!(rows.len() >= 6);
+    for row in rows {
+        let id = row["id"].as_str().unwrap();
+        assert!(told.lines().any(|line| line.starts_with(&format!("{id} "))), "{told}");
+        assert!(row["tokens_per_sec"].as_f64().unwrap() > 0.0);
+    }
+    assert_eq!(written["machine"]["threads"], 1);
+
+    let more = ["--only", "prefill,decode", "--json"];
+    let json = layerscope(&[&short[..], &more].concat()).stdout;
+    let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    let ids: Vec<_> = json["rows"].as_array().unwrap().iter().map(|row| &row["id"]).collect();
+    assert_eq!(ids, ["prefill", "decode"]);
+}
+
+#[test]
+fn what_cannot_be_timed_is_told_with_its_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let (prompt, ids) = (folder.path().join("prompt.txt"), folder.path().join("ids.json"));
+    fs::write(&prompt, "tom has a red ball").unwrap();
+    fs::write(&ids, "[1, 2, -3]").unwrap();
+    let bench = |more: &[&str]| {
+        let done = layerscope(&[&["bench", "--repeat", "1"], more].concat());
+        (done.status.code(), text(&done.stderr))
+    };
+    let (code, told) = bench(&["--tokens", "16", "--prompt", words(&prompt)]);
+    assert!(code == Some(3) && told.contains("and 16 are asked for"), "{told}");
+    let (code, told) = bench(&["--ids", words(&ids)]);
+    assert!(code == Some(3) && told.contains("the input cannot be read"), "{told}");
+    let (code, told) = bench(&["--ids", words(&folder.path().join("none"))]);
+    assert!(code == Some(3) && told.contains("the input cannot be read"), "{told}");
+    let (code, told) = bench(&["--tokens", "100000"]);
+    assert!(code == Some(3) && told.contains("the model's context is"), "{told}");
+    let (code, told) = bench(&["--only", "prefil"]);
+    assert!(code == Some(2) && told.contains("allowed: `record`"), "{told}");
+}
+
+#[test]
 fn what_cannot_be_generated_is_told_with_its_code() {
     let generate = |more: &[&str]| {
         let done = layerscope(&[&["generate", "--prompt", "tom"], more].concat());
@@ -332,7 +382,7 @@ fn a_misspelt_sub_command_is_no_reason_to_open_a_window() {
     assert_eq!(done.status.code(), Some(3));
     let message = text(&done.stderr);
     assert!(message.starts_with("error: there is no such file or folder: recrod\n"), "{message}");
-    assert!(message.contains("inspect, lenses, record, generate, view, train"), "{message}");
+    assert!(message.contains("inspect, lenses, record, generate, bench, view, train"), "{message}");
 }
 
 #[test]

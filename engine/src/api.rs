@@ -13,6 +13,10 @@ pub use crate::lens::{
     DataTable, LensCard, Reading, ReadingKind, RowColumn, RowsRequest, Selection, Suggestion,
     TokenRows, View,
 };
+pub use crate::measure::{
+    Absent as BenchAbsent, Machine as BenchMachine, Model as BenchModel, Report as BenchReport,
+    Row as BenchRow, Source as BenchSource, Work as BenchWork,
+};
 pub use crate::model::{ModelCard, Point};
 pub use crate::notes::Note;
 pub use crate::recording::{
@@ -20,8 +24,8 @@ pub use crate::recording::{
 };
 pub use crate::signal::Subject;
 pub use crate::worker::{
-    Blame, Command, Engine, Event, GenerateRequest, Input, Inspected, Live, Look, Problem,
-    RecordRequest, Shared, Start,
+    BenchRequest, Blame, Command, Engine, Event, GenerateRequest, Input, Inspected, Live, Look,
+    Problem, RecordRequest, Shared, Start,
 };
 
 /// The card of every lens, in the order of menus.

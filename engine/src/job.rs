@@ -89,6 +89,11 @@ impl Job {
         Self::new(CancelSwitch::default(), |_| {})
     }
 
+    /// The same job without reports: for work that is a small part of another.
+    pub(crate) fn quiet(&self) -> Self {
+        Self::new(self.switch.clone(), |_| {})
+    }
+
     /// Reports `done` of `total` `unit`s of `what`; an error once the job was cancelled.
     pub(crate) fn progress(
         &self,

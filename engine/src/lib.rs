@@ -12,6 +12,7 @@ mod job;
 mod kernel;
 mod knob;
 mod lens;
+mod measure;
 mod model;
 mod notes;
 mod policy;

@@ -20,6 +20,7 @@ const ROOMS: &[&str] = &[
     "policy",
     "record",
     "generate",
+    "measure",
     "train",
     "lens",
     "export",
@@ -182,7 +183,7 @@ fn only_one_file_of_the_app_holds_the_engine() {
     sources(&root().join("app/src"), &mut files);
     let holders: Vec<_> = files
         .into_iter()
-        .filter(|path| fs::read_to_string(path).unwrap().contains("Engine::start"))
+        .filter(|path| fs::read_to_string(path).unwrap().contains("Engine::with_threads"))
         .map(|path| path.strip_prefix(root()).unwrap().display().to_string())
         .collect();
     assert_eq!(holders, ["app/src/bridge.rs", "app/src/cli/run.rs"]);

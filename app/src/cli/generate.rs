@@ -9,7 +9,7 @@ use layerscope_engine::api::{
     Start, counted,
 };
 
-use super::run::Runner;
+use super::run::{Runner, ThreadCount};
 use super::{Failure, say_json};
 
 /// Let a checkpoint go on with a text; the text goes to standard output as it is made.
@@ -49,6 +49,8 @@ pub(crate) struct Arguments {
     /// Write the recording of prompt and text to this folder; it must be new, empty, or an older recording.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    threads: ThreadCount,
     /// Print JSON for a program to read, at the end.
     #[arg(long)]
     json: bool,
@@ -75,7 +77,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     if let Some(folder) = &arguments.out {
         api::check_recording_folder(folder)?;
     }
-    let mut runner = Runner::start()?;
+    let mut runner = Runner::with(arguments.threads)?;
     runner.run(arguments.model.map_or(Command::OpenEmbedded, Command::Open))?;
     let start =
         if arguments.chat { Start::Chat(arguments.prompt) } else { Start::Text(arguments.prompt) };

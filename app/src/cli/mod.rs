@@ -3,6 +3,7 @@
 //! One file per sub-command. Results go to standard output, progress and errors to standard error.
 //! Exit codes: 0 done, 2 usage, 3 bad input, 4 cancelled, 1 everything else.
 
+mod bench;
 mod generate;
 mod inspect;
 mod lenses;
@@ -33,6 +34,10 @@ struct Arguments {
     #[arg(long, value_name = "FILE", hide = true)]
     events: Option<PathBuf>,
 
+    /// Threads that compute; without it one fewer than there are cores, so that the window stays quick.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+
     #[command(subcommand)]
     command: Option<SubCommand>,
 }
@@ -43,6 +48,7 @@ enum SubCommand {
     Lenses(lenses::Arguments),
     Record(record::Arguments),
     Generate(generate::Arguments),
+    Bench(bench::Arguments),
     View(view::Arguments),
     Train(train::Arguments),
 }
@@ -97,13 +103,14 @@ pub fn main() -> ExitCode {
         Some(SubCommand::Lenses(arguments)) => lenses::run(&arguments),
         Some(SubCommand::Record(arguments)) => record::run(arguments),
         Some(SubCommand::Generate(arguments)) => generate::run(arguments),
+        Some(SubCommand::Bench(arguments)) => bench::run(arguments),
         Some(SubCommand::View(arguments)) => view::run(&arguments),
         Some(SubCommand::Train(arguments)) => train::run(arguments),
         None => arguments
             .path
             .as_deref()
             .map_or(Ok(()), check_path)
-            .and_then(|()| window(arguments.path, arguments.events)),
+            .and_then(|()| window(arguments.path, arguments.events, arguments.threads)),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -126,12 +133,22 @@ fn check_path(path: &Path) -> Result<(), Failure> {
 }
 
 #[cfg(feature = "window")]
-fn window(path: Option<PathBuf>, events: Option<PathBuf>) -> Result<(), Failure> {
-    crate::shell::run(path, events).map_err(Failure::Problem)
+fn window(
+    path: Option<PathBuf>,
+    events: Option<PathBuf>,
+    threads: Option<u16>,
+) -> Result<(), Failure> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = threads.map_or_else(|| cores.saturating_sub(1).max(1), usize::from);
+    crate::shell::run(path, events, threads).map_err(Failure::Problem)
 }
 
 #[cfg(not(feature = "window"))]
-fn window(_path: Option<PathBuf>, _events: Option<PathBuf>) -> Result<(), Failure> {
+fn window(
+    _path: Option<PathBuf>,
+    _events: Option<PathBuf>,
+    _threads: Option<u16>,
+) -> Result<(), Failure> {
     Err(Failure::Usage(
         "This build has no window; `layerscope record` and `layerscope view` do the same work"
             .to_owned(),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use layerscope_engine::api::{self, Command, Cut, Event, Input, Manifest, RecordRequest, counted};
 
-use super::run::Runner;
+use super::run::{Runner, ThreadCount};
 use super::{Failure, say, say_json};
 
 /// Run text through a checkpoint and record every layer.
@@ -42,6 +42,8 @@ pub(crate) struct Arguments {
     /// done: `inspect` and `view` work with it.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    #[command(flatten)]
+    threads: ThreadCount,
     /// Print JSON for a program to read.
     #[arg(long)]
     json: bool,
@@ -63,7 +65,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     }
     // Before anything that takes long.
     api::check_recording_folder(&arguments.out)?;
-    let mut runner = Runner::start()?;
+    let mut runner = Runner::with(arguments.threads)?;
     runner.run(arguments.model.map_or(Command::OpenEmbedded, Command::Open))?;
     let cut = match arguments.cut {
         Some(CutArgument::Line) | None => Cut::Line,

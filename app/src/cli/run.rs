@@ -12,6 +12,14 @@ use super::Failure;
 /// How often Ctrl+C is looked for while nothing happens.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
+/// How many threads compute.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub(crate) struct ThreadCount {
+    /// Threads that compute; 0 takes one for each core. No number depends on it.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(..=1024))]
+    threads: u16,
+}
+
 /// An engine whose jobs end at Ctrl+C.
 pub(crate) struct Runner {
     engine: Engine,
@@ -22,11 +30,16 @@ pub(crate) struct Runner {
 impl Runner {
     /// Starts an engine; from now on Ctrl+C cancels the job instead of killing the program.
     pub(crate) fn start() -> Result<Self, Failure> {
+        Self::with(ThreadCount::default())
+    }
+
+    /// The same with so many threads that compute.
+    pub(crate) fn with(threads: ThreadCount) -> Result<Self, Failure> {
         let interrupted = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&interrupted);
         ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))
             .map_err(|error| Failure::Other(error.into()))?;
-        let engine = Engine::start(|| {})?;
+        let engine = Engine::with_threads(threads.threads.into(), || {})?;
         Ok(Self { engine, interrupted, line: ProgressLine::default() })
     }
 

@@ -23,6 +23,8 @@ pub struct Start {
     pub events: Option<PathBuf>,
     /// The folder for settings; without one nothing is remembered.
     pub config: Option<PathBuf>,
+    /// Threads that compute; 0 takes one for each core.
+    pub threads: usize,
     /// Asks for paths in a field of the window even where the system has dialogs: for tests, which have no screen.
     pub asks_in_field: bool,
 }
@@ -49,7 +51,8 @@ impl Window {
     /// Starts the engine and opens what `start` says.
     pub fn new(context: &egui::Context, start: Start) -> io::Result<Self> {
         theme::install(context);
-        let mut bridge = Bridge::start(context, start.events.as_deref(), start.config)?;
+        let log = start.events.as_deref();
+        let mut bridge = Bridge::start(context, log, start.config, start.threads)?;
         let mut state = State::default();
         let first = start.path.map_or(File::OpenEmbedded, File::Open);
         let wishes = bridge.apply(&mut state, Action::File(first));

@@ -13,7 +13,7 @@ use super::frame::{Start, Window};
 const PACKAGES: &str = "libxcursor1 libxi6 libx11-xcb1 libxkbcommon-x11-0 libgl1";
 
 /// Opens the window; `path` is opened at once, what happens is written as JSON lines to `events`.
-pub fn run(path: Option<PathBuf>, events: Option<PathBuf>) -> Result<(), Problem> {
+pub fn run(path: Option<PathBuf>, events: Option<PathBuf>, threads: usize) -> Result<(), Problem> {
     let viewport = egui::ViewportBuilder::default()
         .with_title("Layerscope")
         .with_app_id("layerscope")
@@ -23,7 +23,7 @@ pub fn run(path: Option<PathBuf>, events: Option<PathBuf>) -> Result<(), Problem
     let options = eframe::NativeOptions { viewport, ..Default::default() };
     let config =
         directories::ProjectDirs::from("", "", "layerscope").map(|d| d.config_dir().to_owned());
-    let start = Start { path, events, config, asks_in_field: false };
+    let start = Start { path, events, config, threads, asks_in_field: false };
     let has_begun = Arc::new(AtomicBool::new(false));
     let begun = Arc::clone(&has_begun);
     // winit panics where a library of the system is missing; that is one more way of having no display, and

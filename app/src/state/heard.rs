@@ -70,6 +70,11 @@ impl State {
                 self.forget_opening(running.as_ref());
                 vec![Effect::Tell(json!({"event": "cancelled"}))]
             }
+            // Only the command line asks for it.
+            Event::Measured(job, _) => {
+                self.jobs.remove(&job);
+                Vec::new()
+            }
             Event::Closed(job) => {
                 self.jobs.remove(&job);
                 self.model = None;

@@ -50,6 +50,7 @@ impl Session {
             events: Some(self.path("events.jsonl")),
             config: Some(self.path("config")),
             asks_in_field: true,
+            ..Start::default()
         };
         Harness::builder()
             .with_size([1280.0, 800.0])

@@ -4,7 +4,11 @@
 
 use rayon::prelude::*;
 
+use crate::kernel::machine::{Work, fastest};
 use crate::kernel::rounded;
+
+/// Sums that run side by side, so that the compiler can keep them in one register.
+const LANES: usize = 8;
 
 /// sqrt(mean of squares) of every row of `h` ([tokens, width]).
 pub(crate) fn rms(h: &[f32], width: usize) -> Vec<f32> {
@@ -30,19 +34,44 @@ pub(crate) fn update(h: &[f32], next: &[f32], width: usize) -> Vec<f32> {
     h.par_chunks(width.max(1))
         .zip(next.par_chunks(width.max(1)))
         .map(|(a, b)| {
-            let moved: f64 = a
-                .iter()
-                .zip(b)
-                .map(|(&a, &b)| f64::from(b) - f64::from(a))
-                .map(|step| step * step)
-                .sum();
+            let moved = sum(a, b, |a, b| (b - a) * (b - a));
             rounded(moved.sqrt() / dot(a, a).sqrt())
         })
         .collect()
 }
 
 fn dot(a: &[f32], b: &[f32]) -> f64 {
-    a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()
+    sum(a, b, |a, b| a * b)
+}
+
+/// The sum of `of` over pairs.
+fn sum(a: &[f32], b: &[f32], of: impl Fn(f64, f64) -> f64) -> f64 {
+    fastest(Sum { a, b, of })
+}
+
+struct Sum<'a, F> {
+    a: &'a [f32],
+    b: &'a [f32],
+    of: F,
+}
+
+impl<F: Fn(f64, f64) -> f64> Work for Sum<'_, F> {
+    type Output = f64;
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as `Work` asks")]
+    fn run(self) -> f64 {
+        let mut sums = [0.0; LANES];
+        let (a, a_rest) = self.a.as_chunks::<LANES>();
+        let (b, b_rest) = self.b.as_chunks::<LANES>();
+        for (a, b) in a.iter().zip(b) {
+            for (sum, (&a, &b)) in sums.iter_mut().zip(a.iter().zip(b)) {
+                *sum += (self.of)(f64::from(a), f64::from(b));
+            }
+        }
+        let rest = a_rest.iter().zip(b_rest).map(|(&a, &b)| (self.of)(f64::from(a), f64::from(b)));
+        sums.into_iter().chain(rest).sum()
+    }
 }
 
 #[cfg(test)]

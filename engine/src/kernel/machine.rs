@@ -1,6 +1,21 @@
 //! Plain code, compiled once more for the vector instructions that the machine turns out to have.
 
-use crate::kernel::avx512::Avx512;
+use crate::kernel::avx512::{Avx512, Avx512Bf16};
+
+/// The vector instructions that the kernels use on this machine.
+pub(crate) fn instructions() -> &'static str {
+    if Avx512Bf16::detect().is_some() {
+        return "AVX-512 with BF16";
+    }
+    if Avx512::detect().is_some() {
+        return "AVX-512";
+    }
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx2") {
+        return "AVX2";
+    }
+    "portable"
+}
 
 /// What is run so. A trait and no closure, since only a method can be marked as always inlined, and what is
 /// not inlined keeps the code of the oldest machine.

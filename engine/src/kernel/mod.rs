@@ -18,7 +18,7 @@ pub(crate) mod gate;
 pub(crate) mod geometry;
 pub(crate) mod layer_norm;
 pub(crate) mod logits;
-mod machine;
+pub(crate) mod machine;
 pub(crate) mod matmul;
 pub(crate) mod matrix;
 pub(crate) mod norm;

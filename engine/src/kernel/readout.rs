@@ -5,6 +5,8 @@
 //! of the others. Maxima move while tiles come, so every sum is kept relative to the maximum so far and
 //! rescaled when that rises. At no time do more logits exist than `VOCAB_TILE` x `ROWS` per thread.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use crate::job::{Cancelled, Job};
@@ -28,6 +30,10 @@ const ROWS: usize = 512;
 /// Numbers between two rows of logits: rows that lie a power of two apart would push each other out of the
 /// cache (putting the product's tiles there took 6 % of the readout, now 4 %).
 const APART: usize = 16;
+/// Tokens below which threads share the vocabulary and not the rows.
+const FEW_TOKENS: usize = 4;
+/// Parts of the vocabulary then.
+const SHARES: usize = 8;
 /// Normed rows that are kept at a time, in numbers: 32 MB.
 const NORMED: usize = 8 << 20;
 
@@ -99,7 +105,7 @@ pub(crate) fn readout(
 fn tally_block(
     head: Head<'_>,
     request: Request<'_>,
-    range: std::ops::Range<usize>,
+    range: Range<usize>,
     job: &Job,
 ) -> Result<Vec<Tally>, Cancelled> {
     let (depths, width, vocab) = (request.streams.len(), head.matrix.cols(), head.matrix.rows());
@@ -116,45 +122,122 @@ fn tally_block(
     let mut tallies = vec![Tally::new(NO_TOKEN); range.len() * depths];
     next_logits(head, &normed, next, &mut tallies);
 
-    let group = (ROWS / depths).clamp(1, range.len().div_ceil(16));
     let cpu = Avx512::detect();
     let pack = |rows| Factor::new(cpu, rows, width, head.matrix.numerics());
+    if range.len() < FEW_TOKENS {
+        return tally_shares(head, &pack(&normed), next, &tallies, job);
+    }
+    let group = (ROWS / depths).clamp(1, range.len().div_ceil(16));
     let factors: Vec<_> = normed.chunks(group * depths * width).map(pack).collect();
     let mut scratch = Vec::new();
-    for (first, first_id) in (0..vocab).step_by(VOCAB_TILE).zip((0..).step_by(VOCAB_TILE)) {
+    for tile in tiles(0..vocab, vocab) {
         job.check()?;
-        // The last tile begins early, so that every product has the same shape and equal rows of the head
-        // have equal logits; columns that were seen are passed over.
-        let columns = VOCAB_TILE.min(vocab);
-        let begin = first.min(vocab - columns);
-        let seen = first - begin;
-        let tile = head.matrix.shared_tile(begin..begin + columns, &mut scratch);
+        let weights = head.matrix.shared_tile(tile.columns.clone(), &mut scratch);
         let groups =
             tallies.par_chunks_mut(group * depths).zip(&factors).zip(next.par_chunks(group));
-        let row_len = columns + APART;
-        let logits = || (vec![0.0; group * depths * row_len], vec![0.0; columns - seen]);
-        groups.for_each_init(logits, |(logits, final_weights), ((tallies, factor), next)| {
-            factor.times(tile, &mut Columns::new(logits, tallies.len(), columns, row_len));
-            for row in logits.chunks_exact_mut(row_len).take(tallies.len()) {
-                let row = &mut row[..columns];
-                if let Some(bias) = head.bias {
-                    let bias = &bias[begin..begin + columns];
-                    row.iter_mut().zip(bias).for_each(|(logit, bias)| *logit += bias);
-                }
-                if let Some(cap) = head.cap {
-                    soft_cap(row, cap);
-                }
-            }
-            let logits = logits.chunks_exact(depths * row_len);
-            for ((tallies, logits), &next) in tallies.chunks_exact_mut(depths).zip(logits).zip(next)
-            {
-                let logits =
-                    |depth: usize| &logits[depth * row_len..(depth + 1) * row_len][seen..columns];
-                fastest(Absorb { tallies, logits, final_weights, first: first_id, next });
-            }
+        groups.for_each_init(Vec::new, |logits, ((tallies, factor), next)| {
+            take_in(head, (&tile, weights), factor, (tallies, next), logits);
         });
     }
     Ok(tallies)
+}
+
+/// The same for so few tokens that threads share the vocabulary; `begun` has nothing but the logits of the next
+/// tokens. The shares do not depend on the number of threads.
+fn tally_shares(
+    head: Head<'_>,
+    factor: &Factor<'_>,
+    next: &[u32],
+    begun: &[Tally],
+    job: &Job,
+) -> Result<Vec<Tally>, Cancelled> {
+    let vocab = head.matrix.rows();
+    let share = vocab.div_ceil(SHARES).next_multiple_of(VOCAB_TILE);
+    let starts = (0..vocab).into_par_iter().step_by(share);
+    let of_share = |start: usize| {
+        let (mut weights, mut logits, mut tallies) = (Vec::new(), Vec::new(), begun.to_vec());
+        for tile in tiles(start..vocab.min(start + share), vocab) {
+            job.check()?;
+            let weights = head.matrix.tile(tile.columns.clone(), &mut weights);
+            take_in(head, (&tile, weights), factor, (&mut tallies, next), &mut logits);
+        }
+        Ok(tallies)
+    };
+    let mut shares = starts.map(of_share).collect::<Result<Vec<_>, Cancelled>>()?.into_iter();
+    let mut all = shares.next().unwrap_or_default();
+    let depths = begun.len() / next.len();
+    for later in shares {
+        let mut later = later.into_iter();
+        for tallies in all.chunks_exact_mut(depths) {
+            join(tallies, later.by_ref().take(depths));
+        }
+    }
+    Ok(all)
+}
+
+/// Tallies of one token and of later ids, one for each depth.
+fn join(tallies: &mut [Tally], later: impl Iterator<Item = Tally>) {
+    let crosses: Vec<_> = tallies
+        .iter_mut()
+        .zip(later)
+        .map(|(tally, later)| {
+            let crosses = [tally.cross, later.cross];
+            (tally.join(later), crosses)
+        })
+        .collect();
+    let Some(([own, new], _)) = crosses.last().copied() else { return };
+    for (tally, (_, [cross, later])) in tallies.iter_mut().zip(crosses) {
+        tally.cross = cross * own + later * new;
+    }
+}
+
+/// Columns that are multiplied together.
+struct Tile {
+    columns: Range<usize>,
+    /// So many of the first were taken in before.
+    seen: usize,
+}
+
+/// The tiles of a part of the vocabulary that begins at a multiple of their width. The last tile begins early, so that
+/// every product has the same shape and equal rows of the head have equal logits.
+fn tiles(part: Range<usize>, vocab: usize) -> impl Iterator<Item = Tile> {
+    let width = VOCAB_TILE.min(vocab);
+    part.step_by(VOCAB_TILE).map(move |first| {
+        let begin = first.min(vocab - width);
+        Tile { columns: begin..begin + width, seen: first - begin }
+    })
+}
+
+/// Takes in one tile of some tokens; `logits` is kept between calls. The factor has the rows of the tallies.
+fn take_in(
+    head: Head<'_>,
+    (tile, weights): (&Tile, &[f32]),
+    factor: &Factor<'_>,
+    (tallies, next): (&mut [Tally], &[u32]),
+    logits: &mut Vec<f32>,
+) {
+    let Tile { columns, seen } = tile;
+    let (width, depths) = (columns.len(), tallies.len() / next.len());
+    let row_len = width + APART;
+    logits.resize(tallies.len() * row_len + width, 0.0);
+    let (logits, final_weights) = logits.split_at_mut(tallies.len() * row_len);
+    factor.times(weights, &mut Columns::new(logits, tallies.len(), width, row_len));
+    for row in logits.chunks_exact_mut(row_len) {
+        let row = &mut row[..width];
+        if let Some(bias) = head.bias {
+            row.iter_mut().zip(&bias[columns.clone()]).for_each(|(logit, bias)| *logit += bias);
+        }
+        if let Some(cap) = head.cap {
+            soft_cap(row, cap);
+        }
+    }
+    let first = u32::try_from(columns.start + seen).unwrap_or(NO_TOKEN);
+    let final_weights = &mut final_weights[*seen..];
+    let of_tokens = tallies.chunks_exact_mut(depths).zip(logits.chunks_exact(depths * row_len));
+    for ((tallies, logits), &next) in of_tokens.zip(next) {
+        let logits = |depth: usize| &logits[depth * row_len..][*seen..width];
+        fastest(Absorb { tallies, logits, final_weights, first, next });
+    }
 }
 
 /// One tile of one token at all depths, to be taken in.
@@ -478,6 +561,30 @@ mod tests {
             assert_eq!((got.rank[at], got.margin[at]), (1.0, 0.0));
             assert!((got.entropy[at] - 1030_f32.ln()).abs() < 1e-5);
         }
+    }
+
+    #[test]
+    fn a_few_tokens_have_the_numbers_that_they_have_among_many() {
+        let mut case = Case::new(40, 4, 8, 9000, 2.0);
+        case.bias = wave(9000, 0.83, 2.0);
+        let all = case.fast();
+        let (tokens, width) = (case.next.len(), case.norm.len());
+        let cells = |numbers: &[f32]| [0, 1, 2, 3].map(|depth| numbers[depth * tokens]);
+        case.streams.iter_mut().for_each(|stream| stream.truncate(width));
+        case.next.truncate(1);
+        let one = case.fast();
+        case.check(&one);
+        for (all, one) in [
+            (&all.max_prob, &one.max_prob),
+            (&all.entropy, &one.entropy),
+            (&all.kl, &one.kl),
+            (&all.nll, &one.nll),
+        ] {
+            let pairs = cells(all).into_iter().zip(one);
+            pairs.for_each(|(all, one)| assert!((all - one).abs() < 1e-6, "{all} {one}"));
+        }
+        assert_eq!(cells(&all.rank), *one.rank);
+        assert_eq!([0, 1, 2, 3].map(|depth| all.top_ids[depth * tokens]), *one.top_ids);
     }
 
     #[test]

@@ -51,16 +51,9 @@ impl Tally {
     #[inline(always)]
     pub(super) fn absorb(&mut self, z: &[f32], first: u32, next: u32) -> f64 {
         let peak = self.rank_chunks(z, first);
-        let before = self.max;
-        self.max = if peak > before { peak } else { before };
-        let (sum, moment) = spread(z, self.max);
-        let mut factor = 0.0;
-        if self.sum != 0.0 {
-            let drop = f64::from(before) - f64::from(self.max);
-            factor = drop.exp();
-            self.moment = factor * (self.moment + self.sum * drop);
-            self.sum *= factor;
-        }
+        let max = if peak > self.max { peak } else { self.max };
+        let (sum, moment) = spread(z, max);
+        let factor = self.raise(max);
         self.sum += sum;
         self.moment += moment;
         let own = next.checked_sub(first).and_then(|at| z.get(at as usize));
@@ -68,6 +61,35 @@ impl Tally {
             self.next = own;
         }
         self.above += count_above(z, self.next);
+        factor
+    }
+
+    /// Takes in what another tally knows of later ids; `cross` is left to whoever knows the final depth. Returns by
+    /// what sums with either old maximum must be multiplied.
+    pub(super) fn join(&mut self, mut later: Self) -> [f64; 2] {
+        let max = if later.max > self.max { later.max } else { self.max };
+        let factors = [self.raise(max), later.raise(max)];
+        self.sum += later.sum;
+        self.moment += later.moment;
+        self.above += later.above;
+        for (logit, id) in later.top {
+            self.insert(logit, id);
+        }
+        factors
+    }
+
+    /// Makes the sums relative to another maximum, which is not below the one so far. Returns by what sums with
+    /// the old one must be multiplied.
+    #[inline(always)]
+    fn raise(&mut self, max: f32) -> f64 {
+        let drop = f64::from(self.max) - f64::from(max);
+        self.max = max;
+        if self.sum == 0.0 {
+            return 0.0;
+        }
+        let factor = drop.exp();
+        self.moment = factor * (self.moment + self.sum * drop);
+        self.sum *= factor;
         factor
     }
 

@@ -13,8 +13,8 @@ mod protocol;
 mod tests;
 
 pub use protocol::{
-    Blame, Command, Event, GenerateRequest, Input, Inspected, Live, Look, Problem, RecordRequest,
-    Shared, Start,
+    BenchRequest, Blame, Command, Event, GenerateRequest, Input, Inspected, Live, Look, Problem,
+    RecordRequest, Shared, Start,
 };
 
 pub(crate) use models::{check_recording_folder, check_sampling, data_columns, inspect};
@@ -25,6 +25,8 @@ use std::io;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
+
+use rayon::ThreadPoolBuilder;
 
 use crate::job::{CancelSwitch, JobId};
 use crate::lens::RowsRequest;
@@ -60,12 +62,23 @@ impl std::fmt::Debug for Engine {
 }
 
 impl Engine {
-    /// Starts the threads. `wake` is called, from any thread, whenever there is something to drain.
+    /// Starts the threads, with one for each core that computes. `wake` is called, from any thread, whenever there is
+    /// something to drain.
     pub fn start(wake: impl Fn() + Send + Sync + 'static) -> io::Result<Self> {
-        Self::start_with(wake, Models::new)
+        Self::with_threads(0, wake)
+    }
+
+    /// The same with so many threads that compute what a job asks; 0 takes one for each core. No number depends on
+    /// how many there are.
+    pub fn with_threads(
+        threads: usize,
+        wake: impl Fn() + Send + Sync + 'static,
+    ) -> io::Result<Self> {
+        Self::start_with(threads, wake, Models::new)
     }
 
     fn start_with(
+        threads: usize,
         wake: impl Fn() + Send + Sync + 'static,
         models: impl FnOnce(Outbox) -> Models + Send + 'static,
     ) -> io::Result<Self> {
@@ -73,10 +86,16 @@ impl Engine {
         let desk = Desk::default();
         let (commands, inbox) = sync_channel::<Envelope>(WAITING_COMMANDS);
         let model_outbox = outbox.clone();
+        let pool = ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .thread_name(|number| format!("engine-{number}"))
+            .build()
+            .map_err(io::Error::other)?;
         let model_thread = Builder::new().name("engine-model".to_owned()).spawn(move || {
             let mut models = models(model_outbox);
             for envelope in inbox {
-                models.handle(envelope.id, envelope.switch, envelope.command);
+                // Inside the pool, so that no product is handed in from outside: a step of one token has hundreds.
+                pool.install(|| models.handle(envelope.id, envelope.switch, envelope.command));
             }
         })?;
         let (lens_desk, lens_outbox) = (desk.clone(), outbox.clone());

@@ -1,6 +1,7 @@
 //! What the model thread does: opens, records, reads, writes. Owns the open model; a model that was inside
 //! a panic is dropped, never used again, and the next run puts the weights in place anew.
 
+mod bench;
 mod generate;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,6 +14,7 @@ use crate::export::{self, Export, ExportError};
 use crate::generate::GenerateError;
 use crate::job::{CancelSwitch, Cancelled, Job, JobId};
 use crate::lens;
+use crate::measure::MeasureError;
 use crate::model::{self, LayeredModel, ModelCard, ModelError};
 use crate::notes::Note;
 use crate::record::{self, Asked, RecordError};
@@ -92,6 +94,15 @@ impl From<GenerateError> for Ending {
     fn from(error: GenerateError) -> Self {
         match error {
             GenerateError::Record(RecordError::Cancelled(_)) => Self::Cancelled,
+            other => Self::Problem(blamed(&other, other.hint(), other.is_input())),
+        }
+    }
+}
+
+impl From<MeasureError> for Ending {
+    fn from(error: MeasureError) -> Self {
+        match error {
+            MeasureError::Cancelled(_) => Self::Cancelled,
             other => Self::Problem(blamed(&other, other.hint(), other.is_input())),
         }
     }
@@ -192,6 +203,10 @@ impl Models {
             Command::Generate(request) => {
                 let recording = self.generate(id, job, &request)?;
                 Ok(Event::Recorded(id, Shared(Arc::new(recording))))
+            }
+            Command::Bench(request) => {
+                let report = self.bench(job, &request)?;
+                Ok(Event::Measured(id, Arc::new(report)))
             }
             Command::Save { recording, folder } => {
                 recording.save(&folder, job)?;

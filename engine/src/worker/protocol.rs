@@ -9,6 +9,7 @@ use crate::generate::Settings;
 use crate::job::{JobId, Progress};
 use crate::knob::Knobs;
 use crate::lens::{Selection, View};
+use crate::measure::{Report, Source, Work};
 use crate::model::ModelCard;
 use crate::recording::{Manifest, Recording};
 
@@ -25,6 +26,8 @@ pub enum Command {
     Record(RecordRequest),
     /// Goes on with a text, token by token, with the readout of all depths of each; ends in `Event::Recorded`.
     Generate(GenerateRequest),
+    /// Times what the open model does; ends in `Event::Measured`.
+    Bench(BenchRequest),
     /// Writes a recording to a folder.
     Save {
         /// What is written.
@@ -97,6 +100,21 @@ pub struct GenerateRequest {
     pub show_every: Option<Duration>,
 }
 
+/// What of the open model is timed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BenchRequest {
+    /// Where the tokens come from.
+    pub source: Source,
+    /// How many tokens; `None` takes 256, or as many as the context of the model has room for.
+    pub tokens: Option<usize>,
+    /// Tokens that are generated behind them.
+    pub steps: usize,
+    /// How often each work is timed.
+    pub repeats: usize,
+    /// Which works.
+    pub works: Vec<Work>,
+}
+
 /// What a generation goes on with.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Start {
@@ -154,6 +172,8 @@ pub enum Event {
     /// A generation goes on; a newer one of the same job replaces an older that nobody took yet. The last comes just
     /// before `Recorded`, with the whole text.
     Generated(JobId, Live),
+    /// The open model was timed.
+    Measured(JobId, Arc<Report>),
     /// A file or folder was written.
     Wrote(JobId, PathBuf),
     /// A view is ready; the number is the one that `look` returned.
@@ -209,6 +229,7 @@ impl Event {
         match self {
             Self::Opened(job, _)
             | Self::Recorded(job, _)
+            | Self::Measured(job, _)
             | Self::Wrote(job, _)
             | Self::Failed(job, _)
             | Self::Cancelled(job)

@@ -1,6 +1,7 @@
 //! The engine from outside, with a model that does what a test tells it.
 
 mod generating;
+mod measuring;
 
 use std::cell::{Cell, RefCell};
 use std::fs;
@@ -95,7 +96,7 @@ fn waking_engine(
     let (begun, on_block) = (Cell::new(0), RefCell::new(Box::new(on_block) as Box<_>));
     let puppet = Puppet { card, begun, on_block };
     let models = move |outbox| Models::with_model(outbox, checkpoint, Box::new(puppet), budget);
-    Engine::start_with(wake, models).unwrap()
+    Engine::start_with(0, wake, models).unwrap()
 }
 
 fn record(limit_tokens: u64) -> Command {
@@ -425,4 +426,21 @@ fn too_many_commands_are_refused_and_one_cancelled_in_the_queue_never_begins() {
     assert_eq!(*first, running);
     assert_eq!(*second, Event::Cancelled(waiting[0]));
     assert_eq!(*third, Event::Closed(waiting[1]));
+}
+
+#[test]
+fn no_number_depends_on_how_many_threads_compute_it() {
+    let bits = |threads| {
+        let mut engine = Engine::with_threads(threads, || {}).unwrap();
+        run(&mut engine, Command::OpenEmbedded);
+        let recording = recorded(run(&mut engine, record(700)));
+        let bits = |column: &Vec<f32>| column.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+        let signals: Vec<_> = recording.signals.values().flatten().map(bits).collect();
+        (signals, recording.top1.clone())
+    };
+    let one = bits(1);
+    assert!(one.0.iter().any(|column| !column.is_empty()));
+    for threads in [2, 3] {
+        assert!(bits(threads) == one, "{threads} threads");
+    }
 }

@@ -1,0 +1,138 @@
+//! Times what a model does on this machine. Works take turns over the repeats, so that whatever else the machine does
+//! meets all of them alike; every number is measured, none is modelled.
+//!
+//! Must not know: lenses, windows.
+
+mod error;
+mod input;
+mod process;
+mod report;
+mod runs;
+mod works;
+
+pub use input::Source;
+pub use report::{Absent, Machine, Model, Report, Row};
+pub use works::Work;
+
+pub(crate) use error::MeasureError;
+
+use std::sync::Arc;
+
+use crate::checkpoint::{Checkpoint, Tokenizer};
+use crate::job::Job;
+use crate::kernel::numerics::Numerics;
+use crate::model::{self, Batch, LayeredModel, ModelCard};
+use crate::signal::Subject;
+use runs::{Bench, Span};
+
+/// What is timed, and how often.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) source: &'a Source,
+    /// `None` takes what is usual, or what the context has room for.
+    pub(crate) tokens: Option<usize>,
+    /// Tokens that are generated behind them.
+    pub(crate) steps: usize,
+    /// How often each work is timed; one more run before warms up.
+    pub(crate) repeats: usize,
+    pub(crate) works: &'a [Work],
+    /// More bytes than this are refused before a recording.
+    pub(crate) budget_bytes: u64,
+}
+
+/// Times the works of `asked` with `model`, which was loaded from `checkpoint` as it usually is.
+pub(crate) fn measure(
+    model: &dyn LayeredModel,
+    checkpoint: &Arc<dyn Checkpoint>,
+    tokenizer: &Tokenizer,
+    asked: Asked<'_>,
+    job: &Job,
+) -> Result<Report, MeasureError> {
+    let card = model.card();
+    let ids = input::ids(asked, card, tokenizer)?;
+    let tokens = ids.len();
+    let mut absent = Vec::new();
+    let mut rows = Vec::new();
+    for work in Work::ALL.iter().copied().filter(|work| asked.works.contains(work)) {
+        match why_absent(work, card, tokens, asked.steps) {
+            Some(reason) => absent.push(Absent { id: work.id(), reason }),
+            None => rows.push((work, Vec::new())),
+        }
+    }
+    let rounded = if rows.iter().any(|(work, _)| *work == Work::RecordBf16) {
+        Some(model::load_in(Numerics::Bf16, checkpoint, Some(tokenizer), job)?.0)
+    } else {
+        None
+    };
+    let quiet = job.quiet();
+    let mut bench = Bench {
+        model,
+        rounded: rounded.as_deref(),
+        tokenizer,
+        batch: Batch { starts: vec![0, tokens], ids, ..Batch::default() },
+        steps: asked.steps,
+        budget_bytes: asked.budget_bytes,
+        job: &quiet,
+        filled: None,
+    };
+    let rounds = asked.repeats + 1;
+    let total = (rounds * rows.len()) as u64;
+    let mut done = 0;
+    for _ in 0..rounds {
+        for (work, spans) in &mut rows {
+            job.progress("Measuring", "runs", done, total)?;
+            spans.push(bench.run(*work)?);
+            done += 1;
+        }
+    }
+    for (_, spans) in &mut rows {
+        // The one that warmed up.
+        spans.remove(0);
+    }
+    let forward = rows.iter().find(|(work, _)| *work == Work::Forward).map(|(_, spans)| spans);
+    let per_run = |work: Work| if work.is_stepwise() { asked.steps } else { tokens };
+    let row = |(work, spans): &(Work, Vec<Span>)| {
+        report::row(*work, card.subject, per_run(*work), spans, forward)
+    };
+    Ok(Report {
+        version: env!("CARGO_PKG_VERSION"),
+        model: Model::of(card),
+        machine: Machine::here(),
+        source: asked.source.words(),
+        tokens,
+        steps: asked.steps,
+        repeats: asked.repeats,
+        rows: rows.iter().map(row).collect(),
+        absent,
+        peak_resident_bytes: process::peak_resident_bytes(),
+    })
+}
+
+/// Why a work cannot be timed here; `None` where it can.
+fn why_absent(work: Work, card: &ModelCard, tokens: usize, steps: usize) -> Option<String> {
+    let is_decoder = card.subject == Subject::Token;
+    let has_head = card.readout != "none";
+    let (all, context) = (tokens.saturating_add(steps), card.context);
+    match work {
+        Work::Record | Work::RecordBf16 if !has_head => {
+            Some("the checkpoint has no head that could read out".to_owned())
+        }
+        Work::RecordBf16 if !is_decoder => Some("readouts of an encoder are always f32".to_owned()),
+        Work::RecordBf16 if Numerics::Bf16.available() != Numerics::Bf16 => {
+            Some("this processor has no AVX512-BF16".to_owned())
+        }
+        Work::Prefill | Work::Decode | Work::DecodeReadout if !is_decoder => {
+            Some("the model does not read from left to right".to_owned())
+        }
+        Work::Decode | Work::DecodeReadout if all > context => Some(format!(
+            "{tokens} tokens and {steps} steps are more than the context of the model, {context}"
+        )),
+        Work::Record
+        | Work::RecordBf16
+        | Work::Forward
+        | Work::Probes
+        | Work::Prefill
+        | Work::Decode
+        | Work::DecodeReadout => None,
+    }
+}

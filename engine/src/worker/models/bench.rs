@@ -1,0 +1,36 @@
+//! What the model thread does to time the open model.
+
+use super::{Ending, Models, OpenModel, problem};
+use crate::job::Job;
+use crate::measure::{self, Asked, Report};
+use crate::model;
+use crate::worker::protocol::BenchRequest;
+
+impl Models {
+    pub(super) fn bench(&mut self, job: &Job, request: &BenchRequest) -> Result<Report, Ending> {
+        let Some(OpenModel { checkpoint, tokenizer, model: place, .. }) = &mut self.open else {
+            let what = "No checkpoint is open".to_owned();
+            return Err(problem(what, "Open one, then measure again."));
+        };
+        let Some(tokenizer) = tokenizer else {
+            let what = "The open checkpoint reads images, and only text is measured".to_owned();
+            return Err(problem(what, "Open one that reads text."));
+        };
+        // Out of its place while it runs: a panic drops it, anything else puts it back.
+        let model = match place.take() {
+            Some(model) => model,
+            None => model::load(checkpoint, Some(tokenizer), job)?.0,
+        };
+        let asked = Asked {
+            source: &request.source,
+            tokens: request.tokens,
+            steps: request.steps,
+            repeats: request.repeats,
+            works: &request.works,
+            budget_bytes: (self.budget_bytes)(),
+        };
+        let done = measure::measure(model.as_ref(), checkpoint, tokenizer, asked, job);
+        *place = Some(model);
+        Ok(done?)
+    }
+}

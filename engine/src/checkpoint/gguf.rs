@@ -120,10 +120,15 @@ impl Checkpoint for GgufFile {
             merges: texts("merges")?,
             bos: id("bos_token_id"),
             eos: id("eos_token_id"),
+            cls: id("cls_token_id"),
+            // Spelt so by the format.
+            sep: id("seperator_token_id"),
             unknown: id("unknown_token_id"),
             add_bos: flag("add_bos_token"),
             add_eos: flag("add_eos_token"),
             add_space_prefix: flag("add_space_prefix"),
+            lowercase: flag("normalizer.lowercase"),
+            strip_accents: flag("normalizer.strip_accents"),
         };
         Tokenizer::from_gguf(&vocabulary, &self.path).map(Some)
     }

@@ -12,6 +12,7 @@ mod score_bpe;
 #[cfg(test)]
 mod tests;
 mod vocab_txt;
+mod word_pieces;
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -41,6 +41,19 @@ const NAMES: &[(&str, &str)] = &[
     ("ln_2", "ffn_norm"),
     ("mlp.c_fc", "ffn_up"),
     ("mlp.c_proj", "ffn_down"),
+    ("embeddings.word_embeddings", "token_embd"),
+    ("embeddings.position_embeddings", "position_embd"),
+    ("embeddings.token_type_embeddings", "token_types"),
+    ("embeddings.LayerNorm", "token_embd_norm"),
+    ("encoder.layer.", "blk."),
+    ("attention.self.query", "attn_q"),
+    ("attention.self.key", "attn_k"),
+    ("attention.self.value", "attn_v"),
+    ("attention.output.dense", "attn_output"),
+    ("attention.output.LayerNorm", "attn_output_norm"),
+    ("intermediate.dense", "ffn_up"),
+    ("output.dense", "ffn_down"),
+    ("output.LayerNorm", "layer_output_norm"),
 ];
 
 /// A key of a GGUF file without its architecture.
@@ -48,6 +61,7 @@ const NAMES: &[(&str, &str)] = &[
 enum Key {
     Whole(&'static str, u32),
     Float(&'static str, f32),
+    Flag(&'static str, bool),
 }
 
 /// Sizes of `config_of`, as llama.cpp's converter writes them.
@@ -135,6 +149,7 @@ fn converted(fixture: &Fixture, architecture: &str, keys: &[Key]) -> Vec<u8> {
         file = match *key {
             Key::Whole(name, value) => file.key_u32(&format!("{architecture}.{name}"), value),
             Key::Float(name, value) => file.key_f32(&format!("{architecture}.{name}"), value),
+            Key::Flag(name, value) => file.key_flag(&format!("{architecture}.{name}"), value),
         };
     }
     let (mut offset, mut all) = (0_u64, Vec::new());
@@ -281,4 +296,72 @@ fn a_key_of_the_architecture_that_nobody_knows_is_refused() {
     let file = converted(&fixture, "gemma3", &[&SIZES[..], &[RMS]].concat());
     let text = card(opened(&file).as_ref(), None).unwrap_err().to_string();
     assert_eq!(text, "the configuration has no `gemma3.rope.freq_base`");
+}
+
+/// As the converter writes BERT.
+const BERT: [Key; 8] = [
+    Key::Whole("block_count", 3),
+    Key::Whole("context_length", 20),
+    Key::Whole("embedding_length", 8),
+    Key::Whole("feed_forward_length", 12),
+    Key::Whole("attention.head_count", 2),
+    Key::Float("attention.layer_norm_epsilon", 1e-3),
+    Key::Flag("attention.causal", false),
+    Key::Whole("pooling_type", 1),
+];
+
+fn bert() -> Fixture {
+    let config = json!({
+        "model_type": "bert", "hidden_size": 8, "intermediate_size": 12, "num_hidden_layers": 3,
+        "num_attention_heads": 2, "hidden_act": "gelu", "vocab_size": 40,
+        "max_position_embeddings": 20, "type_vocab_size": 2, "layer_norm_eps": 1e-3,
+    });
+    Fixture::encoder(config, &[], &[], 13)
+}
+
+#[test]
+fn a_converted_bert_is_the_folder_that_it_was_made_from() {
+    let batch = batch(&[&[3, 9, 27, 1, 3, 9, 33, 19, 17, 11, 0, 39], &[2, 6, 18, 14, 5]]);
+    let bare = |mut fixture: Fixture| {
+        // DistilBERT has no segments: the file has no table of them.
+        fixture.remove("embeddings.token_type_embeddings.weight");
+        fixture
+    };
+    for fixture in [bert(), bare(bert())] {
+        let file = opened(&converted(&fixture, "bert", &BERT));
+        let gguf = load(&file, None, &Job::unattended()).unwrap().0;
+        let mut folder = fixture.clone();
+        if !folder.tensors.iter().any(|tensor| tensor.name.contains("token_type")) {
+            // A table of zeros adds nothing.
+            folder.push("embeddings.token_type_embeddings.weight", &[2, 8], DType::F32, &[0; 64]);
+        }
+        let folder = folder.model();
+        let (got, want) = (gguf.card(), folder.card());
+        assert_eq!((got.subject, got.context), (want.subject, want.context));
+        assert_eq!((&got.family, &got.readout), (&want.family, &want.readout));
+        assert_eq!(got.points, want.points);
+        let said = |model: &dyn LayeredModel| streams(model, &batch, Run::Full);
+        assert_eq!(said(gguf.as_ref()), said(folder.as_ref()));
+    }
+}
+
+#[test]
+fn what_is_no_bert_is_refused_by_name() {
+    let with = |key| [&BERT[..6], &[key]].concat();
+    for (key, words) in [
+        (Key::Flag("attention.causal", true), "`bert.attention.causal` is true"),
+        (Key::Float("rope.freq_base", 1e4), "`bert.rope.freq_base`"),
+        (Key::Whole("attention.head_count_kv", 1), "`bert.attention.head_count_kv` is 1"),
+        (Key::Whole("vocab_size", 41), "token_embd.weight"),
+    ] {
+        let file = opened(&converted(&bert(), "bert", &with(key)));
+        let text = card(file.as_ref(), None).unwrap_err().to_string();
+        assert!(text.contains(words), "{text}");
+    }
+    // A head that pools: not what the checkpoint was trained with.
+    let mut classes = bert();
+    classes.push("cls.output.weight", &[2, 8], DType::F32, &[0; 64]);
+    let file = opened(&converted(&classes, "bert", &BERT));
+    let text = card(file.as_ref(), None).unwrap_err().to_string();
+    assert!(text.contains("cls.output.weight"), "{text}");
 }

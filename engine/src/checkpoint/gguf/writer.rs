@@ -33,6 +33,12 @@ impl Writer {
         self.text(key).u32(6).u32(value.to_bits())
     }
 
+    pub(crate) fn key_flag(self, key: &str, value: bool) -> Self {
+        let mut all = self.text(key).u32(7);
+        all.0.push(value.into());
+        all
+    }
+
     pub(crate) fn key_text(self, key: &str, value: &str) -> Self {
         self.text(key).u32(8).text(value)
     }

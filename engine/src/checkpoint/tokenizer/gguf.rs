@@ -1,4 +1,5 @@
-//! A tokenizer out of the keys of a GGUF file: sentencepiece-like (`llama`) and byte-level (`gpt2`).
+//! A tokenizer out of the keys of a GGUF file: sentencepiece-like (`llama`) and byte-level (`gpt2`). Word pieces (`bert`)
+//! stand in `word_pieces`.
 //!
 //! Must not know: how a GGUF file is read.
 
@@ -12,7 +13,9 @@ use tokenizers::pre_tokenizers::sequence::Sequence as PreTokenizers;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{AddedToken, SplitDelimiterBehavior};
 
-use super::{Specials, Style, Tokenizer, Tokens, fingerprint, guarded, score_bpe, wrong};
+use super::{
+    Specials, Style, Tokenizer, Tokens, fingerprint, guarded, score_bpe, word_pieces, wrong,
+};
 use crate::checkpoint::OpenError;
 use crate::count::counted;
 
@@ -25,7 +28,7 @@ const MAX_TEXT_BYTES: usize = 32 << 20;
 /// What a GGUF file says about its tokenizer (keys `tokenizer.ggml.*`).
 #[derive(Debug, Default, Clone)]
 pub(crate) struct GgufVocabulary<'a> {
-    /// Kind: "llama", "gpt2".
+    /// Kind: "llama", "gpt2", "bert".
     pub(crate) model: &'a str,
     /// Name of the rule that cuts a text into words, byte-level vocabularies only.
     pub(crate) pre: Option<&'a str>,
@@ -41,6 +44,9 @@ pub(crate) struct GgufVocabulary<'a> {
     pub(crate) bos: Option<u64>,
     /// End of a sequence.
     pub(crate) eos: Option<u64>,
+    /// In front of a text and behind it, word pieces only; newer files say `bos` and `eos` as well.
+    pub(crate) cls: Option<u64>,
+    pub(crate) sep: Option<u64>,
     /// Stands for what the vocabulary cannot spell.
     pub(crate) unknown: Option<u64>,
     /// Whether every text begins with `bos`.
@@ -49,11 +55,14 @@ pub(crate) struct GgufVocabulary<'a> {
     pub(crate) add_eos: Option<bool>,
     /// Whether a space is put before every text.
     pub(crate) add_space_prefix: Option<bool>,
+    /// Whether letters become small and lose their accents first, word pieces only.
+    pub(crate) lowercase: Option<bool>,
+    pub(crate) strip_accents: Option<bool>,
 }
 
 /// Type of a token, in the file's numbering.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Ordinary,
     Unknown,
     Control,
@@ -76,8 +85,9 @@ pub(super) fn build(vocabulary: &GgufVocabulary<'_>, path: &Path) -> Result<Toke
     let built = match vocabulary.model {
         "llama" => sentencepiece_like(vocabulary, &kinds, path)?,
         "gpt2" => byte_level(vocabulary, path)?,
+        "bert" => return word_pieces::from_gguf(vocabulary, &kinds, path),
         other => {
-            let what = format!("kind `{other}` is not supported; supported: llama, gpt2");
+            let what = format!("kind `{other}` is not supported; supported: llama, gpt2, bert");
             return Err(wrong(path, what));
         }
     };

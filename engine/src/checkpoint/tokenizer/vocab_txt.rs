@@ -1,16 +1,14 @@
 //! vocab.txt: the list of word pieces that BERT was published with, before there was tokenizer.json.
-//!
-//! It becomes the tokenizer.json that stands for the same tokenizer, and goes through the same checks.
 
 use std::path::Path;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::{Tokenizer, hf, wrong};
+use super::word_pieces::WordPieces;
+use super::{Tokenizer, wrong};
 use crate::checkpoint::OpenError;
 
-/// Special tokens that BERT's tokenizer cannot do without, and others that it knows.
-const NEEDED: [&str; 3] = ["[UNK]", "[CLS]", "[SEP]"];
+/// Special tokens of BERT's tokenizer.
 const KNOWN: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
 
 /// `config`: tokenizer_config.json, or nothing.
@@ -27,9 +25,6 @@ pub(super) fn load(
             return Err(wrong(path, format!("token `{token}` stands there twice")));
         }
     }
-    if let Some(missing) = NEEDED.iter().find(|token| !vocab.contains_key(**token)) {
-        return Err(wrong(path, format!("no token `{missing}`, which a list of word pieces has")));
-    }
     let flag = |key: &str, otherwise: bool| match config.get(key) {
         None | Some(Value::Null) => Ok(otherwise),
         Some(Value::Bool(flag)) => Ok(*flag),
@@ -38,39 +33,22 @@ pub(super) fn load(
     // Without a word about accents they go where letters become small.
     let is_small = flag("do_lower_case", true)?;
     let strips = flag("strip_accents", is_small)?;
-    let special = |token: &str| json!({"SpecialToken": {"id": token, "type_id": 0}});
-    let known = KNOWN.iter().filter_map(|token| Some((*token, vocab.get(*token)?.clone())));
-    let added: Vec<Value> = known
-        .map(|(token, id)| {
-            json!({"id": id, "content": token, "special": true, "single_word": false,
-                "lstrip": false, "rstrip": false, "normalized": false})
-        })
-        .collect();
-    let ids = |token: &str| json!({"id": token, "ids": [vocab.get(token)], "tokens": [token]});
-    let around = json!({"type": "TemplateProcessing",
-        "single": [special("[CLS]"), {"Sequence": {"id": "A", "type_id": 0}}, special("[SEP]")],
-        "pair": [special("[CLS]"), {"Sequence": {"id": "A", "type_id": 0}}, special("[SEP]"),
-            {"Sequence": {"id": "B", "type_id": 1}},
-            {"SpecialToken": {"id": "[SEP]", "type_id": 1}}],
-        "special_tokens": {"[CLS]": ids("[CLS]"), "[SEP]": ids("[SEP]")}});
-    let file = json!({
-        "version": "1.0",
-        "added_tokens": added,
-        "normalizer": {"type": "BertNormalizer", "clean_text": true,
-            "handle_chinese_chars": flag("tokenize_chinese_chars", true)?,
-            "strip_accents": strips, "lowercase": is_small},
-        "pre_tokenizer": {"type": "BertPreTokenizer"},
-        "post_processor": around,
-        "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": true},
-        "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
-            "max_input_chars_per_word": 100, "vocab": vocab},
-    });
-    let bytes = serde_json::to_vec(&file).map_err(|error| wrong(path, error.to_string()))?;
-    hf::load(&bytes, path)
+    let pieces = WordPieces {
+        vocab,
+        special: KNOWN.to_vec(),
+        unknown: "[UNK]",
+        around: [Some("[CLS]"), Some("[SEP]")],
+        lowercase: is_small,
+        strip_accents: strips,
+        chinese: flag("tokenize_chinese_chars", true)?,
+    };
+    pieces.load(path)
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn of(vocab: &str, config: Value) -> Result<Tokenizer, String> {

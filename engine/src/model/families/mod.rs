@@ -58,10 +58,14 @@ pub(crate) static FAMILIES: &[&Family] = &[
 pub(crate) fn network(checkpoint: &dyn Checkpoint) -> Result<Network, ModelError> {
     let config = Config::new(checkpoint.config());
     if let Some(found) = config.text("general.architecture")? {
-        let family = FAMILIES.iter().find(|family| family.gguf.contains(&found));
-        let plan = family.and_then(|family| family.plan_gguf).ok_or_else(|| unknown(found))?;
-        let plan = plan(&config.scoped(&format!("{found}.")), checkpoint)?;
-        return Ok(Network::Decoder(plan));
+        let config = config.scoped(&format!("{found}."));
+        let decoder = FAMILIES.iter().find(|family| family.gguf.contains(&found));
+        if let Some(plan) = decoder.and_then(|family| family.plan_gguf) {
+            return Ok(Network::Decoder(plan(&config, checkpoint)?));
+        }
+        let encoder = encoders::ENCODERS.iter().find(|family| family.gguf.contains(&found));
+        let plan = encoder.and_then(|family| family.plan_gguf).ok_or_else(|| unknown(found))?;
+        return Ok(Network::Encoder(plan(&config, checkpoint)?));
     }
     let kind = config.text("model_type")?;
     let architecture = match config.get("architectures") {
@@ -83,7 +87,7 @@ pub(crate) fn network(checkpoint: &dyn Checkpoint) -> Result<Network, ModelError
         return Ok(Network::Decoder((family.plan_hf)(&config, checkpoint)?));
     }
     if let Some(family) = encoders::ENCODERS.iter().find(|family| is_called(family.hugging_face)) {
-        return Ok(Network::Encoder((family.plan)(&config, checkpoint)?));
+        return Ok(Network::Encoder((family.plan_hf)(&config, checkpoint)?));
     }
     Err(unknown(architecture.or(kind).unwrap_or("(none named)")))
 }

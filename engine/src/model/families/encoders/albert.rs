@@ -18,7 +18,9 @@ pub(super) static FAMILY: EncoderFamily = EncoderFamily {
         ("albert", "AlbertForPreTraining"),
         ("albert", "AlbertForSequenceClassification"),
     ],
-    plan,
+    gguf: &[],
+    plan_hf: plan,
+    plan_gguf: None,
 };
 
 static NAMES: Names = Names {

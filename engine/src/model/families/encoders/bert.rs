@@ -6,8 +6,10 @@ use crate::checkpoint::Checkpoint;
 use crate::kernel::activation::Activation;
 use crate::kernel::rounded;
 use crate::model::ModelError;
-use crate::model::config::Config;
-use crate::model::encoder::{HeadPlan, Input, Masked, Names, Placement, Plan, Sharing, Words};
+use crate::model::config::{Config, gguf};
+use crate::model::encoder::{
+    HeadPlan, Input, Masked, Names, NormSpelling, Placement, Plan, Sharing, Words,
+};
 use crate::model::families::encoders::EncoderFamily;
 use crate::model::families::encoders::shared::{self, HeadNames};
 
@@ -20,7 +22,9 @@ pub(super) static FAMILY: EncoderFamily = EncoderFamily {
         ("bert", "BertForPreTraining"),
         ("bert", "BertForSequenceClassification"),
     ],
-    plan,
+    gguf: &["bert"],
+    plan_hf: plan,
+    plan_gguf: Some(plan_gguf),
 };
 
 pub(super) static NAMES: Names = Names {
@@ -124,4 +128,66 @@ impl Body {
         shared::finish(config)?;
         plan.checked()
     }
+}
+
+/// As llama.cpp's converter calls them. It writes DistilBERT (without segments) and RoBERTa (positions without the rows
+/// in front) as this architecture, too, and leaves every head away.
+static GGUF_NAMES: Names = Names {
+    words: "token_embd.weight",
+    positions: "position_embd.weight",
+    segments: "token_types.weight",
+    input_norm: "token_embd_norm",
+    projection: "",
+    class_token: "",
+    block: "blk.",
+    q: "attn_q",
+    k: "attn_k",
+    v: "attn_v",
+    o: "attn_output",
+    attn_norm: "attn_output_norm",
+    up: "ffn_up",
+    down: "ffn_down",
+    ffn_norm: "layer_output_norm",
+    spare: &[],
+};
+
+fn plan_gguf(config: &Config<'_>, checkpoint: &dyn Checkpoint) -> Result<Plan, ModelError> {
+    let size = |key| shared::size(config, key);
+    let rows = |name: &str| shared::rows(checkpoint, name);
+    let (width, num_heads) = (size("embedding_length")?, size("attention.head_count")?);
+    config.only("attention.causal", &[false.into()])?;
+    config.only("attention.head_count_kv", &[num_heads.into()])?;
+    // How a sentence becomes one state: no readout of ours asks for it.
+    config.get("pooling_type");
+    let missing = || ModelError::MissingTensor { name: GGUF_NAMES.words.to_owned() };
+    // The vocabulary is the embedding's: not every writer gives the key.
+    let vocab =
+        config.size("vocab_size")?.or_else(|| rows(GGUF_NAMES.words)).ok_or_else(missing)?;
+    let key = "attention.layer_norm_epsilon";
+    let plan = Plan {
+        family: FAMILY.name,
+        names: &GGUF_NAMES,
+        prefix: "",
+        norm_spelling: NormSpelling::WeightBias,
+        layers: size("block_count")?,
+        sharing: Sharing::Own,
+        width,
+        num_heads,
+        ffn_width: size("feed_forward_length")?,
+        norm_eps: rounded(config.required(key, config.positive(key)?)?),
+        placement: Placement::After,
+        // The file does not say; BERT's own is what its weights were trained with.
+        activation: Activation::GeluErf,
+        qkv_bias: true,
+        input: Input::Words(Words {
+            vocab,
+            width,
+            positions: size("context_length")?,
+            padding: None,
+            segments: rows(GGUF_NAMES.segments).unwrap_or(0),
+        }),
+        head: HeadPlan::None,
+    };
+    gguf::finish(config)?;
+    plan.checked()
 }

@@ -17,7 +17,9 @@ pub(super) static FAMILY: EncoderFamily = EncoderFamily {
         ("distilbert", "DistilBertForMaskedLM"),
         ("distilbert", "DistilBertForSequenceClassification"),
     ],
-    plan,
+    gguf: &[],
+    plan_hf: plan,
+    plan_gguf: None,
 };
 
 static NAMES: Names = Names {

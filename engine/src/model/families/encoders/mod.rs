@@ -20,9 +20,16 @@ pub(crate) struct EncoderFamily {
     pub(crate) covers: &'static [&'static str],
     /// `model_type` and the architecture in config.json.
     pub(crate) hugging_face: &'static [(&'static str, &'static str)],
+    /// `general.architecture` in GGUF.
+    pub(crate) gguf: &'static [&'static str],
     /// Turns a config.json into a plan, or refuses what it cannot run.
-    pub(crate) plan: fn(&Config<'_>, &dyn Checkpoint) -> Result<Plan, ModelError>,
+    pub(crate) plan_hf: PlanOf,
+    /// Turns the GGUF keys of its architecture into a plan, or refuses what it cannot run.
+    pub(crate) plan_gguf: Option<PlanOf>,
 }
+
+/// Reads a plan from a configuration.
+type PlanOf = fn(&Config<'_>, &dyn Checkpoint) -> Result<Plan, ModelError>;
 
 /// Every family of encoders.
 pub(crate) static ENCODERS: &[&EncoderFamily] =

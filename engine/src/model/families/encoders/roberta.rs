@@ -21,7 +21,9 @@ pub(super) static FAMILY: EncoderFamily = EncoderFamily {
         ("xlm-roberta", "XLMRobertaForMaskedLM"),
         ("xlm-roberta", "XLMRobertaForSequenceClassification"),
     ],
-    plan,
+    gguf: &[],
+    plan_hf: plan,
+    plan_gguf: None,
 };
 
 static NAMES: Names = Names {

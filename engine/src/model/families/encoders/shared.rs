@@ -73,7 +73,7 @@ pub(super) fn has(checkpoint: &dyn Checkpoint, name: &str) -> bool {
 }
 
 /// Length of a tensor's first axis.
-fn rows(checkpoint: &dyn Checkpoint, name: &str) -> Option<usize> {
+pub(super) fn rows(checkpoint: &dyn Checkpoint, name: &str) -> Option<usize> {
     let tensors = checkpoint.tensors();
     let at = tensors.binary_search_by(|tensor| tensor.name.as_str().cmp(name)).ok()?;
     tensors.get(at).map(|tensor| tensor.shape.first().copied().unwrap_or(0))

@@ -14,7 +14,9 @@ pub(super) static FAMILY: EncoderFamily = EncoderFamily {
     name: "ViT",
     covers: &["ViT"],
     hugging_face: &[("vit", "ViTModel"), ("vit", "ViTForImageClassification")],
-    plan,
+    gguf: &[],
+    plan_hf: plan,
+    plan_gguf: None,
 };
 
 static NAMES: Names = Names {

@@ -7,7 +7,7 @@ pub use crate::figure::{
     round_step, thin_line, to_csv, to_png, to_svg, wants_dark_text,
 };
 pub use crate::generate::Settings as GenerateSettings;
-pub use crate::job::{JobId, Progress};
+pub use crate::job::{JobId, Progress, per_second};
 pub use crate::knob::{ChoiceOption, KnobCard, KnobError, KnobKind, Knobs, Value};
 pub use crate::lens::{
     DataTable, LensCard, Reading, ReadingKind, RowColumn, RowsRequest, Selection, Suggestion,

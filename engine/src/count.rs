@@ -1,4 +1,4 @@
-//! How many of something, in words: "1 token", "2 tokens".
+//! How many of something, in words: "1 token", "2 tokens", "1,024".
 //!
 //! Must not know: what is counted.
 
@@ -9,9 +9,28 @@ pub fn counted(count: impl ToString + Copy, noun: &str) -> String {
     format!("{count} {noun}{ending}")
 }
 
+/// A number with a comma between thousands: "1,024".
+pub(crate) fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn thousands_are_set_apart() {
+        let said = [0, 999, 1000, 1_234_567].map(grouped);
+        assert_eq!(said, ["0", "999", "1,000", "1,234,567"]);
+    }
 
     #[test]
     fn only_one_is_singular() {

@@ -96,6 +96,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Ok(())
     };
     let done = runner.run_hearing(Command::Generate(request), !arguments.json, &mut hear)?;
+    let rate = runner.rate();
     let Event::Recorded(_, recording) = done else {
         return Err(Failure::Other(anyhow::anyhow!("the engine generated nothing")));
     };
@@ -110,15 +111,20 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
             io::stdout().lock().write_all(b"\n")?;
         }
         // The text is the result; what is told about it must not stand in the same stream.
-        let told = summary(manifest, tokens, arguments.out.as_deref());
+        let told = summary(manifest, (tokens, rate), arguments.out.as_deref());
         drop(io::stderr().lock().write_all(told.as_bytes()));
     }
     if manifest.partial { Err(Failure::Cancelled) } else { Ok(()) }
 }
 
-fn summary(manifest: &Manifest, tokens: u64, folder: Option<&std::path::Path>) -> String {
+fn summary(
+    manifest: &Manifest,
+    (tokens, rate): (u64, Option<String>),
+    folder: Option<&std::path::Path>,
+) -> String {
+    let rate = rate.map(|rate| format!(", {rate}")).unwrap_or_default();
     let ended = manifest.generation.as_ref().map_or(End::MostTokens, |made| made.ended);
-    let head = format!("{} generated: {}", counted(tokens, "token"), ended.words());
+    let head = format!("{} generated{rate}: {}", counted(tokens, "token"), ended.words());
     let note = |note: &Note| format!("note: {}", note.line());
     let written = folder.map(|folder| {
         format!("{} written to {}", counted(manifest.tokens, "token"), folder.display())

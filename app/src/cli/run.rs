@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use layerscope_engine::api::{Command, Engine, Event, JobId, Live, Progress};
+use layerscope_engine::api::{Command, Engine, Event, JobId, Live, Progress, per_second};
 
 use super::Failure;
 
@@ -25,6 +25,8 @@ pub(crate) struct Runner {
     engine: Engine,
     interrupted: Arc<AtomicBool>,
     line: ProgressLine,
+    /// The last that was heard of the present or the last job.
+    progress: Option<Progress>,
 }
 
 impl Runner {
@@ -40,12 +42,18 @@ impl Runner {
         ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))
             .map_err(|error| Failure::Other(error.into()))?;
         let engine = Engine::with_threads(threads.threads.into(), || {})?;
-        Ok(Self { engine, interrupted, line: ProgressLine::default() })
+        Ok(Self { engine, interrupted, line: ProgressLine::default(), progress: None })
     }
 
     /// Whether a person pressed Ctrl+C.
     pub(crate) fn was_interrupted(&self) -> bool {
         self.interrupted.load(Ordering::Relaxed)
+    }
+
+    /// How fast the last job was at its end; `None` where it took no second.
+    pub(crate) fn rate(&self) -> Option<String> {
+        let progress = self.progress.as_ref()?;
+        progress.rate().map(|rate| per_second(rate, progress.unit))
     }
 
     /// Runs one command to its end and returns the event that ended it. After Ctrl+C only what a cancelled run
@@ -68,6 +76,7 @@ impl Runner {
         let Some(job) = self.engine.send(command) else {
             return Err(Failure::Other(anyhow::anyhow!("the engine does not take commands")));
         };
+        self.progress = None;
         let ending = self.wait_for(job, writes, hear)?;
         self.line.clear();
         match ending {
@@ -89,7 +98,12 @@ impl Runner {
         loop {
             for event in self.engine.wait(LOOK_EVERY) {
                 match event {
-                    Event::Progress(_, progress) if !has_begun => self.line.show(&progress),
+                    Event::Progress(_, progress) => {
+                        if !has_begun {
+                            self.line.show(&progress);
+                        }
+                        self.progress = Some(progress);
+                    }
                     Event::Generated(_, live) => {
                         has_begun = writes;
                         if writes {
@@ -120,10 +134,7 @@ impl ProgressLine {
         if !io::stderr().is_terminal() {
             return;
         }
-        let Progress { what, done, total, unit, .. } = progress;
-        let of = if *total > 0 { format!(" of {total}") } else { String::new() };
-        let left = progress.left_secs().map(|left| format!(", {left:.0} s left"));
-        self.write(&format!("{what} {done}{of} {unit}{}", left.unwrap_or_default()));
+        self.write(&format!("{} {}", progress.what, progress.words()));
     }
 
     fn clear(&mut self) {

@@ -36,7 +36,7 @@ fn job(ui: &mut egui::Ui, running: &Running) -> Option<Action> {
     if let Some(progress) = &running.progress {
         let bar = egui::ProgressBar::new(fraction(progress)).desired_width(160.0);
         ui.add(if progress.total > 0 { bar.show_percentage() } else { bar });
-        ui.label(words(progress));
+        ui.label(progress.words());
     }
     action
 }
@@ -48,26 +48,6 @@ fn fraction(progress: &Progress) -> f32 {
     #[expect(clippy::cast_possible_truncation, reason = "between 0 and 1")]
     let fraction = (progress.done as f64 / progress.total as f64).min(1.0) as f32;
     fraction
-}
-
-fn words(progress: &Progress) -> String {
-    let mut parts = vec![match progress.total {
-        0 => format!("{} {}", progress.done, progress.unit),
-        total => format!("{} of {total} {}", progress.done, progress.unit),
-    }];
-    parts.extend(progress.rate().map(|rate| format!("{rate:.0} {}/s", progress.unit)));
-    parts.extend(progress.left_secs().map(|left| format!("{} left", duration(left))));
-    parts.join(", ")
-}
-
-fn duration(secs: f64) -> String {
-    if secs < 90.0 {
-        format!("{secs:.0} s")
-    } else if secs < 5400.0 {
-        format!("{:.0} min", secs / 60.0)
-    } else {
-        format!("{:.1} h", secs / 3600.0)
-    }
 }
 
 fn facts(ui: &mut egui::Ui, state: &State) {
@@ -86,24 +66,4 @@ fn facts(ui: &mut egui::Ui, state: &State) {
         Some(card) => ui.add(egui::Label::new(egui::RichText::new(&card.name).weak()).truncate()),
         None => ui.weak("No checkpoint"),
     };
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn progress_says_rate_and_time_left_once_they_are_known() {
-        let (what, unit) = ("Recording", "tokens");
-        let progress = Progress { what, done: 50, total: 200, unit, elapsed_secs: 2.0 };
-        assert_eq!(words(&progress), "50 of 200 tokens, 25 tokens/s, 6 s left");
-        let unknown = Progress { done: 0, total: 0, elapsed_secs: 0.0, ..progress };
-        assert_eq!(words(&unknown), "0 tokens");
-    }
-
-    #[test]
-    fn long_times_are_told_in_minutes_and_hours() {
-        assert_eq!(duration(300.0), "5 min");
-        assert_eq!(duration(7200.0), "2.0 h");
-    }
 }

@@ -179,7 +179,7 @@ fn progress_is_kept_until_the_job_is_cancelled() {
     let job = JobId(7);
     start(&mut state, effects, job);
     let (what, unit) = ("Recording", "tokens");
-    let progress = Progress { what, done: 5, total: 10, unit, elapsed_secs: 1.0 };
+    let progress = Progress { what, done: 5, total: 10, unit, elapsed_secs: 1.0, done_secs: 1.0 };
     state.hear(Event::Progress(job, progress.clone()));
     assert_eq!(state.at_work().unwrap().1.progress, Some(progress));
     assert_eq!(state.apply(Action::Run(Run::Cancel)), [Effect::Cancel(job)]);

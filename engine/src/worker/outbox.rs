@@ -83,8 +83,14 @@ mod tests {
     use crate::job::{JobId, Progress};
 
     fn progress(job: u64, done: u64) -> Event {
-        let step =
-            Progress { what: "Recording", done, total: 9, unit: "tokens", elapsed_secs: 1.0 };
+        let step = Progress {
+            what: "Recording",
+            done,
+            total: 9,
+            unit: "tokens",
+            elapsed_secs: 1.0,
+            done_secs: 1.0,
+        };
         Event::Progress(JobId(job), step)
     }
 

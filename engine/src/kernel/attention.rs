@@ -7,9 +7,11 @@
 //! What a query does not see is never read, not even with weight zero: its NaN stays its own.
 
 mod after;
+mod behind;
 mod columns;
 
 pub(crate) use after::attention_after;
+pub(crate) use behind::{Shared, attention_behind};
 pub(crate) use columns::{column_sums, column_sums_after};
 
 use std::ops::Range;

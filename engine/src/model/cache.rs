@@ -1,17 +1,18 @@
 //! Keys and values that are kept while a sequence grows, so that its next token runs alone.
 //!
 //! One cache holds one sequence. It belongs to whoever steps the network, and a rule may act on it between two steps.
+//! Several sequences that begin alike can stand behind one cache, which then keeps what they share.
 //! Must not know: networks, and who chooses the next token.
 
 /// Keys and values of one sequence in every block.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Cache {
     blocks: Vec<Kept>,
     context: usize,
 }
 
 /// What one block keeps. A block with a window keeps all, too, and looks only at what its window shows.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Kept {
     /// [positions, width], already turned for their positions.
     keys: Vec<f32>,
@@ -40,6 +41,16 @@ impl Cache {
     /// What block number `layer` keeps.
     pub(crate) fn block(&mut self, layer: usize) -> Option<&mut Kept> {
         self.blocks.get_mut(layer)
+    }
+
+    /// The same, to be looked at only.
+    pub(crate) fn kept(&self, layer: usize) -> Option<&Kept> {
+        self.blocks.get(layer)
+    }
+
+    /// Whether it is one of a network with so many blocks, whose keys have `width` numbers.
+    pub(crate) fn is_of(&self, layers: usize, width: usize) -> bool {
+        self.blocks.len() == layers && self.blocks.iter().all(|kept| kept.width == width)
     }
 }
 

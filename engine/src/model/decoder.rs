@@ -112,7 +112,15 @@ impl Decoder {
     /// Refuses a batch that is not laid out as one, or that this network cannot take.
     fn check_batch(&self, batch: &Batch) -> Result<(), ModelError> {
         refuse::batch(batch, self.plan.context)?;
+        if batch.behind.as_ref().is_some_and(|cache| !self.owns(cache)) {
+            return Err(foreign());
+        }
         self.check_ids(&batch.ids)
+    }
+
+    fn owns(&self, cache: &Cache) -> bool {
+        let Heads { kv_count, dim, .. } = self.plan.heads;
+        cache.is_of(self.plan.layers, kv_count * dim)
     }
 
     /// Refuses ids that have no row in the embedding.
@@ -173,8 +181,19 @@ impl LayeredModel for Decoder {
         self.check_batch(batch)?;
         self.check_stream(stream, batch.ids.len())?;
         let turns = self.places.turns(positions(batch), self.plan.looking(layer.index()).window);
+        let among = match &batch.behind {
+            None => Among::Batch(&batch.starts),
+            Some(_) if probe.wants(Point::AttnColumns, layer) => {
+                let allowed = "any other: what a shared start receives belongs to no one sequence";
+                let (found, allowed) = ("attn_columns".to_owned(), allowed.to_owned());
+                return Err(ModelError::Request { what: "the point", found, allowed });
+            }
+            Some(cache) => {
+                Among::Behind(cache.kept(layer.index()).ok_or_else(foreign)?, &batch.starts)
+            }
+        };
         let at = &mut Running { plan: &self.plan, layer, probe };
-        block.run(at, run, (Among::Batch(&batch.starts), turns.as_ref()), &mut stream.hidden);
+        block.run(at, run, (among, turns.as_ref()), &mut stream.hidden);
         Ok(())
     }
 
@@ -234,11 +253,9 @@ impl LayeredModel for Decoder {
         let block = self.numbered(layer)?;
         let new = stream.hidden.len() / self.plan.width;
         self.check_stream(stream, new)?;
-        let foreign = || ModelError::Request {
-            what: "the block of the cache",
-            found: layer.index().to_string(),
-            allowed: "one of a cache of this network".to_owned(),
-        };
+        if !self.owns(cache) {
+            return Err(foreign());
+        }
         let kept = cache.block(layer.index()).ok_or_else(foreign)?;
         let past = kept.positions();
         let turns = self.places.turns(past..past + new, self.plan.looking(layer.index()).window);
@@ -263,4 +280,10 @@ impl LayeredModel for Decoder {
         }
         Ok(logits)
     }
+}
+
+/// A cache of another network.
+fn foreign() -> ModelError {
+    let (found, allowed) = ("of another network".to_owned(), "one of this network".to_owned());
+    ModelError::Request { what: "the cache", found, allowed }
 }

@@ -17,6 +17,7 @@ use block::Block;
 use embed::Embed;
 use head::Head;
 
+use crate::count::counted;
 use crate::job::Job;
 use crate::kernel::add;
 use crate::kernel::readout::Request;
@@ -65,6 +66,11 @@ impl Encoder {
     /// Refuses a batch that is not laid out as one, or that this network cannot take.
     fn check_batch(&self, batch: &Batch) -> Result<(), ModelError> {
         refuse::batch(batch, self.plan.context())?;
+        if batch.behind.is_some() {
+            let allowed = "absent: every token of an encoder sees those behind it, too".to_owned();
+            let found = counted(batch.past(), "token");
+            return Err(ModelError::Request { what: "a shared start", found, allowed });
+        }
         let is_empty = |pair: &[usize]| pair[1] == pair[0];
         if self.plan.pooling().is_some() && batch.starts.windows(2).any(is_empty) {
             let (found, allowed) = ("no token".to_owned(), "at least one token".to_owned());

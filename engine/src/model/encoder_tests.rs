@@ -317,6 +317,8 @@ fn a_request_that_makes_no_sense_is_an_error_and_no_panic() {
     says(model.begin(&odd(vec![0, 2, 0])).unwrap_err(), "a segment is 2, but must be below 2");
     says(model.begin(&odd(vec![0])).unwrap_err(), "number of segments");
     says(model.begin(&Batch { pixels: vec![0.0], ..good.clone() }).unwrap_err(), "an image");
+    let behind = Some(std::sync::Arc::new(crate::model::Cache::new(3, 8, 20)));
+    says(model.begin(&Batch { behind, ..good.clone() }).unwrap_err(), "a shared start");
     let stream = model.begin(&good).unwrap();
     let read = |streams: &[&Stream], truths: &[u32]| {
         model.readout(&[Depth(0)], streams, truths, &Job::unattended()).unwrap_err()

@@ -17,7 +17,7 @@ mod families;
 #[cfg(test)]
 mod family_tests;
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
 #[cfg(test)]
 mod gguf_tests;
 #[cfg(test)]
@@ -142,18 +142,30 @@ pub enum Point {
     Router,
 }
 
-/// Sequences laid end to end, without padding.
+/// Sequences laid end to end, without padding. They differ in length at no cost: every product sees the tokens of all
+/// of them, and attention goes sequence by sequence.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Batch {
     /// Token ids of all sequences.
     pub(crate) ids: Vec<u32>,
-    /// Where each sequence begins; one more entry at the end: `ids.len()`. Positions count from 0 in each.
+    /// Where each sequence begins; one more entry at the end: `ids.len()`. Positions count from 0 in each, or from what
+    /// stands before.
     pub(crate) starts: Vec<usize>,
     /// Which of two texts each token is from, where a model knows the difference; empty: all from the first.
     pub(crate) segments: Vec<u32>,
     /// Pixels of images in the place of words, each [channels, side, side] and normalised; then an id stands for
     /// the class token or a patch, and its number says nothing. Empty where the input is text.
     pub(crate) pixels: Vec<f32>,
+    /// Tokens that every sequence begins with and that ran before: keys and values of the network that is stepped. They
+    /// are not among `ids`. Decoders only.
+    pub(crate) behind: Option<Arc<Cache>>,
+}
+
+impl Batch {
+    /// Tokens in front of every sequence.
+    pub(crate) fn past(&self) -> usize {
+        self.behind.as_ref().map_or(0, |cache| cache.positions())
+    }
 }
 
 /// The residual stream of a batch: `hidden` is [tokens, width], row by row.

@@ -31,6 +31,7 @@ pub(super) fn batch(batch: &Batch, context: usize) -> Result<(), ModelError> {
         return request("the list of sequence starts", format!("{starts:?}"), allowed);
     }
     let longest = starts.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0);
+    let longest = longest.saturating_add(batch.past());
     if longest > context {
         let allowed = format!("at most the model's context, {context} tokens");
         return request("the longest sequence", format!("{longest} tokens"), allowed);

@@ -12,7 +12,8 @@ use crate::checkpoint::{Checkpoint, DType};
 use crate::job::{CancelSwitch, Job};
 use crate::model::fixtures::{Fixture, batch, next_ids, readouts, small_config, streams};
 use crate::model::{
-    Batch, Depth, Layer, ModelError, NO_TOKEN, NoProbe, Point, Probe, Run, Stream, card, load,
+    Batch, Cache, Depth, Layer, ModelError, NO_TOKEN, NoProbe, Point, Probe, Run, Stream, card,
+    load,
 };
 
 fn with(key: &str, value: Value) -> Value {
@@ -349,6 +350,17 @@ fn a_request_that_makes_no_sense_is_an_error_and_no_panic() {
     says(model.begin(&made(vec![1, 2], vec![0, 3, 2])).unwrap_err(), "sequence starts");
     says(model.begin(&made(vec![1], vec![])).unwrap_err(), "sequence starts");
     says(model.begin(&batch(&[&[1; 65]])).unwrap_err(), "context, 64 tokens");
+    let shared = |cache| Batch { behind: Some(Arc::new(cache)), ..batch(&[&[1; 63]]) };
+    says(
+        model.begin(&shared(Cache::new(3, 7, 64))).unwrap_err(),
+        "the cache is of another network",
+    );
+    let mut cache = model.cache().unwrap();
+    let mut start = model.begin_step(&[1, 2], &cache).unwrap();
+    for layer in 0..3 {
+        model.step(Layer(layer), &mut cache, &mut start, &mut NoProbe).unwrap();
+    }
+    says(model.begin(&shared(cache)).unwrap_err(), "the longest sequence is 65 tokens");
     let good = batch(&[&[1, 2]]);
     let mut stream = model.begin(&good).unwrap();
     let job = Job::unattended();

@@ -130,6 +130,37 @@ proptest! {
     }
 
     #[test]
+    fn sequences_behind_shared_keys_are_each_the_end_of_a_whole_one(
+        past in 1_usize..70,
+        lengths in prop::collection::vec(1_usize..40, 1..4),
+        kv_count in 1_usize..3,
+        share in 1_usize..3,
+        window in prop_oneof![Just(None), (1_usize..90).prop_map(Some)],
+    ) {
+        let (dim, count) = (5, kv_count * share);
+        let how = Looking { heads: Heads { count, kv_count, dim }, scale: 0.7, cap: None, window };
+        let (width, kv_width) = (count * dim, kv_count * dim);
+        let starts = starts_of(&lengths);
+        let tokens = starts.last().copied().unwrap();
+        let (q, k) = (wave(tokens * width, 0.73), wave(tokens * kv_width, 0.41));
+        let v = wave(tokens * kv_width, 0.29);
+        let (keys, values) = (wave(past * kv_width, 0.13), wave(past * kv_width, 0.19));
+        let got = attention_behind(&q, &k, &v, &starts, Shared { keys: &keys, values: &values }, how);
+        prop_assert_eq!(got.len(), q.len());
+        for pair in starts.windows(2) {
+            let own = |x: &[f32], width: usize| x[pair[0] * width..pair[1] * width].to_vec();
+            // What the shared tokens ask for themselves is of no account here.
+            let whole_q = [vec![0.0; past * width], own(&q, width)].concat();
+            let whole_k = [keys.clone(), own(&k, kv_width)].concat();
+            let whole_v = [values.clone(), own(&v, kv_width)].concat();
+            let (want, _) = plain(&whole_q, &whole_k, &whole_v, &[0, past + pair[1] - pair[0]], how);
+            for (got, want) in own(&got, width).iter().zip(&want[past * width..]) {
+                prop_assert!((f64::from(*got) - want).abs() < 1e-5, "{got} {want}");
+            }
+        }
+    }
+
+    #[test]
     fn a_nan_reaches_exactly_the_tokens_that_see_it(
         lengths in prop::collection::vec(1_usize..80, 1..3),
         window in prop_oneof![Just(None), (1_usize..90).prop_map(Some)],

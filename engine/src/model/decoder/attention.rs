@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use crate::kernel::attention::{Heads, attention, attention_after, column_sums, column_sums_after};
+use crate::kernel::attention::{
+    Heads, Shared, attention, attention_after, attention_behind, column_sums, column_sums_after,
+};
 use crate::kernel::norm::Norm;
 use crate::model::cache::Kept;
 use crate::model::decoder::linear::{Linear, Take};
@@ -26,6 +28,8 @@ pub(super) struct Attention {
 pub(super) enum Among<'a> {
     /// The tokens of the same batch; these are the starts of its sequences.
     Batch(&'a [usize]),
+    /// The same, and before them the tokens that all sequences begin with.
+    Behind(&'a Kept, &'a [usize]),
     /// The tokens of one sequence that were run before, and the new ones.
     Kept(&'a mut Kept),
 }
@@ -93,6 +97,11 @@ impl Attention {
             Among::Batch(starts) => {
                 at.look(Point::AttnColumns, || column_sums(&q, &k, starts, how));
                 attention(&q, &k, &v, starts, how)
+            }
+            // Nobody may look at its columns: `Decoder::block` refuses that.
+            Among::Behind(kept, starts) => {
+                let shared = Shared { keys: kept.keys(), values: kept.values() };
+                attention_behind(&q, &k, &v, starts, shared, how)
             }
             Among::Kept(kept) => {
                 let past = kept.positions();

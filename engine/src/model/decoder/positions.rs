@@ -62,7 +62,8 @@ impl Places {
 
 /// The position of every token in its sequence.
 pub(super) fn positions(batch: &Batch) -> impl Iterator<Item = usize> {
-    batch.starts.windows(2).flat_map(|pair| 0..pair[1] - pair[0])
+    let past = batch.past();
+    batch.starts.windows(2).flat_map(move |pair| past..past + pair[1] - pair[0])
 }
 
 /// Angles and where they are needed.

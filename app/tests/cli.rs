@@ -335,6 +335,10 @@ fn a_usage_error_is_one_line_and_the_usage_of_what_was_called() {
             "`0` is no value of `--limit-tokens <N>`: number would be zero for non-zero type",
         ),
         (
+            &["record", "--out", "a", "--readout", "0"],
+            "`0` is no value of `--readout <every|N|last>`: it is every, last or a whole number above 0",
+        ),
+        (
             &["record", "--out", "a", "--text", "b", "--data", "c"],
             "`--text <TEXT>` cannot be used together with `--data <FILE>`",
         ),
@@ -392,6 +396,46 @@ fn an_empty_prompt_is_called_empty_and_no_file_is_named() {
     let done = layerscope(&["record", "--text", " ", "--out", words(&out)]);
     assert_eq!(done.status.code(), Some(3));
     assert_eq!(text(&done.stderr), "error: the text is empty\nhint: Type some text.\n");
+}
+
+#[test]
+fn only_what_was_asked_for_is_read_out_and_that_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let record = |readout: &str| {
+        let out = folder.path().join(readout);
+        let limits =
+            ["record", "--limit-tokens", "600", "--readout", readout, "--out", words(&out)];
+        let done = layerscope(&limits);
+        assert_eq!(done.status.code(), Some(0), "{}", text(&done.stderr));
+        (text(&done.stdout), out)
+    };
+    let (every, all) = record("every");
+    assert!(every.starts_with("600 tokens") && !every.contains("read out"), "{every}");
+    let (nth, some) = record("4");
+    assert!(
+        nth.contains("\nread out: one token in 4, from the first of each sequence on\n"),
+        "{nth}"
+    );
+    let shown = text(&layerscope(&["inspect", words(&some)]).stdout);
+    assert!(shown.contains("read out       one token in 4, from the first"), "{shown}");
+    let (out, full) = (folder.path().join("view"), folder.path().join("full view"));
+    let readings = view(&some, &["threshold=0.75"], &out);
+    view(&all, &["threshold=0.75"], &full);
+    let notes = readings["notes"].to_string();
+    assert!(notes.contains("Read out was one token in 4"), "{notes}");
+    // Every row is the row of the same token among all of them.
+    let table = |folder: &Path| {
+        let table = fs::read_to_string(folder.join("tokens.csv")).unwrap();
+        // Without its number and with its sample, position and all that the rule says.
+        let rest = |line: &str| line.split_once(',').map(|(_, rest)| rest.to_owned());
+        table.lines().skip(1).filter_map(rest).collect::<Vec<_>>()
+    };
+    let (rows, whole) = (table(&out), table(&full));
+    assert_eq!(rows.len() as f64, reading(&readings, "tokens"));
+    assert!((150..600).contains(&rows.len()) && rows.iter().all(|row| whole.contains(row)));
+    let (last, ends) = record("last");
+    assert!(last.contains("read out: the last token of each sequence"), "{last}");
+    view(&ends, &["threshold=0.75"], &folder.path().join("last view"));
 }
 
 #[test]

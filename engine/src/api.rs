@@ -20,7 +20,7 @@ pub use crate::measure::{
 pub use crate::model::{ModelCard, Point};
 pub use crate::notes::Note;
 pub use crate::recording::{
-    BlockCost, End, Generation, Manifest, Provenance, Recording, Sampling, Top5,
+    BlockCost, End, Generation, Manifest, Provenance, ReadAt, Recording, Sampling, Top5,
 };
 pub use crate::signal::Subject;
 pub use crate::worker::{

@@ -60,6 +60,7 @@ fn recording_text(manifest: &Manifest) -> String {
         ("data", manifest.provenance.data.clone()),
         ("state", state.to_owned()),
         ("tokens", manifest.tokens.to_string()),
+        ("read out", manifest.read_at.words()),
         ("layers", manifest.layers.to_string()),
         ("vocabulary", manifest.vocab.to_string()),
         ("signals", manifest.signals.join(", ")),

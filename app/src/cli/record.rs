@@ -3,7 +3,9 @@
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 
-use layerscope_engine::api::{self, Command, Cut, Event, Input, Manifest, RecordRequest, counted};
+use layerscope_engine::api::{
+    self, Command, Cut, Event, Input, Manifest, ReadAt, RecordRequest, counted,
+};
 
 use super::run::{Runner, ThreadCount};
 use super::{Failure, say, say_json};
@@ -35,6 +37,10 @@ pub(crate) struct Arguments {
     /// Stop after so many tokens.
     #[arg(long, value_name = "N")]
     limit_tokens: Option<NonZeroU64>,
+    /// Which tokens are read out at every depth; all of them run. N reads the first of each sequence and every N-th after it;
+    /// `last` the last of each sequence.
+    #[arg(long, value_name = "every|N|last", default_value = "every", value_parser = read_at)]
+    readout: ReadAt,
     /// The lens whose signals are recorded.
     #[arg(long, value_name = "ID", default_value = "exits")]
     lens: String,
@@ -80,7 +86,12 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     };
     let folder = arguments.out.clone();
     let limit_tokens = arguments.limit_tokens.map(NonZeroU64::get);
-    let request = RecordRequest { input, limit_tokens, folder: Some(folder.clone()) };
+    let request = RecordRequest {
+        input,
+        limit_tokens,
+        read_at: arguments.readout,
+        folder: Some(folder.clone()),
+    };
     let Event::Recorded(_, recording) = runner.run(Command::Record(request))? else {
         return Err(Failure::Other(anyhow::anyhow!("the engine recorded nothing")));
     };
@@ -94,6 +105,17 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     if manifest.partial { Err(Failure::Cancelled) } else { Ok(()) }
 }
 
+fn read_at(text: &str) -> Result<ReadAt, String> {
+    match text {
+        "every" => Ok(ReadAt::Every),
+        "last" => Ok(ReadAt::Last),
+        number => {
+            let number = number.parse().map(ReadAt::EveryNth);
+            number.map_err(|_wrong| "it is every, last or a whole number above 0".to_owned())
+        }
+    }
+}
+
 fn summary(manifest: &Manifest, folder: &str) -> String {
     let head = format!(
         "{} at {} of {} written to {folder}",
@@ -102,5 +124,7 @@ fn summary(manifest: &Manifest, folder: &str) -> String {
         manifest.provenance.model
     );
     let notes = manifest.notes.iter().map(|note| format!("note: {}", note.line()));
-    std::iter::once(head).chain(notes).collect::<Vec<_>>().join("\n")
+    let gaps = manifest.read_at.has_gaps();
+    let read_at = gaps.then(|| format!("read out: {}", manifest.read_at.words()));
+    std::iter::once(head).chain(read_at).chain(notes).collect::<Vec<_>>().join("\n")
 }

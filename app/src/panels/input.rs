@@ -56,7 +56,10 @@ pub(super) fn show(ui: &mut egui::Ui, state: &State) -> Vec<Action> {
     if kind == InputKind::Prompt {
         writing(ui, state, &mut actions);
     }
-    ui.horizontal(|ui| limit(ui, state, &mut actions));
+    ui.horizontal_wrapped(|ui| {
+        limit(ui, state, &mut actions);
+        super::read_at::show(ui, state, &mut actions);
+    });
     if let Some(reason) = why_not {
         ui.weak(reason);
     }

@@ -7,6 +7,7 @@ mod input;
 mod knobs;
 mod model;
 mod notes;
+mod read_at;
 mod readings;
 mod start;
 mod table;

@@ -61,6 +61,9 @@ fn facts(ui: &mut egui::Ui, state: &State) {
                 .on_hover_text("The recording was cut short while it was written");
         }
         ui.weak(counted(recording.num_tokens(), recording.subject().noun()));
+        if manifest.read_at.has_gaps() {
+            ui.label("With gaps").on_hover_text(format!("Read out: {}", manifest.read_at.words()));
+        }
     }
     match &state.model {
         Some(card) => ui.add(egui::Label::new(egui::RichText::new(&card.name).weak()).truncate()),

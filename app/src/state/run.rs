@@ -26,6 +26,7 @@ impl State {
             Run::Label(label) => input.label = label,
             Run::Cut(cut) => input.cut = cut,
             Run::Limit(limit) => input.limit_tokens = limit.filter(|limit| *limit > 0),
+            Run::ReadAt(read_at) => input.read_at = read_at,
             Run::Record => return self.record(),
             Run::Writing(writing) => input.writing = writing,
             Run::Generate => {

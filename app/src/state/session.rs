@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use layerscope_engine::api::{
-    Cut, GenerateRequest, GenerateSettings, Input, Knobs, RecordRequest, Sampling, Selection, Start,
+    Cut, GenerateRequest, GenerateSettings, Input, Knobs, ReadAt, RecordRequest, Sampling,
+    Selection, Start,
 };
 use serde::{Deserialize, Serialize};
 
@@ -103,6 +104,8 @@ pub(crate) struct InputSetup {
     pub(crate) cut: Cut,
     /// Stop after so many tokens; `None` runs all.
     pub(crate) limit_tokens: Option<u64>,
+    /// Which tokens are read out.
+    pub(crate) read_at: ReadAt,
     /// How the checkpoint goes on with the prompt.
     pub(crate) writing: Writing,
 }
@@ -188,6 +191,7 @@ impl InputSetup {
             }
         };
         // The window saves when a person says where to.
-        Ok(RecordRequest { input, limit_tokens: self.limit_tokens, folder: None })
+        let (limit_tokens, read_at) = (self.limit_tokens, self.read_at);
+        Ok(RecordRequest { input, limit_tokens, read_at, folder: None })
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use layerscope_engine::api::{
     Blame, Command, Event, Input, JobId, KnobCard, KnobKind, Live, ModelCard, Problem, Progress,
-    Start, Value, View,
+    ReadAt, Start, Value, View,
 };
 
 use super::session::Writing;
@@ -170,6 +170,22 @@ fn nothing_is_run_without_a_model_or_without_a_prompt() {
     state.apply(Action::Run(Run::Prompt("  ".to_owned())));
     assert!(state.apply(Action::Run(Run::Record)).is_empty());
     assert!(state.message.contains("prompt"), "{}", state.message);
+}
+
+#[test]
+fn what_is_read_out_is_asked_for_and_kept_in_the_session() {
+    let mut state = with_model();
+    let read_at = ReadAt::EveryNth(std::num::NonZeroU32::new(8).unwrap());
+    assert!(state.apply(Action::Run(Run::ReadAt(read_at))).is_empty());
+    let effects = state.apply(Action::Run(Run::Record));
+    let commands = start(&mut state, effects, JobId(7));
+    let [Command::Record(request)] = commands.as_slice() else { panic!("{commands:?}") };
+    assert_eq!(request.read_at, read_at);
+    let text = serde_json::to_string(&state.session).unwrap();
+    assert_eq!(Session::from_json(&text).unwrap().input.read_at, read_at);
+    let old = text.replace("\"read_at\":{\"every_nth\":8},", "");
+    assert_ne!(old, text);
+    assert_eq!(Session::from_json(&old).unwrap().input.read_at, ReadAt::Every);
 }
 
 #[test]

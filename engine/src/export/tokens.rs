@@ -1,4 +1,4 @@
-//! tokens.csv: every token of a recording in order.
+//! tokens.csv: every token of a recording in order: those that were read out.
 //!
 //! | column | meaning |
 //! |---|---|

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::checkpoint::OpenError;
 use crate::count::counted;
 use crate::record::RecordError;
+use crate::recording::ReadAt;
 
 /// Why a text was not gone on with.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +60,12 @@ pub(crate) enum GenerateError {
         /// How many.
         texts: usize,
     },
+    /// A recording that cannot be gone on with.
+    #[error("the recording holds only {}: the text between is not there to go on with", read_at.words())]
+    Gaps {
+        /// What it holds.
+        read_at: ReadAt,
+    },
     /// The sampler gave up: a defect of ours, since logits and settings were checked.
     #[error("no token could be chosen: {what}")]
     Sampler {
@@ -84,7 +91,7 @@ impl GenerateError {
                 "Generate without the chat template.".to_owned()
             }
             Self::OtherModel { .. } => "Open the model of the recording.".to_owned(),
-            Self::SeveralTexts { .. } => "Generate from a prompt.".to_owned(),
+            Self::SeveralTexts { .. } | Self::Gaps { .. } => "Generate from a prompt.".to_owned(),
             Self::Sampler { .. } => "This is a defect; please report it with the model.".to_owned(),
             Self::Checkpoint(error) => error.hint(),
             Self::Record(error) => error.hint(),
@@ -103,6 +110,7 @@ impl GenerateError {
             | Self::Template { .. }
             | Self::OtherModel { .. }
             | Self::SeveralTexts { .. }
+            | Self::Gaps { .. }
             | Self::Checkpoint(_) => true,
         }
     }

@@ -103,7 +103,8 @@ fn prompt(ids: Vec<u32>, is_chat: bool) -> Result<Prompt, GenerateError> {
     Ok(Prompt { given: ids.len(), ids, is_chat })
 }
 
-/// The text of a recording, to go on with; refused where it is of another model, or of several texts.
+/// The text of a recording, to go on with; refused where it is of another model, of several texts, or
+/// does not hold every token.
 pub(crate) fn more(recording: &Recording, card: &ModelCard) -> Result<Prompt, GenerateError> {
     let from = &recording.manifest.provenance;
     let prints = [&from.model_fingerprint, &from.tokenizer_fingerprint];
@@ -114,6 +115,9 @@ pub(crate) fn more(recording: &Recording, card: &ModelCard) -> Result<Prompt, Ge
     let texts = recording.samples.len();
     if texts != 1 {
         return Err(GenerateError::SeveralTexts { texts });
+    }
+    if recording.manifest.read_at.has_gaps() {
+        return Err(GenerateError::Gaps { read_at: recording.manifest.read_at });
     }
     let generation = recording.manifest.generation.as_ref();
     let given = generation.and_then(|generation| usize::try_from(generation.prompt_tokens).ok());

@@ -10,6 +10,7 @@ use crate::dataset::Sequence;
 use crate::job::CancelSwitch;
 use crate::model;
 use crate::record;
+use crate::recording::ReadAt;
 use crate::signal::Signal;
 
 static CONFIG: &[u8] = include_bytes!("../../../assets/default/config.json");
@@ -61,7 +62,9 @@ impl Open {
         let sequences = [Sequence { ids: ids.to_vec(), sample: 0 }];
         let (data, sequences, notes) = (&data, &sequences[..], Vec::new());
         let (preparation, folder, budget_bytes) = (None, None, 1 << 30);
-        let asked = record::Asked { data, preparation, sequences, budget_bytes, notes, folder };
+        let read_at = ReadAt::Every;
+        let asked =
+            record::Asked { data, preparation, sequences, read_at, budget_bytes, notes, folder };
         let tokenizer = Some(&self.tokenizer);
         record::record(self.model.as_ref(), tokenizer, asked, &Job::unattended()).unwrap()
     }
@@ -189,6 +192,13 @@ fn going_on_gives_what_one_long_generation_gives() {
     let foreign = crate::recording::synthetic(40, 3, 1);
     let told = super::more(&foreign, open.model.card()).unwrap_err().to_string();
     assert_eq!(told, "the recording is of synthetic, and default is open");
+    let mut gaps = first.recording;
+    gaps.manifest.read_at = ReadAt::Last;
+    let told = super::more(&gaps, open.model.card()).unwrap_err().to_string();
+    assert_eq!(
+        told,
+        "the recording holds only the last token of each sequence: the text between is not there to go on with"
+    );
 }
 
 #[test]

@@ -1,15 +1,18 @@
 //! One batch through the model: blocks are timed, streams of all depths kept, then read out.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::dataset::Sequence;
 use crate::job::{Cancelled, Job};
 use crate::kernel::geometry;
-use crate::model::{Batch, LayeredModel, NoProbe, Readouts, Run, Stream};
+use crate::model::{Batch, LayeredModel, NO_TOKEN, NoProbe, Readouts, Run, Stream};
 use crate::record::RecordError;
+use crate::record::prefix::Prefix;
+use crate::recording::ReadAt;
 use crate::signal::{Depth, Layer, Signal};
 
-/// What one batch left. Every iterator gives one slice per depth, a value per token or sample.
+/// What one batch left. Every iterator gives one slice per depth, a value per row; none where there is no row.
 pub(super) struct Part {
     pub(super) next_ids: Vec<u32>,
     readouts: Readouts,
@@ -17,8 +20,9 @@ pub(super) struct Part {
 }
 
 impl Part {
-    fn tokens(&self) -> usize {
-        self.next_ids.len().max(1)
+    /// How many rows it has.
+    pub(super) fn rows(&self) -> usize {
+        self.next_ids.len()
     }
 
     pub(super) fn signal(&self, signal: Signal) -> impl Iterator<Item = &[f32]> {
@@ -33,15 +37,15 @@ impl Part {
             Signal::Update => &self.geometry.update,
             Signal::Rms => &self.geometry.rms,
         };
-        all.chunks(self.tokens())
+        all.chunks(self.rows().max(1))
     }
 
     pub(super) fn top_ids(&self) -> impl Iterator<Item = &[[u32; 5]]> {
-        self.readouts.top_ids.chunks(self.tokens())
+        self.readouts.top_ids.chunks(self.rows().max(1))
     }
 
     pub(super) fn top_probs(&self) -> impl Iterator<Item = &[[f32; 5]]> {
-        self.readouts.top_probs.chunks(self.tokens())
+        self.readouts.top_probs.chunks(self.rows().max(1))
     }
 }
 
@@ -52,26 +56,46 @@ struct Geometry {
     rms: Vec<f32>,
 }
 
-/// Runs the sequences of `batch` together; adds the wall time of each block to `block_secs`. `next_ids`: what is true of each
-/// subject. `tick` is called between blocks.
+/// What goes through the model together.
+pub(super) struct Input<'a> {
+    pub(super) batch: Batch,
+    /// What is true of each row.
+    pub(super) next_ids: Vec<u32>,
+    /// Which tokens are read out; `None`: what the model itself reads.
+    pub(super) rows: Option<Rows<'a>>,
+}
+
+/// Tokens of a batch that are read out.
+pub(super) struct Rows<'a> {
+    /// Where they stand in the batch; `None`: in front of it, the last token that all sequences share.
+    places: Vec<Option<usize>>,
+    /// That token at every depth; empty where there is none.
+    shared: &'a [Stream],
+}
+
+/// Runs sequences together; adds the wall time of each block to `block_secs`. `tick` is called between blocks.
 pub(super) fn run_batch(
     model: &dyn LayeredModel,
-    batch: &Batch,
-    next_ids: Vec<u32>,
+    input: Input<'_>,
     block_secs: &mut [f64],
     job: &Job,
     tick: &dyn Fn() -> Result<(), Cancelled>,
 ) -> Result<Part, RecordError> {
-    let mut stream = model.begin(batch)?;
-    let mut streams = vec![model.subjects(batch, &stream)?];
+    let Input { batch, next_ids, rows } = input;
+    let keep = |depth: usize, stream: &Stream| match &rows {
+        None => model.subjects(&batch, stream),
+        Some(Rows { places, shared }) => Ok(gather(stream, shared.get(depth), places)),
+    };
+    let mut stream = model.begin(&batch)?;
+    let mut streams = vec![keep(0, &stream)?];
     // A batch that is cancelled leaves no token, so it leaves no time either.
     let mut secs = Vec::new();
     for layer in (0_u16..).take(block_secs.len()) {
         tick()?;
         let begun = Instant::now();
-        model.block(Layer(layer), Run::Full, batch, &mut stream, &mut NoProbe)?;
+        model.block(Layer(layer), Run::Full, &batch, &mut stream, &mut NoProbe)?;
         secs.push(begun.elapsed().as_secs_f64());
-        streams.push(model.subjects(batch, &stream)?);
+        streams.push(keep(streams.len(), &stream)?);
     }
     tick()?;
     drop(stream);
@@ -80,6 +104,18 @@ pub(super) fn run_batch(
         *sum += new;
     }
     Ok(part)
+}
+
+/// Rows of a stream; `None` stands for the row of `shared`.
+pub(super) fn gather(stream: &Stream, shared: Option<&Stream>, rows: &[Option<usize>]) -> Stream {
+    let width = stream.width;
+    let row = |row: &Option<usize>| match row {
+        Some(row) => stream.hidden.get(row * width..(row + 1) * width),
+        None => shared.map(|shared| shared.hidden.as_slice()),
+    };
+    // A row that is missing is found out by its number, before anything is read.
+    let hidden = rows.iter().filter_map(row).flatten().copied().collect();
+    Stream { hidden, width }
 }
 
 /// What the streams of all depths say, which are of the same tokens; `next_ids`: the token that follows each.
@@ -97,14 +133,39 @@ pub(super) fn read_out(
     Ok(part)
 }
 
-/// Sequences as the model takes them.
-pub(super) fn laid_end_to_end(sequences: &[Sequence]) -> Batch {
+/// Sequences as the model takes them, without what all begin with. `truths`: of each of their tokens, or of each sample.
+pub(super) fn input<'a>(
+    sequences: &[Sequence],
+    truths: Vec<u32>,
+    read_at: ReadAt,
+    prefix: Option<&'a Prefix>,
+) -> Input<'a> {
     let mut batch = Batch { starts: vec![0], ..Batch::default() };
     for sequence in sequences {
         batch.ids.extend(&sequence.ids);
         batch.starts.push(batch.ids.len());
     }
-    batch
+    if prefix.is_none() && !read_at.has_gaps() {
+        return Input { batch, next_ids: truths, rows: None };
+    }
+    let past = prefix.map_or(0, |prefix| prefix.tokens);
+    let (mut places, mut next_ids) = (Vec::new(), Vec::new());
+    for (sequence, start) in sequences.iter().zip(&batch.starts) {
+        let length = past + sequence.ids.len();
+        // The last shared token says something of its own here: another one follows it.
+        for position in read_at.positions(length).skip_while(|at| at + 1 < past) {
+            let place = position.checked_sub(past).map(|own| start + own);
+            places.push(place);
+            let next = match place {
+                Some(place) => truths.get(place),
+                None => sequence.ids.first(),
+            };
+            next_ids.push(next.copied().unwrap_or(NO_TOKEN));
+        }
+    }
+    batch.behind = prefix.map(|prefix| Arc::clone(&prefix.cache));
+    let shared = prefix.map_or(&[][..], |prefix| &prefix.last);
+    Input { batch, next_ids, rows: Some(Rows { places, shared }) }
 }
 
 /// Depth-major, like the readouts.

@@ -9,8 +9,9 @@ use crate::job::Job;
 use crate::model::{Cache, LayeredModel, NO_TOKEN, NoProbe, Stream};
 use crate::notes::Note;
 use crate::record::batch::read_out;
-use crate::record::{Columns, RecordError, Run, check_size};
-use crate::recording::{Generation, Manifest, Recording, Sample};
+use crate::record::columns::Columns;
+use crate::record::{RecordError, Run, Size, check_size, kept_bytes};
+use crate::recording::{Generation, Manifest, ReadAt, Recording, Sample};
 use crate::signal::{Layer, Signal};
 
 /// Tokens of a prompt that go through the model together, so that a long one can be cancelled and its streams stay small.
@@ -55,16 +56,15 @@ impl<'a> Growing<'a> {
         let Goal { data, piece, given, most, budget_bytes, mut notes } = goal;
         let card = model.card();
         let cache = model.cache()?;
-        // Keys and values of all blocks in f32; a vector that grows may hold twice what it needs.
-        let kept = [2, 2, 4, card.layers, card.kv_heads, card.head_dim, most];
-        let kept = kept.into_iter().fold(1_u64, |bytes, by| bytes.saturating_mul(by as u64));
-        let size = (most as u64, given.clamp(1, TOGETHER) as u64);
-        let keeps_top5 = check_size(card, size, budget_bytes.saturating_sub(kept), &mut notes)?;
-        let mut columns = Columns::new(card.subject, card.layers, keeps_top5);
+        let together = given.clamp(1, TOGETHER) as u64;
+        let size = Size { rows: most as u64, batch_rows: together, batch_tokens: together };
+        let budget_bytes = budget_bytes.saturating_sub(kept_bytes(card, most));
+        let keeps_top5 = check_size(card, size, budget_bytes, &mut notes)?;
+        let mut columns = Columns::new(card, ReadAt::Every, keeps_top5);
         columns.samples.push(Sample::default());
         columns.lengths.push(0);
         let block_secs = vec![0.0; card.layers];
-        let run = Run { card, data, piece };
+        let run = Run { card, data, piece, read_at: ReadAt::Every };
         Ok(Self { model, run, cache, columns, block_secs, notes, waiting: None })
     }
 
@@ -116,7 +116,7 @@ impl<'a> Growing<'a> {
         let next_ids = ids.iter().skip(1).copied().chain([next]).collect();
         let part = read_out(self.model, &streams, next_ids, job)?;
         self.columns.grow(&ids);
-        self.columns.take_part(&part);
+        self.columns.take_part(&part, 0..ids.len());
         for (sum, new) in self.block_secs.iter_mut().zip(secs) {
             *sum += new;
         }
@@ -147,7 +147,6 @@ impl Columns {
         let Some(sample) = self.samples.last_mut() else { return };
         let first = u32::try_from(sample.num_tokens).unwrap_or(NO_TOKEN);
         sample.num_tokens += ids.len();
-        self.tokens_run += ids.len() as u64;
         if let Some(length) = self.lengths.last_mut() {
             *length = u32::try_from(sample.num_tokens).unwrap_or(u32::MAX);
         }

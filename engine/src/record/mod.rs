@@ -3,9 +3,15 @@
 //! Must not know: lenses, windows.
 
 mod batch;
+mod columns;
 mod error;
 mod growing;
 mod parts;
+mod prefix;
+#[cfg(test)]
+mod prefix_tests;
+#[cfg(test)]
+mod read_at_tests;
 #[cfg(test)]
 mod tests;
 mod truth;
@@ -13,22 +19,22 @@ mod truth;
 pub(crate) use error::RecordError;
 pub(crate) use growing::{Goal, Growing};
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::checkpoint::Tokenizer;
 use crate::dataset::images::Preparation;
 use crate::dataset::{Data, Sequence};
 use crate::job::Job;
-use crate::model::{LayeredModel, ModelCard, NO_TOKEN};
+use crate::model::{LayeredModel, ModelCard};
 use crate::notes::Note;
-use crate::record::batch::{Part, laid_end_to_end, run_batch};
+use crate::record::batch::run_batch;
+use crate::record::columns::Columns;
 use crate::record::parts::{Pace, Parts, pace};
+use crate::record::prefix::Prefix;
 use crate::record::truth::Truth;
-use crate::recording::{
-    BlockCost, Manifest, Provenance, Recording, Sample, Tokens, Top5, VERSION, fingerprint,
-    mean_keys,
-};
+use crate::recording::{BlockCost, Manifest, Provenance, ReadAt, Recording, VERSION, mean_keys};
 use crate::signal::{Signal, Subject};
 
 /// Tokens that go through the model together; a longer sequence goes alone.
@@ -43,6 +49,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) preparation: Option<&'a Preparation>,
     /// Of `data`.
     pub(crate) sequences: &'a [Sequence],
+    /// Which of their tokens are read out.
+    pub(crate) read_at: ReadAt,
     /// More bytes of columns than this are refused before the run.
     pub(crate) budget_bytes: u64,
     /// Of what was done before.
@@ -75,14 +83,19 @@ fn record_with(
     pace: Pace,
     job: &Job,
 ) -> Result<Recording, RecordError> {
-    let Asked { data, preparation, sequences, budget_bytes, mut notes, folder } = asked;
+    let Asked { data, preparation, sequences, read_at, budget_bytes, mut notes, folder } = asked;
     let card = model.card();
-    let run = Run { card, data, piece };
-    let total: usize = sequences.iter().map(|sequence| sequence.ids.len()).sum();
-    if total == 0 {
+    let read_at = possible(read_at, card.subject, &mut notes);
+    let run = Run { card, data, piece, read_at };
+    if sequences.iter().all(|sequence| sequence.ids.is_empty()) {
         return Err(RecordError::NothingToRun);
     }
-    let keeps_top5 = check_budget(card, sequences, budget_bytes, &mut notes)?;
+    let shared = prefix::shared_tokens(card.subject, sequences);
+    let own = without(shared, sequences);
+    let rows: u64 = sequences.iter().map(|sequence| run.rows_of(sequence.ids.len())).sum();
+    let size = run.size(rows, shared, &own);
+    let budget_bytes = budget_bytes.saturating_sub(prefix::bytes(card, shared));
+    let keeps_top5 = check_size(card, size, budget_bytes, &mut notes)?;
     let truth = Truth::new(card, data, &mut notes);
     if card.readout == "none" {
         notes.push(Note::new(
@@ -90,85 +103,119 @@ fn record_with(
             "Put exit_heads.safetensors beside its weights, or open one with a head.",
         ));
     }
-    let all_rows = if card.subject == Subject::Sample { sequences.len() } else { total };
-    let mut columns = Columns::new(card.subject, card.layers, keeps_top5);
+    let mut columns = Columns::new(card, read_at, keeps_top5);
     let mut block_secs = vec![0.0; card.layers];
-    let mut begun = run.manifest(&columns, block_secs.clone(), notes.clone());
-    begun.tokens = all_rows as u64;
-    // Nobody knows yet how much will have been run.
+    // What goes through the model: less than the sequences hold where they begin alike.
+    let total = shared as u64 + own.iter().map(|own| own.ids.len() as u64).sum::<u64>();
+    // How many sequences will be here nobody knows yet.
+    let told = (shared > 0).then(|| prefix::note(shared, None));
+    let begun_notes = notes.iter().cloned().chain(told).collect();
+    let mut begun = run.manifest(&columns, block_secs.clone(), begun_notes);
+    begun.tokens = rows;
+    // Nor how much will have been run.
     begun.provenance.data_fingerprint = String::new();
     let mut parts = Parts::begin(folder, begun, pace)?;
-    let mut is_partial = false;
-    job.progress("Recording", "tokens", 0, total as u64)?;
-    for batch in batches(sequences) {
-        let before = columns.tokens_run;
-        let tick = || job.progress("Recording", "tokens", before, total as u64);
-        let next_ids = truth.of(batch);
-        let mut input = laid_end_to_end(batch);
+    job.progress("Recording", "tokens", 0, total)?;
+    let prefix = match sequences.first().and_then(|first| first.ids.get(..shared)) {
+        None | Some([]) => None,
+        Some(ids) => Some(Prefix::run(model, ids, read_at, &mut block_secs, (job, total))?),
+    };
+    let (mut is_partial, mut done, mut rest) = (false, shared as u64, sequences);
+    for batch in batches(&own) {
+        let tick = || job.progress("Recording", "tokens", done, total);
+        let mut input = batch::input(batch, truth.of(batch), read_at, prefix.as_ref());
         if let Some(preparation) = preparation {
             for path in batch.iter().filter_map(|sequence| data.images.get(sequence.sample)) {
-                input.pixels.extend(preparation.pixels(path)?);
+                input.batch.pixels.extend(preparation.pixels(path)?);
             }
         }
-        let part = match run_batch(model, &input, next_ids, &mut block_secs, job, &tick) {
-            Err(RecordError::Cancelled(_)) if before > 0 => {
+        let part = match run_batch(model, input, &mut block_secs, job, &tick) {
+            Err(RecordError::Cancelled(_)) if !columns.samples.is_empty() => {
                 is_partial = true;
                 break;
             }
             other => other?,
         };
-        columns.take(batch, &part, data);
+        done += batch.iter().map(|own| own.ids.len() as u64).sum::<u64>();
+        let (whole, after) = rest.split_at_checked(batch.len()).unwrap_or((rest, &[]));
+        rest = after;
+        columns.take(whole, prefix.as_ref(), &part, data);
         parts.offer(&run, &columns, &block_secs);
     }
+    notes.extend(prefix.map(|prefix| prefix::note(prefix.tokens, Some(columns.samples.len()))));
     notes.extend(parts.finish(&run, &columns, &block_secs));
     if is_partial {
-        let (rows, nouns) = (columns.tokens.ids.len(), card.subject.nouns());
-        let what = format!("Cancelled: {rows} of {all_rows} {nouns} are here");
+        let (here, nouns) = (columns.tokens.ids.len(), card.subject.nouns());
+        let what = format!("Cancelled: {here} of {rows} {nouns} are here");
         notes.push(Note::new(what, "Run again to record the rest."));
     } else {
         // A cancel that comes after the last token changes nothing; the next step notices it.
-        job.progress("Recording", "tokens", columns.tokens_run, total as u64).ok();
+        job.progress("Recording", "tokens", done, total).ok();
     }
     let manifest = run.manifest(&columns, block_secs, notes);
     let manifest = Manifest { partial: is_partial, ..manifest };
     Ok(columns.into_recording(manifest, piece))
 }
 
-/// Bytes of the columns and of the largest batch against the budget, before anything is allocated. Whether
-/// the five best of every cell are kept.
-fn check_budget(
-    card: &ModelCard,
-    sequences: &[Sequence],
-    budget_bytes: u64,
-    notes: &mut Vec<Note>,
-) -> Result<bool, RecordError> {
-    let size_of = |batch: &[Sequence]| batch.iter().map(|s| s.ids.len() as u64).sum::<u64>();
-    let largest = batches(sequences).map(size_of).max().unwrap_or(0);
-    let rows = match card.subject {
-        Subject::Token | Subject::OwnToken => size_of(sequences),
-        // One row for each.
-        Subject::Sample => sequences.len() as u64,
-    };
-    check_size(card, (rows, largest), budget_bytes, notes)
+/// What can be read out of what was asked; a note where that is not the same.
+fn possible(read_at: ReadAt, subject: Subject, notes: &mut Vec<Note>) -> ReadAt {
+    if subject == Subject::Sample && read_at.has_gaps() {
+        let what = "Every sample was read out: this model reads whole samples, not their tokens";
+        notes.push(Note::new(what, "Run fewer samples to read out less."));
+        return ReadAt::Every;
+    }
+    if subject == Subject::Token && read_at == ReadAt::Last {
+        let what = "The last token of a sequence has no next one: there is no NLL and no rank";
+        notes.push(Note::new(what, ""));
+    }
+    read_at
 }
 
-/// The same for so many rows, and so many tokens in the largest batch.
+/// The sequences behind the first `shared` tokens of each.
+fn without(shared: usize, sequences: &[Sequence]) -> Cow<'_, [Sequence]> {
+    if shared == 0 {
+        return Cow::Borrowed(sequences);
+    }
+    let own = |sequence: &Sequence| Sequence {
+        ids: sequence.ids.get(shared..).unwrap_or_default().to_vec(),
+        sample: sequence.sample,
+    };
+    Cow::Owned(sequences.iter().map(own).collect())
+}
+
+/// Bytes of the keys and values of so many positions in all blocks; a vector that grows may hold twice what it needs.
+fn kept_bytes(card: &ModelCard, positions: usize) -> u64 {
+    let kept = [2, 2, 4, card.layers, card.kv_heads, card.head_dim, positions];
+    kept.into_iter().fold(1_u64, |bytes, by| bytes.saturating_mul(by as u64))
+}
+
+/// How much a run holds.
+#[derive(Debug, Clone, Copy)]
+struct Size {
+    rows: u64,
+    /// Of the largest batch.
+    batch_rows: u64,
+    batch_tokens: u64,
+}
+
+/// Bytes of the columns and of the largest batch against the budget, before anything is allocated. Whether the five
+/// best of every cell are kept.
 fn check_size(
     card: &ModelCard,
-    (tokens, largest): (u64, u64),
+    size: Size,
     budget_bytes: u64,
     notes: &mut Vec<Note>,
 ) -> Result<bool, RecordError> {
+    let Size { rows: tokens, batch_rows, batch_tokens: largest } = size;
     let depths = card.layers as u64 + 1;
     let cells = tokens.saturating_mul(depths);
     let per_column_token =
         depths.saturating_mul(4 * Signal::ALL.len() as u64 + 4).saturating_add(16);
     // Streams of all depths and the one that runs, and their readouts: nine signals, five ids, five numbers.
-    let per_batch_token = (card.width as u64)
-        .saturating_mul(4)
-        .saturating_add(80)
-        .saturating_mul(depths.saturating_add(1));
-    let streams = largest.saturating_mul(per_batch_token);
+    let per_stream = (card.width as u64).saturating_mul(4).saturating_add(80);
+    let per_batch_token = per_stream.saturating_mul(depths.saturating_add(1));
+    let streams = batch_rows.saturating_mul(depths).saturating_add(largest);
+    let streams = streams.saturating_mul(per_stream);
     let needed = tokens.saturating_mul(per_column_token).saturating_add(streams);
     let allowed = budget_bytes;
     if needed > allowed {
@@ -202,174 +249,43 @@ fn batches(sequences: &[Sequence]) -> impl Iterator<Item = &[Sequence]> {
     })
 }
 
-/// A recording that grows batch by batch.
-struct Columns {
-    subject: Subject,
-    /// Tokens that went through the model.
-    tokens_run: u64,
-    /// Tokens of each sequence.
-    lengths: Vec<u32>,
-    tokens: Tokens,
-    samples: Vec<Sample>,
-    signals: BTreeMap<Signal, Vec<Vec<f32>>>,
-    top1: Vec<Vec<u32>>,
-    top5: Vec<Vec<Top5>>,
-}
-
-/// Longest text of a sample that is kept.
-const MOST_TEXT: usize = 2000;
-
-impl Columns {
-    fn new(subject: Subject, layers: usize, keeps_top5: bool) -> Self {
-        let depths = layers + 1;
-        Self {
-            subject,
-            tokens_run: 0,
-            lengths: Vec::new(),
-            tokens: Tokens::default(),
-            samples: Vec::new(),
-            signals: Signal::ALL.iter().map(|s| (*s, vec![Vec::new(); depths])).collect(),
-            top1: vec![Vec::new(); depths],
-            top5: if keeps_top5 { vec![Vec::new(); depths] } else { Vec::new() },
-        }
-    }
-
-    fn take(&mut self, batch: &[Sequence], part: &Part, data: &Data) {
-        for sequence in batch {
-            let first_token = self.tokens.ids.len();
-            let length = sequence.ids.len();
-            self.tokens_run += length as u64;
-            self.lengths.push(u32::try_from(length).unwrap_or(u32::MAX));
-            let source = data.samples.get(sequence.sample);
-            let num_tokens = match self.subject {
-                Subject::Token | Subject::OwnToken => {
-                    self.tokens.ids.extend(&sequence.ids);
-                    length
-                }
-                Subject::Sample => {
-                    let text = source.map(|s| shortened(&s.text)).unwrap_or_default();
-                    self.tokens.texts.push(text);
-                    self.tokens.ids.push(NO_TOKEN);
-                    1
-                }
-            };
-            let sample = u32::try_from(self.samples.len()).unwrap_or(NO_TOKEN);
-            self.tokens.sample.extend(std::iter::repeat_n(sample, num_tokens));
-            self.tokens.position.extend((0_u32..).take(num_tokens));
-            let columns = source.map(|s| s.columns.clone()).unwrap_or_default();
-            self.samples.push(Sample { columns, first_token, num_tokens });
-        }
-        self.take_part(part);
-    }
-
-    /// What a part says about tokens that have their place already.
-    fn take_part(&mut self, part: &Part) {
-        self.tokens.next_ids.extend(&part.next_ids);
-        for (signal, depths) in &mut self.signals {
-            for (column, new) in depths.iter_mut().zip(part.signal(*signal)) {
-                column.extend(new);
-            }
-        }
-        for (column, new) in self.top1.iter_mut().zip(part.top_ids()) {
-            column.extend(new.iter().map(|[first, ..]| *first));
-        }
-        for (column, (ids, probs)) in self.top5.iter_mut().zip(part.top_ids().zip(part.top_probs()))
-        {
-            column.extend(
-                ids.iter().zip(probs).map(|(ids, probs)| Top5 { ids: *ids, probs: *probs }),
-            );
-        }
-    }
-
-    /// FLOPs of one block for a row, where every token attends to its whole sequence; a row is a token or a sample.
-    fn flops_of_a_row(&self, cost: BlockCost) -> f64 {
-        let of_sequence = |length: &u32| f64::from(*length) * cost.at(f64::from(*length));
-        let sum: f64 = self.lengths.iter().map(of_sequence).sum();
-        sum / self.tokens.ids.len().max(1) as f64
-    }
-
-    /// How many rows the sequences from number `first` on have.
-    fn tokens_from(&self, first: usize) -> usize {
-        let first = self.samples.get(first).map_or(self.tokens.ids.len(), |s| s.first_token);
-        self.tokens.ids.len() - first
-    }
-
-    /// A copy of the sequences from number `first` on; the first of them becomes number 0.
-    fn since(&self, first: usize) -> Self {
-        let mut samples = self.samples.get(first..).unwrap_or_default().to_vec();
-        let from = samples.first().map_or(self.tokens.ids.len(), |sample| sample.first_token);
-        for sample in &mut samples {
-            sample.first_token -= from;
-        }
-        let number = u32::try_from(first).unwrap_or(NO_TOKEN);
-        let sample = tail(&self.tokens.sample, from).into_iter().map(|s| s.saturating_sub(number));
-        let tokens = Tokens {
-            ids: tail(&self.tokens.ids, from),
-            next_ids: tail(&self.tokens.next_ids, from),
-            sample: sample.collect(),
-            position: tail(&self.tokens.position, from),
-            texts: tail(&self.tokens.texts, from),
-        };
-        let lengths = tail(&self.lengths, first);
-        let tails = |depths: &[Vec<f32>]| depths.iter().map(|column| tail(column, from)).collect();
-        Self {
-            subject: self.subject,
-            tokens_run: lengths.iter().map(|length| u64::from(*length)).sum(),
-            lengths,
-            tokens,
-            samples,
-            signals: self.signals.iter().map(|(signal, depths)| (*signal, tails(depths))).collect(),
-            top1: self.top1.iter().map(|column| tail(column, from)).collect(),
-            top5: self.top5.iter().map(|column| tail(column, from)).collect(),
-        }
-    }
-
-    fn into_recording(self, manifest: Manifest, piece: &dyn Fn(u32) -> String) -> Recording {
-        let Self { tokens, samples, signals, top1, top5, .. } = self;
-        let five = top5.iter().flatten().flat_map(|five| &five.ids);
-        let mut seen = vec![false; manifest.vocab];
-        for id in tokens.ids.iter().chain(top1.iter().flatten()).chain(five) {
-            // `NO_TOKEN` lies outside every vocabulary.
-            if let Some(seen) = seen.get_mut(*id as usize) {
-                *seen = true;
-            }
-        }
-        let ids = (0_u32..).zip(seen).filter_map(|(id, is_seen)| is_seen.then_some(id));
-        let pieces = ids.map(|id| (id, piece(id))).collect();
-        Recording {
-            manifest,
-            tokens,
-            samples,
-            signals,
-            top1,
-            top5,
-            pieces,
-            cubes: Default::default(),
-        }
-    }
-}
-
-/// The begin of a text that is too long for a table of samples.
-fn shortened(text: &str) -> String {
-    match text.char_indices().nth(MOST_TEXT) {
-        None => text.to_owned(),
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-    }
-}
-
-/// The end of a column, from `from` on.
-fn tail<T: Clone>(column: &[T], from: usize) -> Vec<T> {
-    column.get(from..).unwrap_or_default().to_vec()
-}
-
 /// What a run is about.
 struct Run<'a> {
     card: &'a ModelCard,
     data: &'a Data,
     piece: &'a dyn Fn(u32) -> String,
+    read_at: ReadAt,
 }
 
 impl Run<'_> {
+    /// Rows of a sequence of so many tokens.
+    fn rows_of(&self, tokens: usize) -> u64 {
+        match self.card.subject {
+            Subject::Token | Subject::OwnToken => self.read_at.positions(tokens).count() as u64,
+            Subject::Sample => 1,
+        }
+    }
+
+    /// Of a run with so many rows, whose sequences begin with `shared` tokens and go on with their own.
+    fn size(&self, rows: u64, shared: usize, own: &[Sequence]) -> Size {
+        let tokens = |batch: &[Sequence]| batch.iter().map(|s| s.ids.len() as u64).sum::<u64>();
+        let rows_of = |batch: &[Sequence]| {
+            let of = |sequence: &Sequence| self.rows_of(sequence.ids.len());
+            // And the last of the shared tokens for each.
+            batch.iter().map(of).sum::<u64>() + if shared > 0 { batch.len() as u64 } else { 0 }
+        };
+        let together = shared.min(BATCH_TOKENS) as u64;
+        let batch_tokens = batches(own).map(tokens).max().unwrap_or(0).max(together);
+        let batch_rows = match self.card.subject {
+            Subject::Token | Subject::OwnToken => {
+                batches(own).map(rows_of).max().unwrap_or(0).max(together)
+            }
+            // Its states are made of streams of tokens.
+            Subject::Sample => batch_tokens,
+        };
+        Size { rows, batch_rows, batch_tokens }
+    }
+
     fn manifest(&self, columns: &Columns, block_secs: Vec<f64>, notes: Vec<Note>) -> Manifest {
         let Self { card, data, .. } = self;
         let costs: Vec<_> = (0..card.layers)
@@ -392,6 +308,7 @@ impl Run<'_> {
             tokens: columns.tokens.ids.len() as u64,
             layers: card.layers,
             subject: card.subject,
+            read_at: self.read_at,
             vocab: card.outputs.max(1),
             signals: Signal::ALL.iter().map(|signal| signal.id().to_owned()).collect(),
             columns: names.into_iter().cloned().collect(),
@@ -400,7 +317,7 @@ impl Run<'_> {
                 model_fingerprint: card.fingerprint.clone(),
                 tokenizer_fingerprint: card.tokenizer_fingerprint.clone(),
                 data: data.name.clone(),
-                data_fingerprint: fingerprint(&columns.tokens, &columns.samples),
+                data_fingerprint: columns.fingerprint(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
             },
             flops_per_block: costs.iter().map(flops).collect(),

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::notes::Note;
-use crate::record::{Columns, RecordError, Run};
+use crate::record::columns::Columns;
+use crate::record::{RecordError, Run};
 use crate::recording::{Manifest, RecordingError, Unfinished};
 
 /// A run that is killed earlier leaves nothing.

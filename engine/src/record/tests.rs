@@ -1,12 +1,13 @@
 //! A model made of arithmetic: what goes in can be found again in what comes out.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::*;
 use crate::dataset::TextSample;
 use crate::job::CancelSwitch;
-use crate::model::{Batch, ModelError, Probe, Readouts, Run, Stream};
+use crate::model::{Batch, ModelError, NO_TOKEN, Probe, Readouts, Run, Stream};
 use crate::signal::{Depth, Layer};
 
 const LAYERS: usize = 3;
@@ -140,6 +141,7 @@ fn run_into(
         data: &data,
         preparation: None,
         sequences: &sequences,
+        read_at: ReadAt::Every,
         budget_bytes,
         notes,
         folder,
@@ -334,6 +336,7 @@ fn a_row_is_a_sample_where_the_model_reads_samples() {
         data: &data,
         preparation: None,
         sequences: &sequences,
+        read_at: ReadAt::Every,
         budget_bytes,
         notes,
         folder: None,
@@ -385,6 +388,7 @@ fn parts_of_samples_are_put_together_with_their_texts() {
         data: &data,
         preparation: None,
         sequences: &sequences,
+        read_at: ReadAt::Every,
         budget_bytes: PLENTY,
         notes: Vec::new(),
         folder: Some(&folder),
@@ -493,6 +497,7 @@ fn a_part_that_cannot_be_written_is_told_and_the_run_goes_on() {
         data: &data,
         preparation: None,
         sequences: &sequences,
+        read_at: ReadAt::Every,
         budget_bytes: PLENTY,
         notes,
         folder,

@@ -2,6 +2,8 @@
 //!
 //! Must not know: files that text came from, models.
 
+use std::collections::BTreeMap;
+
 use sha2::{Digest as _, Sha256};
 
 use crate::recording::{Sample, Tokens};
@@ -12,31 +14,54 @@ use crate::recording::{Sample, Tokens};
 /// run that was limited, cut otherwise or cancelled has another fingerprint than the whole. Where a row is a
 /// sample, its text as the recording holds it stands in the place of its ids.
 pub(crate) fn fingerprint(tokens: &Tokens, samples: &[Sample]) -> String {
-    let mut hash = Sha256::new();
-    let number = |number: usize| (number as u64).to_le_bytes();
+    let mut printer = Printer::default();
     for sample in samples {
         let end = sample.first_token.saturating_add(sample.num_tokens);
         let ids = tokens.ids.get(sample.first_token..end).unwrap_or_default();
+        let text = tokens.texts.get(sample.first_token).map(String::as_str);
+        printer.add(ids, text, &sample.columns);
+    }
+    printer.finish()
+}
+
+/// The same, sequence by sequence: for runs whose recording does not hold every token.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Printer(Sha256);
+
+impl Printer {
+    /// A sequence with its columns, and its text where a row is a sample.
+    pub(crate) fn add(
+        &mut self,
+        ids: &[u32],
+        text: Option<&str>,
+        columns: &BTreeMap<String, String>,
+    ) {
+        let Self(hash) = self;
+        let number = |number: usize| (number as u64).to_le_bytes();
         hash.update(number(ids.len()));
         for id in ids {
             hash.update(id.to_le_bytes());
         }
-        if let Some(text) = tokens.texts.get(sample.first_token) {
+        if let Some(text) = text {
             hash.update(number(text.len()));
             hash.update(text);
         }
-        hash.update(number(sample.columns.len()));
-        for text in sample.columns.iter().flat_map(|(name, value)| [name, value]) {
+        hash.update(number(columns.len()));
+        for text in columns.iter().flat_map(|(name, value)| [name, value]) {
             hash.update(number(text.len()));
             hash.update(text);
         }
     }
-    crate::checkpoint::hex(&hash.finalize())
+
+    /// Of all sequences so far.
+    pub(crate) fn finish(self) -> String {
+        crate::checkpoint::hex(&self.0.finalize())
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeSet;
 
     use super::*;
 

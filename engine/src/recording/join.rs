@@ -57,7 +57,10 @@ pub(super) fn load(
         return Err(RecordingError::Incomplete { path: folder.to_owned() });
     };
     let mut manifest = summary(manifest, &manifests, broken.as_ref());
-    manifest.provenance.data_fingerprint = fingerprint(&joined.tokens, &joined.samples);
+    // Of tokens without a row nobody knows any more what they were.
+    if !manifest.read_at.has_gaps() {
+        manifest.provenance.data_fingerprint = fingerprint(&joined.tokens, &joined.samples);
+    }
     let manifest = Manifest { complete: true, ..manifest }.checked(&folder.join(MANIFEST))?;
     Ok(Recording { manifest, ..joined })
 }
@@ -113,6 +116,7 @@ fn belongs(part: &Manifest, run: &Manifest, left: u64, path: &Path) -> Result<()
     same("complete", part.complete.to_string(), true.to_string())?;
     same("layers", part.layers.to_string(), run.layers.to_string())?;
     same("subject", part.subject.noun().to_owned(), run.subject.noun().to_owned())?;
+    same("read_at", part.read_at.words(), run.read_at.words())?;
     same("vocab", part.vocab.to_string(), run.vocab.to_string())?;
     same("signals", part.signals.join(", "), run.signals.join(", "))?;
     // Each part ran other data.

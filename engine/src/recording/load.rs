@@ -7,7 +7,9 @@ use crate::job::Job;
 use crate::model::NO_TOKEN;
 use crate::recording::room::Room;
 use crate::recording::table::Reader;
-use crate::recording::{MANIFEST, Manifest, Recording, RecordingError, Sample, TOP5, Tokens, Top5};
+use crate::recording::{
+    MANIFEST, Manifest, ReadAt, Recording, RecordingError, Sample, TOP5, Tokens, Top5,
+};
 use crate::recording::{join, schema};
 use crate::signal::{Signal, Subject};
 
@@ -34,8 +36,8 @@ pub(super) fn tables(
     room: &mut Room,
     job: &Job,
 ) -> Result<Recording, RecordingError> {
-    let Manifest { tokens, subject, vocab, .. } = manifest;
-    let size = Size { tokens, depths: manifest.layers + 1, vocab, subject };
+    let Manifest { tokens, subject, read_at, vocab, .. } = manifest;
+    let size = Size { tokens, depths: manifest.layers + 1, vocab, subject, read_at };
     let samples = read_samples(folder, &manifest, size, room)?;
     let tokens = read_tokens(folder, &samples, size, room)?;
     let present: Vec<_> = manifest.known_signals(&folder.join(MANIFEST))?.into_iter().collect();
@@ -61,6 +63,7 @@ struct Size {
     depths: usize,
     vocab: usize,
     subject: Subject,
+    read_at: ReadAt,
 }
 
 impl Size {
@@ -184,7 +187,7 @@ fn read_tokens(
         tokens.ids.extend(ids);
         tokens.next_ids.extend(next_ids);
     }
-    check_sequences(&tokens, samples, size.subject, &table)?;
+    check_sequences(&tokens, samples, size, &table)?;
     Ok(tokens)
 }
 
@@ -195,15 +198,17 @@ fn first_other(found: &[u32], expected: impl Iterator<Item = u64>) -> Option<(us
     other.map(|(row, (found, _))| (row, *found))
 }
 
-/// A sequence counts its positions from 0, and every next token is the one that follows. A sample is one row.
+/// A sequence counts its positions as they were read out, and every next token is the one that follows where that
+/// was read out, too. A sample is one row.
 fn check_sequences(
     tokens: &Tokens,
     samples: &[Sample],
-    subject: Subject,
+    size: Size,
     table: &Reader,
 ) -> Result<(), RecordingError> {
+    let Size { subject, read_at, .. } = size;
     let sequences = (0_u32..).zip(samples).flat_map(|(number, sample)| {
-        (0_u32..).take(sample.num_tokens).map(move |position| (number, position, sample.num_tokens))
+        (0_u32..).take(sample.num_tokens).map(move |place| (number, place, sample.num_tokens))
     });
     let followers = tokens.ids.iter().skip(1).copied().chain([NO_TOKEN]);
     let found = tokens.sample.iter().zip(&tokens.position).zip(&tokens.next_ids);
@@ -218,8 +223,21 @@ fn check_sequences(
             Err(table.wrong(field, &words(found), words(allowed)))
         };
         check("sample", *sample, number)?;
-        check("position", *position, place)?;
+        match read_at {
+            ReadAt::Every => check("position", *position, place)?,
+            ReadAt::EveryNth(n) => check("position", *position, place.saturating_mul(n.get()))?,
+            // Nothing says how long the sequence was.
+            ReadAt::Last if count == 1 => {}
+            ReadAt::Last => return Err(table.wrong("num_tokens of the last token", &count, "1")),
+        }
         match subject {
+            Subject::Token if read_at == ReadAt::Last => check("next_id", *next, NO_TOKEN)?,
+            Subject::Token if read_at.has_gaps() => {
+                // Any token may follow, and one has to where another was read out behind it.
+                if *next == NO_TOKEN && !is_last {
+                    return Err(table.wrong("next_id", &"none", "a token"));
+                }
+            }
             Subject::Token => check("next_id", *next, if is_last { NO_TOKEN } else { follower })?,
             Subject::OwnToken => check("next_id", *next, NO_TOKEN)?,
             // Any class may be its label.

@@ -6,7 +6,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use crate::notes::Note;
-use crate::recording::{Generation, MANIFEST, RecordingError, VERSION, files};
+use crate::recording::{Generation, MANIFEST, ReadAt, RecordingError, VERSION, files};
 use crate::signal::{Signal, Subject};
 
 /// Most bytes of manifest.json.
@@ -37,6 +37,9 @@ pub struct Manifest {
     /// What a row is; tokens in recordings that do not say.
     #[serde(default)]
     pub subject: Subject,
+    /// Which tokens were read out: the rows; every one in recordings that do not say.
+    #[serde(default)]
+    pub read_at: ReadAt,
     /// What a readout chooses among: the vocabulary, or the classes.
     pub vocab: usize,
     /// Ids of the signals that are here.
@@ -46,7 +49,7 @@ pub struct Manifest {
     /// Where it came from.
     pub provenance: Provenance,
     /// FLOPs of one block for one token or sample (modelled from shapes), `[layer]`; attention at the mean number of
-    /// positions that a token of the whole recording attends to.
+    /// positions that a row of the whole recording attends to.
     pub flops_per_block: Vec<f64>,
     /// The same as a constant part and a part per attended position, `[layer]`, so that a slice can be priced with
     /// its own lengths; empty where the subject is not the next token, and in recordings of versions that did not
@@ -55,7 +58,8 @@ pub struct Manifest {
     pub block_costs: Vec<BlockCost>,
     /// FLOPs of one readout (final norm + head) for one token or sample; modelled from shapes.
     pub flops_per_readout: f64,
-    /// Wall seconds in each block over the whole run, `[layer]`; measured.
+    /// Wall seconds in each block over the whole run, `[layer]`; measured: of all tokens that ran, read out or not,
+    /// a start that sequences share once.
     pub block_secs: Vec<f64>,
     /// How the model chose tokens itself; null where the whole text was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -96,7 +100,8 @@ pub struct Provenance {
     pub data: String,
     /// SHA-256 (hex) of exactly what was run: the token sequences after cutting and limiting, and their sample
     /// columns. Another limit, cut, tokenizer or column gives another one; so does a run that was cancelled.
-    /// Empty in the manifest of a run that goes on or was killed. The bytes: `recording/fingerprint.rs`.
+    /// Empty in the manifest of a run that goes on or was killed, and in what a killed run left where not every token was
+    /// read out. The bytes: `recording/fingerprint.rs`.
     pub data_fingerprint: String,
     /// Version of Layerscope that recorded it.
     pub version: String,
@@ -152,6 +157,10 @@ impl Manifest {
         let (layers, columns) = (self.layers as u64, self.columns.len() as u64);
         within("tokens", self.tokens, 0, MOST_TOKENS)?;
         within("layers", layers, 0, MOST_LAYERS as u64)?;
+        if self.subject == Subject::Sample && self.read_at.has_gaps() {
+            let found = self.read_at.words();
+            return Err(RecordingError::field("read_at", &found, "every", path));
+        }
         within("vocab", self.vocab as u64, 1, MOST_VOCAB as u64)?;
         within("columns", columns, 0, MOST_COLUMNS as u64)?;
         within("flops_per_block", self.flops_per_block.len() as u64, layers, layers)?;

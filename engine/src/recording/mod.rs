@@ -11,6 +11,7 @@ mod join;
 mod load;
 mod manifest;
 mod memo;
+mod read_at;
 mod room;
 mod save;
 mod schema;
@@ -26,9 +27,10 @@ mod unfinished;
 pub(crate) use cube::rough;
 pub(crate) use cube::{Cubes, Ladder, RUNGS, Sense, Tally, cube_tables, depth_of};
 pub(crate) use error::RecordingError;
-pub(crate) use fingerprint::fingerprint;
+pub(crate) use fingerprint::{Printer, fingerprint};
 pub use generation::{End, Generation, Sampling};
 pub use manifest::{BlockCost, Manifest, Provenance};
+pub use read_at::ReadAt;
 pub(crate) use slice::{Column, Slice, mean_keys};
 #[cfg(any(test, feature = "bench"))]
 pub(crate) use synthetic::synthetic;
@@ -72,7 +74,7 @@ pub struct Recording {
     pub(crate) cubes: Cubes,
 }
 
-/// One entry per token, or per sample.
+/// One entry per token that was read out, or per sample.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Tokens {
     /// `NO_TOKEN` where it is a sample.
@@ -81,7 +83,7 @@ pub(crate) struct Tokens {
     pub(crate) next_ids: Vec<u32>,
     /// Index into `samples`; never decreases.
     pub(crate) sample: Vec<u32>,
-    /// Position inside the sequence.
+    /// Position inside the sequence; those that were not read out are missing.
     pub(crate) position: Vec<u32>,
     /// Texts of samples; empty where it is a token.
     pub(crate) texts: Vec<String>,
@@ -94,7 +96,7 @@ pub(crate) struct Sample {
     pub(crate) columns: BTreeMap<String, String>,
     /// First token of the sample; its last is the one before the next sample's first.
     pub(crate) first_token: usize,
-    /// How many tokens.
+    /// How many tokens have a row.
     pub(crate) num_tokens: usize,
 }
 

@@ -14,6 +14,9 @@
 //! its label (absent without one) and top1 a class; pieces.parquet holds the names of the classes. Where it is
 //! `own_token` (a masked-language model), next_id is absent.
 //!
+//! `read_at` in manifest.json says which tokens have a row: `every`, `{"every_nth": n}` (positions 0, n, 2n and so on of each
+//! sequence) or `last` (the last of each sequence). num_tokens counts rows; position and next_id are those of the text.
+//!
 //! Pages are plain or dictionary-coded, uncompressed or Snappy; a reader of ours takes no others, because only
 //! these bound how much memory a file of a given size can ask for.
 //!

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::model::NO_TOKEN;
-use crate::recording::{BlockCost, Manifest, Provenance, Recording, Sample, Tokens, Top5};
+use crate::recording::{BlockCost, Manifest, Provenance, ReadAt, Recording, Sample, Tokens, Top5};
 use crate::signal::{Signal, Subject};
 
 const VOCAB: u32 = 64;
@@ -135,6 +135,7 @@ fn manifest(num_tokens: usize, num_layers: usize) -> Manifest {
         tokens: num_tokens as u64,
         layers: num_layers,
         subject: Subject::Token,
+        read_at: ReadAt::Every,
         vocab: 64,
         signals: Signal::ALL.iter().map(|s| s.id().to_owned()).collect(),
         columns: vec!["difficulty".to_owned(), "task".to_owned()],

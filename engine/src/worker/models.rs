@@ -305,6 +305,7 @@ fn run_through(
         data: &data,
         preparation: preparation.as_ref(),
         sequences: &packed.sequences,
+        read_at: request.read_at,
         budget_bytes,
         notes,
         folder: request.folder.as_deref(),

@@ -11,7 +11,7 @@ use crate::knob::Knobs;
 use crate::lens::{Selection, View};
 use crate::measure::{Report, Source, Work};
 use crate::model::ModelCard;
-use crate::recording::{Manifest, Recording};
+use crate::recording::{Manifest, ReadAt, Recording};
 
 /// What a window or a command line asks of the model thread.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,6 +84,8 @@ pub struct RecordRequest {
     pub input: Input,
     /// Stop after so many tokens; `None` takes all.
     pub limit_tokens: Option<u64>,
+    /// Which of them are read out.
+    pub read_at: ReadAt,
     /// The folder that the recording will be saved to, by a command of its own. A run that is killed leaves there what
     /// was done until then; `None` keeps everything in memory.
     pub folder: Option<PathBuf>,

@@ -17,7 +17,7 @@ use crate::lens::Selection;
 use crate::model::{
     Batch, LayeredModel, ModelCard, ModelError, NO_TOKEN, Probe, Readouts, Run, Stream,
 };
-use crate::recording::synthetic;
+use crate::recording::{ReadAt, synthetic};
 use crate::signal::{Depth, Layer};
 
 const LAYERS: usize = 4;
@@ -101,7 +101,12 @@ fn waking_engine(
 
 fn record(limit_tokens: u64) -> Command {
     let limit_tokens = Some(limit_tokens);
-    Command::Record(RecordRequest { input: Input::Embedded, limit_tokens, folder: None })
+    Command::Record(RecordRequest {
+        input: Input::Embedded,
+        limit_tokens,
+        read_at: ReadAt::Every,
+        folder: None,
+    })
 }
 
 fn look(lens: &str, recording: &Shared<Recording>) -> Look {
@@ -294,7 +299,7 @@ fn a_run_into_a_folder_that_is_in_use_is_refused_and_blamed_on_the_input() {
     fs::write(folder.path().join("thesis.txt"), "three years of work").unwrap();
     let mut engine = engine_with(PLENTY, |_| panic!("no block may run"));
     let (input, folder) = (Input::Embedded, Some(folder.path().to_owned()));
-    let request = RecordRequest { input, limit_tokens: Some(10), folder };
+    let request = RecordRequest { input, limit_tokens: Some(10), read_at: ReadAt::Every, folder };
     let refused = problem(run(&mut engine, Command::Record(request)));
     assert!(refused.what.contains("thesis.txt"), "{}", refused.what);
     assert_eq!(refused.blame, Blame::Input);

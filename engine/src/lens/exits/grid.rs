@@ -111,7 +111,10 @@ fn words(recording: &Recording, window: &Range<usize>) -> Arc<Words> {
 
 fn hover(recording: &Recording, token: usize, depth: usize) -> String {
     let noun = capital(recording.subject().noun());
-    let mut text = format!("{noun} {token} “{}”, depth {depth}", recording.text(token));
+    let position = recording.tokens.position.get(token);
+    let place = position.filter(|_| recording.manifest.read_at.has_gaps());
+    let place = place.map(|position| format!(" at position {position}")).unwrap_or_default();
+    let mut text = format!("{noun} {token}{place} “{}”, depth {depth}", recording.text(token));
     if let Some(five) = recording.top5.get(depth).and_then(|column| column.get(token)) {
         for (id, prob) in five.ids.iter().zip(five.probs).filter(|(id, _)| **id != NO_TOKEN) {
             push(&mut text, format_args!("\n“{}” {prob:.4}", recording.piece(*id)));

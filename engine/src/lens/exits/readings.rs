@@ -65,6 +65,14 @@ pub(super) fn notes(scene: &Scene<'_>) -> Vec<Note> {
         return notes;
     }
     let subject = scene.recording.subject();
+    let read_at = scene.recording.manifest.read_at;
+    if read_at.has_gaps() {
+        let what = format!(
+            "Read out was {}; the others ran, too, and are in no number but the time.",
+            read_at.words()
+        );
+        notes.push(Note::new(what, ""));
+    }
     if subject != Subject::Sample {
         notes.push(Note::new(
             "Exit depths, agreement and NLL at the exit are estimates: the replay ignores that a \

@@ -417,7 +417,7 @@ fn only_what_was_asked_for_is_read_out_and_that_is_said() {
         "{nth}"
     );
     let shown = text(&layerscope(&["inspect", words(&some)]).stdout);
-    assert!(shown.contains("read out       one token in 4, from the first"), "{shown}");
+    assert!(shown.contains("read out      one token in 4, from the first"), "{shown}");
     let (out, full) = (folder.path().join("view"), folder.path().join("full view"));
     let readings = view(&some, &["threshold=0.75"], &out);
     view(&all, &["threshold=0.75"], &full);

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use layerscope_engine::api::{self, Inspected, Manifest, ModelCard, counted};
+use layerscope_engine::api::{self, Inspected, Manifest, ModelCard, Subject, counted};
 
 use super::{Failure, say, say_json};
 
@@ -60,7 +60,7 @@ fn recording_text(manifest: &Manifest) -> String {
         ("data", manifest.provenance.data.clone()),
         ("state", state.to_owned()),
         ("tokens", manifest.tokens.to_string()),
-        ("read out", manifest.read_at.words()),
+        ("read out", read_out(manifest)),
         ("layers", manifest.layers.to_string()),
         ("vocabulary", manifest.vocab.to_string()),
         ("signals", manifest.signals.join(", ")),
@@ -74,6 +74,13 @@ fn recording_text(manifest: &Manifest) -> String {
     }
     rows.extend(manifest.notes.iter().map(|note| ("note", note.line())));
     aligned(&rows)
+}
+
+fn read_out(manifest: &Manifest) -> String {
+    match manifest.subject {
+        Subject::Token | Subject::OwnToken => manifest.read_at.words(),
+        Subject::Sample => "every sample".to_owned(),
+    }
 }
 
 fn aligned(rows: &[(&str, String)]) -> String {

@@ -39,7 +39,7 @@ pub(super) fn show(ui: &mut egui::Ui, state: &State) -> Vec<Action> {
         }
     }
     let why_not = state.why_no_run();
-    ui.horizontal(|ui| {
+    ui.horizontal_wrapped(|ui| {
         let button = ui.add_enabled(why_not.is_none(), egui::Button::new("Record"));
         if button.clicked() {
             actions.push(Action::Run(Run::Record));
@@ -52,14 +52,12 @@ pub(super) fn show(ui: &mut egui::Ui, state: &State) -> Vec<Action> {
         if kind == InputKind::Prompt {
             generate(ui, state, &mut actions);
         }
+        super::read_at::show(ui, state, &mut actions);
     });
     if kind == InputKind::Prompt {
         writing(ui, state, &mut actions);
     }
-    ui.horizontal_wrapped(|ui| {
-        limit(ui, state, &mut actions);
-        super::read_at::show(ui, state, &mut actions);
-    });
+    ui.horizontal(|ui| limit(ui, state, &mut actions));
     if let Some(reason) = why_not {
         ui.weak(reason);
     }

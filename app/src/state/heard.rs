@@ -156,7 +156,7 @@ impl State {
         let Some(running) = self.jobs.remove(&job) else { return Vec::new() };
         let tokens = recording.num_tokens();
         let noun = recording.subject().noun();
-        let is_partial = recording.manifest().partial;
+        let (is_partial, read_at) = (recording.manifest().partial, recording.manifest().read_at);
         let mut effects = vec![Effect::Tell(
             json!({"event": "recorded", "tokens": tokens, "partial": is_partial}),
         )];
@@ -169,6 +169,9 @@ impl State {
                 let made = recording.manifest().generation.as_ref();
                 let why = made.map_or("", |made| made.ended.words());
                 format!("{} recorded; the text ends here: {why}", counted(tokens, noun))
+            }
+            (false, _) if read_at.has_gaps() => {
+                format!("{} recorded: {}", counted(tokens, noun), read_at.words())
             }
             (false, _) => format!("{} recorded", counted(tokens, noun)),
         };

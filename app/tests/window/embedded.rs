@@ -163,6 +163,23 @@ fn a_slice_leaves_its_tokens_and_a_clicked_row_is_the_selected_token() {
 }
 
 #[test]
+fn only_the_last_of_each_sequence_is_read_out_where_that_is_chosen() {
+    let session = Session::new();
+    let mut window = session.start(None);
+    let all = session.last("recorded")["tokens"].as_u64().unwrap();
+    window.get_by_role_and_label(Role::ComboBox, "Read out").click();
+    window.run();
+    window.get_by_label("last of each sequence").click();
+    window.run();
+    window.get_by_role_and_label(Role::Button, "Record").click();
+    until(&mut window, |_| session.last("recorded")["tokens"].as_u64() != Some(all));
+    settle(&mut window);
+    let last = session.last("recorded")["tokens"].as_u64().unwrap();
+    assert!((2..all / 4).contains(&last), "{last} of {all}");
+    assert!(window.query_by_label("With gaps").is_some());
+}
+
+#[test]
 fn a_file_that_is_none_becomes_a_card_and_what_was_open_stays() {
     let session = Session::new();
     let mut window = session.start(None);

@@ -100,7 +100,7 @@ fn record_with(
     if card.readout == "none" {
         notes.push(Note::new(
             "The checkpoint has no head that could read out: only cosine, update and RMS are known",
-            "Put exit_heads.safetensors beside its weights, or open one with a head.",
+            "Open its Hugging Face folder with exit_heads.safetensors in it, or a checkpoint with a head.",
         ));
     }
     let mut columns = Columns::new(card, read_at, keeps_top5);

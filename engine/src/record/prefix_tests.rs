@@ -165,6 +165,21 @@ fn what_is_shared_runs_once() {
 }
 
 #[test]
+fn a_killed_run_says_so_without_a_number_that_it_does_not_know() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("recording");
+    let model = Fixture::random(config_of("llama"), 2).model();
+    let job = Job::unattended();
+    let all = alike(20, &[30; 40]);
+    let done = recorded(model.as_ref(), &all, ReadAt::Every, Some(&folder), &job);
+    let left = Recording::load(&folder, 1 << 30, &job).unwrap();
+    let said = &left.manifest.notes[0].what;
+    assert_eq!(said, "All sequences begin with the same 20 tokens, which ran once.");
+    assert_eq!(left.tokens, done.tokens);
+    assert_eq!(format!("{:?}", left.signals), format!("{:?}", done.signals));
+}
+
+#[test]
 fn a_long_start_runs_in_pieces() {
     let mut config = config_of("llama");
     config["max_position_embeddings"] = 2000.into();

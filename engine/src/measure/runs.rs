@@ -10,6 +10,7 @@ use crate::measure::works::Work;
 use crate::measure::{MeasureError, process};
 use crate::model::{Batch, Cache, LayeredModel, NO_TOKEN, NoProbe, Run, Stream};
 use crate::record::{self, Asked};
+use crate::recording::ReadAt;
 use crate::signal::{Depth, Layer, Subject};
 
 /// Tokens that a run shows of those that it made.
@@ -74,6 +75,7 @@ impl Bench<'_> {
             data: &data,
             preparation: None,
             sequences: &sequences,
+            read_at: ReadAt::Every,
             budget_bytes: self.budget_bytes,
             notes: Vec::new(),
             folder: None,

@@ -162,6 +162,12 @@ fn table(report: &BenchReport) -> String {
 fn head(report: &BenchReport) -> Vec<String> {
     let BenchReport { version, model, machine, source, tokens, steps, repeats, .. } = report;
     let processor = machine.processor.as_deref().unwrap_or("a processor without a name");
+    let is_stepped = report.rows.iter().any(|row| row.id.starts_with("decode"));
+    let behind = if is_stepped {
+        format!(", {} behind them", counted(*steps, "step"))
+    } else {
+        String::new()
+    };
     let load = machine.load.map(|load| format!(", load {load:.2}")).unwrap_or_default();
     vec![
         format!(
@@ -182,9 +188,8 @@ fn head(report: &BenchReport) -> Vec<String> {
             megabytes(model.file_bytes),
         ),
         format!(
-            "{} ({source}), {} behind them; {} in turns after one to warm up",
+            "{} ({source}){behind}; {} in turns after one to warm up",
             counted(*tokens, "token"),
-            counted(*steps, "step"),
             counted(*repeats, "repeat"),
         ),
     ]

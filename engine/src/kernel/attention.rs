@@ -187,6 +187,8 @@ impl Tile {
     }
 }
 
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "`Work` calls it")]
 pub(super) fn softmax(row: &mut [f32], scale: f32) {
     let mut max = f32::NEG_INFINITY;
     for &score in row.iter() {

@@ -92,7 +92,7 @@ pub(crate) fn measure(
     let forward = rows.iter().find(|(work, _)| *work == Work::Forward).map(|(_, spans)| spans);
     let per_run = |work: Work| if work.is_stepwise() { asked.steps } else { tokens };
     let row = |(work, spans): &(Work, Vec<Span>)| {
-        report::row(*work, card.subject, per_run(*work), spans, forward)
+        report::row(*work, work.what(card), per_run(*work), spans, forward)
     };
     Ok(Report {
         version: env!("CARGO_PKG_VERSION"),

@@ -9,7 +9,6 @@ use crate::measure::process;
 use crate::measure::runs::Span;
 use crate::measure::works::Work;
 use crate::model::ModelCard;
-use crate::signal::Subject;
 
 /// Cores used are told where the clock's ticks leave them this far off at most.
 const MOST_CORES_OFF: f64 = 0.05;
@@ -148,10 +147,10 @@ impl Machine {
     }
 }
 
-/// The row of a work that processes `tokens` in each of its runs, of which there is at least one.
+/// The row of a work that does `what` and processes `tokens` in each of its runs, of which there is at least one.
 pub(super) fn row(
     work: Work,
-    subject: Subject,
+    what: &'static str,
     tokens: usize,
     spans: &[Span],
     forward: Option<&Vec<Span>>,
@@ -166,7 +165,7 @@ pub(super) fn row(
     });
     Row {
         id: work.id(),
-        what: work.what(subject),
+        what,
         numerics: work.numerics(),
         tokens,
         median_secs,
@@ -208,29 +207,29 @@ mod tests {
 
     #[test]
     fn a_row_is_the_spread_of_its_runs() {
-        let odd = row(Work::Decode, Subject::Token, 8, &spans(&[4.0, 1.0, 2.0]), None);
+        let odd = row(Work::Decode, "", 8, &spans(&[4.0, 1.0, 2.0]), None);
         assert_eq!((odd.min_secs, odd.median_secs, odd.max_secs), (1.0, 2.0, 4.0));
         assert_eq!((odd.tokens_per_sec, odd.cores_used), (4.0, Some(2.0)));
         assert_eq!((odd.secs, odd.first_ids), (vec![4.0, 1.0, 2.0], vec![7]));
-        let even = row(Work::Decode, Subject::Token, 8, &spans(&[4.0, 1.0, 3.0, 2.0]), None);
+        let even = row(Work::Decode, "", 8, &spans(&[4.0, 1.0, 3.0, 2.0]), None);
         assert_eq!(even.median_secs, 2.5);
     }
 
     #[test]
     fn what_probes_cost_is_compared_round_by_round() {
         let (forward, own) = (spans(&[1.0, 2.0, 4.0]), spans(&[1.5, 2.5, 4.5]));
-        let probes = row(Work::Probes, Subject::Token, 8, &own, Some(&forward));
+        let probes = row(Work::Probes, "", 8, &own, Some(&forward));
         assert_eq!(probes.percent_over_forward, Some(25.0));
-        let decode = row(Work::Decode, Subject::Token, 8, &own, Some(&forward));
+        let decode = row(Work::Decode, "", 8, &own, Some(&forward));
         assert_eq!(decode.percent_over_forward, None);
     }
 
     #[test]
     fn cores_are_absent_where_ticks_are_too_coarse_or_unknown() {
-        let short = row(Work::Forward, Subject::Token, 8, &spans(&[0.1, 0.1]), None);
+        let short = row(Work::Forward, "", 8, &spans(&[0.1, 0.1]), None);
         assert_eq!(short.cores_used, None);
         let mut unknown = spans(&[10.0, 10.0]);
         unknown[1].cpu_secs = None;
-        assert_eq!(row(Work::Forward, Subject::Token, 8, &unknown, None).cores_used, None);
+        assert_eq!(row(Work::Forward, "", 8, &unknown, None).cores_used, None);
     }
 }

@@ -1,5 +1,6 @@
 //! The works that can be timed.
 
+use crate::model::ModelCard;
 use crate::signal::Subject;
 
 /// One of them.
@@ -51,23 +52,24 @@ impl Work {
         Self::ALL.iter().copied().find(|work| work.id() == id)
     }
 
-    /// What is done, in one line.
-    pub(super) fn what(self, subject: Subject) -> &'static str {
+    /// What is done with the model of `card`, in one line.
+    pub(super) fn what(self, card: &ModelCard) -> &'static str {
         match self {
             Self::Record => {
                 "all blocks and every statistic of every depth, as columns of a recording"
             }
-            Self::RecordBf16 => "the same with bf16 dot products",
-            Self::Forward if subject == Subject::Token => {
+            Self::RecordBf16 => "the recording with bf16 dot products",
+            Self::Forward if card.readout == "none" => "all blocks",
+            Self::Forward if card.subject == Subject::Token => {
                 "all blocks, then the logits of the last token"
             }
             Self::Forward => "all blocks, then the readout of the last depth",
-            Self::Probes => "the same with RMS, cosine and update at every depth",
+            Self::Probes => "the plain forward pass with RMS, cosine and update at every depth",
             Self::Prefill => {
                 "all tokens in one step with keys and values kept, then the last logits"
             }
             Self::Decode => "behind the tokens, one most probable token per step",
-            Self::DecodeReadout => "the same with the readout of all depths at each step",
+            Self::DecodeReadout => "decoding with the readout of all depths at each step",
         }
     }
 

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use super::{Heads, Looking, QUERIES, Tile, run_tiles, softmax};
 use crate::kernel::cap::soft_cap;
+use crate::kernel::machine::{Work, fastest};
 
 /// Products for which another thread is worth waking.
 const LEAST_WORK: usize = 1 << 16;
@@ -49,24 +50,65 @@ fn one(q: &[f32], k: &[f32], v: &[f32], at: usize, how: Looking) -> Vec<f32> {
         || vec![0.0; seen.len()],
         |weights, (head, (out, q))| {
             let group = head / share * dim;
-            let rows = |x| <[f32]>::chunks(x, kv_width).map(move |row| &row[group..][..dim]);
-            for (weight, key) in weights.iter_mut().zip(rows(k)) {
-                *weight = dot(q, key) * how.scale;
-            }
+            fastest(Score { q, keys: &k[group..], kv_width, scale: how.scale, weights });
             if let Some(cap) = how.cap {
                 soft_cap(weights, cap);
             }
-            softmax(weights, 1.0);
-            for (weight, value) in weights.iter().zip(rows(v)) {
-                for (out, value) in out.iter_mut().zip(value) {
-                    *out += weight * value;
-                }
-            }
+            fastest(Mix { weights, values: &v[group..], kv_width, out });
         },
     );
     out
 }
 
+/// Scores of the keys of one head, which lie `kv_width` apart.
+struct Score<'a> {
+    q: &'a [f32],
+    keys: &'a [f32],
+    kv_width: usize,
+    scale: f32,
+    weights: &'a mut [f32],
+}
+
+impl Work for Score<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as `Work` asks")]
+    fn run(self) {
+        let Self { q, keys, kv_width, scale, weights } = self;
+        for (weight, key) in weights.iter_mut().zip(keys.chunks(kv_width)) {
+            *weight = dot(q, &key[..q.len()]) * scale;
+        }
+    }
+}
+
+/// Makes weights of scores and mixes the values of one head, which lie `kv_width` apart.
+struct Mix<'a> {
+    weights: &'a mut [f32],
+    values: &'a [f32],
+    kv_width: usize,
+    out: &'a mut [f32],
+}
+
+impl Work for Mix<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as `Work` asks")]
+    fn run(self) {
+        let Self { weights, values, kv_width, out } = self;
+        let dim = out.len();
+        softmax(weights, 1.0);
+        for (weight, value) in weights.iter().zip(values.chunks(kv_width)) {
+            for (out, value) in out.iter_mut().zip(&value[..dim]) {
+                *out += weight * value;
+            }
+        }
+    }
+}
+
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "as `Work` asks")]
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     let (a, rest_of_a) = a.as_chunks::<LANES>();
     let (b, rest_of_b) = b.as_chunks::<LANES>();

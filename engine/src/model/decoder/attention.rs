@@ -124,7 +124,12 @@ impl Projections {
         let Heads { count, kv_count, dim } = heads;
         // Rows of a fused result, or parts of a row that belong to one head.
         let (fused, row, q) = match self {
-            Self::Split { q, k, v } => return (q.apply(x), k.apply(x), v.apply(x)),
+            Self::Split { q, k, v } => {
+                // Side by side: for a single token each is so short that waiting for all threads takes part of the time.
+                let (q, (k, v)) =
+                    rayon::join(|| q.apply(x), || rayon::join(|| k.apply(x), || v.apply(x)));
+                return (q, k, v);
+            }
             Self::Fused(all) => (all.apply(x), (count + 2 * kv_count) * dim, count * dim),
             Self::FusedByHead(all) => (all.apply(x), 3 * dim, dim),
         };

@@ -113,8 +113,8 @@ impl Gated {
     }
 
     fn run(&self, plan: &Plan, x: &[f32]) -> Vec<f32> {
-        let mut inner = self.gate.apply(x);
-        plan.gate.apply(&mut inner, &self.up.apply(x));
+        let (mut inner, up) = rayon::join(|| self.gate.apply(x), || self.up.apply(x));
+        plan.gate.apply(&mut inner, &up);
         self.down.apply(&inner)
     }
 }

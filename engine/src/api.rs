@@ -8,6 +8,7 @@ pub use crate::figure::{
 };
 pub use crate::generate::Settings as GenerateSettings;
 pub use crate::job::{JobId, Progress};
+pub use crate::kernel::numerics::Numerics;
 pub use crate::knob::{ChoiceOption, KnobCard, KnobError, KnobKind, Knobs, Value};
 pub use crate::lens::{
     DataTable, LensCard, Reading, ReadingKind, RowColumn, RowsRequest, Selection, Suggestion,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use layerscope_engine::api::{
-    Command, Cut, JobId, Look, Recording, RowColumn, RowsRequest, Shared, Value,
+    Command, Cut, JobId, Look, Numerics, Recording, RowColumn, RowsRequest, Shared, Value,
 };
 
 use super::session::{InputKind, Lights, Session, Writing};
@@ -112,6 +112,8 @@ pub(crate) enum Run {
     Cut(Cut),
     /// Stop after so many tokens.
     Limit(Option<u64>),
+    /// How readouts round.
+    Numerics(Numerics),
     /// Run it.
     Record,
     /// How the checkpoint goes on with the prompt.

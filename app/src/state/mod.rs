@@ -18,8 +18,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use layerscope_engine::api::{
-    self, JobId, KnobCard, Knobs, LensCard, Look, ModelCard, Problem, Progress, Recording,
-    RowColumn, RowsRequest, Shared, TokenRows, Value, View,
+    self, JobId, KnobCard, Knobs, LensCard, Look, ModelCard, Numerics, Problem, Progress,
+    Recording, RowColumn, RowsRequest, Shared, TokenRows, Value, View,
 };
 
 pub(crate) use action::{Action, Ask, Effect, File, Layout, Lens, Run, Task};
@@ -161,7 +161,21 @@ impl State {
         if self.model.is_none() {
             return Some("A recording needs a checkpoint: open one first");
         }
+        if self.session.input.numerics == Numerics::Bf16 && self.why_no_bf16().is_some() {
+            return self.why_no_bf16();
+        }
         self.session.input.request().err()
+    }
+
+    /// Why readouts cannot be rounded to bf16 on this machine and by this checkpoint, or nothing.
+    pub(crate) fn why_no_bf16(&self) -> Option<&'static str> {
+        let is_over_words = |card: &ModelCard| card.classes.is_empty();
+        if !self.model.as_deref().is_none_or(is_over_words) {
+            return Some(
+                "Only readouts over a vocabulary round; this checkpoint chooses among classes",
+            );
+        }
+        Numerics::Bf16.why_not()
     }
 
     /// Why a prompt cannot be gone on with now, or nothing.

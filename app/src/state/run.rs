@@ -26,6 +26,7 @@ impl State {
             Run::Label(label) => input.label = label,
             Run::Cut(cut) => input.cut = cut,
             Run::Limit(limit) => input.limit_tokens = limit.filter(|limit| *limit > 0),
+            Run::Numerics(numerics) => input.numerics = numerics,
             Run::Record => return self.record(),
             Run::Writing(writing) => input.writing = writing,
             Run::Generate => {
@@ -85,7 +86,7 @@ impl State {
         if matches!(start, Start::Text(_)) {
             self.written.clear();
         }
-        let request = self.session.input.writing.request(start);
+        let request = self.session.input.writing.request(start, self.session.input.numerics);
         vec![Effect::Start(Task::Generate, Command::Generate(request))]
     }
 

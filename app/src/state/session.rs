@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use layerscope_engine::api::{
-    Cut, GenerateRequest, GenerateSettings, Input, Knobs, RecordRequest, Sampling, Selection, Start,
+    Cut, GenerateRequest, GenerateSettings, Input, Knobs, Numerics, RecordRequest, Sampling,
+    Selection, Start,
 };
 use serde::{Deserialize, Serialize};
 
@@ -103,6 +104,8 @@ pub(crate) struct InputSetup {
     pub(crate) cut: Cut,
     /// Stop after so many tokens; `None` runs all.
     pub(crate) limit_tokens: Option<u64>,
+    /// How readouts round.
+    pub(crate) numerics: Numerics,
     /// How the checkpoint goes on with the prompt.
     pub(crate) writing: Writing,
 }
@@ -125,11 +128,11 @@ impl Default for Writing {
 
 impl Writing {
     /// What the engine is asked to go on with.
-    pub(crate) fn request(self, start: Start) -> GenerateRequest {
+    pub(crate) fn request(&self, start: Start, numerics: Numerics) -> GenerateRequest {
         let sampling = Sampling { temperature: self.temperature, ..Sampling::default() };
         let settings =
             GenerateSettings { sampling, most_tokens: self.most_tokens, stops: Vec::new() };
-        GenerateRequest { start, settings, show_every: Some(SHOW_EVERY) }
+        GenerateRequest { start, settings, numerics, show_every: Some(SHOW_EVERY) }
     }
 }
 
@@ -188,6 +191,7 @@ impl InputSetup {
             }
         };
         // The window saves when a person says where to.
-        Ok(RecordRequest { input, limit_tokens: self.limit_tokens, folder: None })
+        let (limit_tokens, numerics) = (self.limit_tokens, self.numerics);
+        Ok(RecordRequest { input, limit_tokens, numerics, folder: None })
     }
 }

@@ -108,6 +108,26 @@ fn a_text_is_shown_while_it_is_written_and_stays() {
 }
 
 #[test]
+fn the_rounding_of_readouts_is_part_of_what_is_asked_and_refused_where_it_cannot_be() {
+    let mut state = with_model();
+    state.apply(Action::Run(Run::Prompt("Once".to_owned())));
+    state.apply(Action::Run(Run::Numerics(Numerics::Bf16)));
+    assert_eq!(state.why_no_bf16(), Numerics::Bf16.why_not());
+    assert_eq!(state.session.input.request().unwrap().numerics, Numerics::Bf16);
+    let writing = state.session.input.writing.clone();
+    assert_eq!(
+        writing.request(Start::Text(String::new()), Numerics::Bf16).numerics,
+        Numerics::Bf16
+    );
+    let classes = vec!["bad".to_owned(), "good".to_owned()];
+    state.model = Some(Arc::new(ModelCard { classes, ..(*card("first.gguf")).clone() }));
+    assert!(state.why_no_run().unwrap().contains("chooses among classes"));
+    assert!(state.apply(Action::Run(Run::Record)).is_empty());
+    state.apply(Action::Run(Run::Numerics(Numerics::F32)));
+    assert_eq!(state.why_no_run(), None);
+}
+
+#[test]
 fn a_header_is_shown_before_the_model_is_open() {
     let mut state = State::default();
     assert_eq!(open(&mut state, "/m.gguf", JOB), [Command::Open("/m.gguf".into())]);

@@ -20,6 +20,7 @@ use crate::checkpoint::Tokenizer;
 use crate::dataset::images::Preparation;
 use crate::dataset::{Data, Sequence};
 use crate::job::Job;
+use crate::kernel::numerics::Numerics;
 use crate::model::{LayeredModel, ModelCard, NO_TOKEN};
 use crate::notes::Note;
 use crate::record::batch::{Part, laid_end_to_end, run_batch};
@@ -77,7 +78,7 @@ fn record_with(
 ) -> Result<Recording, RecordError> {
     let Asked { data, preparation, sequences, budget_bytes, mut notes, folder } = asked;
     let card = model.card();
-    let run = Run { card, data, piece };
+    let run = Run { card, numerics: model.numerics(), data, piece };
     let total: usize = sequences.iter().map(|sequence| sequence.ids.len()).sum();
     if total == 0 {
         return Err(RecordError::NothingToRun);
@@ -365,6 +366,7 @@ fn tail<T: Clone>(column: &[T], from: usize) -> Vec<T> {
 /// What a run is about.
 struct Run<'a> {
     card: &'a ModelCard,
+    numerics: Numerics,
     data: &'a Data,
     piece: &'a dyn Fn(u32) -> String,
 }
@@ -393,6 +395,7 @@ impl Run<'_> {
             layers: card.layers,
             subject: card.subject,
             vocab: card.outputs.max(1),
+            numerics: self.numerics,
             signals: Signal::ALL.iter().map(|signal| signal.id().to_owned()).collect(),
             columns: names.into_iter().cloned().collect(),
             provenance: Provenance {

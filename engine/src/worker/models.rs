@@ -12,6 +12,7 @@ use crate::dataset::{self, Data, DataError, Packed, images};
 use crate::export::{self, Export, ExportError};
 use crate::generate::GenerateError;
 use crate::job::{CancelSwitch, Cancelled, Job, JobId};
+use crate::kernel::numerics::Numerics;
 use crate::lens;
 use crate::model::{self, LayeredModel, ModelCard, ModelError};
 use crate::notes::Note;
@@ -245,12 +246,15 @@ impl Models {
             return Err(problem(what, "Open one, then run again."));
         };
         // Out of its place while it runs: a panic drops it, anything else puts it back.
-        let model = match place.take() {
+        let mut model = match place.take() {
             Some(model) => model,
             None => model::load(checkpoint, tokenizer.as_ref(), job)?.0,
         };
         let reader = Reader { checkpoint: checkpoint.as_ref(), tokenizer: tokenizer.as_ref() };
-        let done = run_through(model.as_ref(), reader, notes, (self.budget_bytes)(), request, job);
+        let budget_bytes = (self.budget_bytes)();
+        let done = rounded(model.as_mut(), request.numerics, notes).and_then(|notes| {
+            run_through(model.as_ref(), reader, notes, budget_bytes, request, job)
+        });
         *place = Some(model);
         done
     }
@@ -266,7 +270,7 @@ struct Reader<'a> {
 fn run_through(
     model: &dyn LayeredModel,
     reader: Reader<'_>,
-    notes: &[Note],
+    mut notes: Vec<Note>,
     budget_bytes: u64,
     request: &RecordRequest,
     job: &Job,
@@ -285,7 +289,7 @@ fn run_through(
         // A checkpoint of text without one was not opened.
         None => Packed::default(),
     };
-    let notes = notes.iter().cloned().chain(packed.notes).collect();
+    notes.extend(packed.notes);
     let asked = Asked {
         data: &data,
         preparation: preparation.as_ref(),
@@ -295,6 +299,19 @@ fn run_through(
         folder: request.folder.as_deref(),
     };
     Ok(record::record(model, reader.tokenizer, asked, job)?)
+}
+
+/// Lets readouts round as was asked; the notes of the run begin with what that does to its numbers.
+fn rounded(
+    model: &mut dyn LayeredModel,
+    numerics: Numerics,
+    notes: &[Note],
+) -> Result<Vec<Note>, Ending> {
+    model.set_numerics(numerics)?;
+    let caveat = numerics.caveat().map(|what| {
+        Note::new(what, "Run again with exact readouts (f32) where the last digits matter.")
+    });
+    Ok(caveat.into_iter().chain(notes.iter().cloned()).collect())
 }
 
 fn problem(what: String, hint: &str) -> Ending {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::dataset::Cut;
 use crate::generate::Settings;
 use crate::job::{JobId, Progress};
+use crate::kernel::numerics::Numerics;
 use crate::knob::Knobs;
 use crate::lens::{Selection, View};
 use crate::model::ModelCard;
@@ -81,6 +82,8 @@ pub struct RecordRequest {
     pub input: Input,
     /// Stop after so many tokens; `None` takes all.
     pub limit_tokens: Option<u64>,
+    /// How readouts round; refused where the machine or the head does not.
+    pub numerics: Numerics,
     /// The folder that the recording will be saved to, by a command of its own. A run that is killed leaves there what
     /// was done until then; `None` keeps everything in memory.
     pub folder: Option<PathBuf>,
@@ -93,6 +96,8 @@ pub struct GenerateRequest {
     pub start: Start,
     /// How far, and how each token is chosen.
     pub settings: Settings,
+    /// How readouts round; tokens are chosen from exact logits. Refused where the machine or the head does not.
+    pub numerics: Numerics,
     /// How often a recording of what is there so far is made meanwhile; `None`: only at the end.
     pub show_every: Option<Duration>,
 }

@@ -1,6 +1,7 @@
 //! The engine from outside, with a model that does what a test tells it.
 
 mod generating;
+mod rounding;
 
 use std::cell::{Cell, RefCell};
 use std::fs;
@@ -11,6 +12,7 @@ use std::sync::mpsc::sync_channel;
 
 use super::*;
 use crate::job::Job;
+use crate::kernel::numerics::Numerics;
 use crate::knob::Knobs;
 use crate::lens::Selection;
 use crate::model::{
@@ -100,7 +102,12 @@ fn waking_engine(
 
 fn record(limit_tokens: u64) -> Command {
     let limit_tokens = Some(limit_tokens);
-    Command::Record(RecordRequest { input: Input::Embedded, limit_tokens, folder: None })
+    Command::Record(RecordRequest {
+        input: Input::Embedded,
+        limit_tokens,
+        numerics: Numerics::F32,
+        folder: None,
+    })
 }
 
 fn look(lens: &str, recording: &Shared<Recording>) -> Look {
@@ -293,7 +300,8 @@ fn a_run_into_a_folder_that_is_in_use_is_refused_and_blamed_on_the_input() {
     fs::write(folder.path().join("thesis.txt"), "three years of work").unwrap();
     let mut engine = engine_with(PLENTY, |_| panic!("no block may run"));
     let (input, folder) = (Input::Embedded, Some(folder.path().to_owned()));
-    let request = RecordRequest { input, limit_tokens: Some(10), folder };
+    let numerics = Numerics::F32;
+    let request = RecordRequest { input, limit_tokens: Some(10), numerics, folder };
     let refused = problem(run(&mut engine, Command::Record(request)));
     assert!(refused.what.contains("thesis.txt"), "{}", refused.what);
     assert_eq!(refused.blame, Blame::Input);

@@ -148,7 +148,7 @@ fn bf16_readouts_say_so_everywhere_or_are_refused() {
     let caveat = "Readouts in bf16: probabilities are off by up to 1e-2";
     assert!(text(&done.stdout).contains(caveat), "{}", text(&done.stdout));
     let shown = text(&layerscope(&["inspect", words(&out)]).stdout);
-    assert!(shown.contains("readouts     bf16") && shown.contains(caveat), "{shown}");
+    assert!(shown.contains("readouts      bf16") && shown.contains(caveat), "{shown}");
     let seen = folder.path().join("view");
     let readings = view(&out, &[], &seen);
     assert_eq!(readings["provenance"]["numerics"], "bf16");

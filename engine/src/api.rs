@@ -56,6 +56,11 @@ pub fn check_sampling(sampling: &Sampling) -> Result<(), Problem> {
     crate::worker::check_sampling(sampling)
 }
 
+/// Whether a folder looks like one of images, for a model that reads images; from a few names, no file is read.
+pub fn is_folder_of_images(path: &std::path::Path) -> bool {
+    crate::dataset::images::is_folder_of_images(path)
+}
+
 /// Columns of a data file that can hold the text.
 pub fn data_columns(path: &std::path::Path) -> Result<Vec<String>, Problem> {
     crate::worker::data_columns(path)

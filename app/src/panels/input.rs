@@ -1,7 +1,10 @@
-//! What is run: a prompt, a data file, or the data in the binary.
+//! What is run: a prompt, a data file, the data in the binary, or a folder of images.
+
+use std::path::Path;
 
 use layerscope_engine::api::{Cut, Numerics, Subject};
 
+use super::writing;
 use crate::state::{Action, Ask, File, InputKind, Run, State};
 
 /// Above this the box scrolls.
@@ -12,30 +15,11 @@ const WRITTEN_HEIGHT: f32 = 120.0;
 pub(super) fn show(ui: &mut egui::Ui, state: &State) -> Vec<Action> {
     let mut actions = Vec::new();
     let input = &state.session.input;
-    let mut kind = input.kind;
-    ui.horizontal_wrapped(|ui| {
-        for (label, which) in [
-            ("Built-in data", InputKind::Embedded),
-            ("Text", InputKind::Prompt),
-            ("Data file", InputKind::File),
-        ] {
-            if ui.radio_value(&mut kind, which, label).clicked() {
-                actions.push(Action::Run(Run::Kind(which)));
-            }
-        }
-    });
-    if kind == InputKind::File {
-        data_file(ui, state, &mut actions);
-    } else {
-        let mut prompt = input.prompt.clone();
-        let edit = egui::TextEdit::multiline(&mut prompt)
-            .hint_text("Type text to run through the checkpoint")
-            .desired_rows(PROMPT_ROWS)
-            .desired_width(f32::INFINITY);
-        let response = ui.add(edit);
-        super::name(ui, &response, "Prompt");
-        if response.changed() {
-            actions.push(Action::Run(Run::Prompt(prompt)));
+    let kind = input.kind;
+    match kind {
+        InputKind::Images => images(ui, state, &mut actions),
+        InputKind::Embedded | InputKind::Prompt | InputKind::File => {
+            texts(ui, state, &mut actions);
         }
     }
     let why_not = state.why_no_run();
@@ -50,17 +34,19 @@ pub(super) fn show(ui: &mut egui::Ui, state: &State) -> Vec<Action> {
             button.on_hover_text("Run it through every layer (Ctrl+Enter)");
         }
         if kind == InputKind::Prompt {
-            generate(ui, state, &mut actions);
+            writing::buttons(ui, state, &mut actions);
         }
     });
     if kind == InputKind::Prompt {
-        writing(ui, state, &mut actions);
+        writing::settings(ui, state, &mut actions);
     }
     ui.horizontal_wrapped(|ui| {
         limit(ui, state, &mut actions);
         numerics(ui, state, &mut actions);
     });
-    if let Some(reason) = why_not {
+    // An empty box says itself what it waits for.
+    let is_said = kind == InputKind::Prompt && input.prompt.is_empty() && state.model.is_some();
+    if let Some(reason) = why_not.filter(|_| !is_said) {
         ui.weak(reason);
     }
     if kind == InputKind::Prompt && !state.written.is_empty() {
@@ -75,55 +61,73 @@ pub(super) fn show(ui: &mut egui::Ui, state: &State) -> Vec<Action> {
     actions
 }
 
-/// The checkpoint goes on with the prompt, or with what it wrote last.
-fn generate(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
-    let buttons = [
-        ("Generate", state.why_no_generation(), Run::Generate),
-        ("Continue", state.why_no_more(), Run::Continue),
-    ];
-    for (label, why_not, action) in buttons {
-        let button = ui.add_enabled(why_not.is_none(), egui::Button::new(label));
-        if button.clicked() {
-            actions.push(Action::Run(action));
+/// Which text is run: the kinds of input, and what belongs to the chosen one.
+fn texts(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
+    let input = &state.session.input;
+    let mut kind = input.kind;
+    ui.horizontal_wrapped(|ui| {
+        for (label, which) in [
+            ("Built-in data", InputKind::Embedded),
+            ("Text", InputKind::Prompt),
+            ("Data file", InputKind::File),
+        ] {
+            if ui.radio_value(&mut kind, which, label).clicked() {
+                actions.push(Action::Run(Run::Kind(which)));
+            }
         }
-        let told = why_not.unwrap_or("The checkpoint goes on with the text, token by token");
-        button.on_hover_text(told).on_disabled_hover_text(told);
+    });
+    if kind == InputKind::File {
+        data_file(ui, state, actions);
+    } else {
+        let mut prompt = input.prompt.clone();
+        let edit = egui::TextEdit::multiline(&mut prompt)
+            .hint_text("Type text to run through the checkpoint")
+            .desired_rows(PROMPT_ROWS)
+            .desired_width(f32::INFINITY);
+        let response = ui.add(edit);
+        super::name(ui, &response, "Prompt");
+        if response.changed() {
+            actions.push(Action::Run(Run::Prompt(prompt)));
+        }
     }
 }
 
-/// How it goes on.
-fn writing(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
-    let mut setup = state.session.input.writing.clone();
-    ui.horizontal_wrapped(|ui| {
-        ui.label("Write");
-        let field = egui::DragValue::new(&mut setup.most_tokens).range(1..=1_000_000);
-        let response = ui.add(field.suffix(" tokens"));
-        super::name(ui, &response, "Most new tokens");
-        let field = egui::DragValue::new(&mut setup.temperature).range(0.0..=5.0).speed(0.01);
-        let response = ui.add(field.fixed_decimals(2).prefix("temperature "));
-        super::name(ui, &response, "Temperature");
-        response.on_hover_text("0 takes the most probable token");
+/// The one input of a model that reads images.
+fn images(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
+    let (ask, kinds) = (Ask::ImageFolder, "of PNG and JPEG files");
+    let folder = state.session.input.images.as_deref();
+    chosen_path(ui, "Image folder…", ask, (folder, kinds), actions);
+}
+
+/// A button that asks for a path, and the name of the one that was chosen or what can be.
+fn chosen_path(
+    ui: &mut egui::Ui,
+    button: &str,
+    ask: Ask,
+    (path, kinds): (Option<&Path>, &str),
+    actions: &mut Vec<Action>,
+) {
+    ui.horizontal(|ui| {
+        if ui.button(button).clicked() {
+            actions.push(Action::File(File::Ask(ask)));
+        }
+        let Some(path) = path else {
+            ui.weak(kinds);
+            return;
+        };
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+        let label = ui.add(egui::Label::new(name.as_ref()).truncate());
+        label.on_hover_text(path.display().to_string());
     });
-    if setup.temperature > 0.0 {
-        // What is shown is what is used.
-        setup.temperature = (setup.temperature * 100.0).round() / 100.0;
-    }
-    if setup != state.session.input.writing {
-        actions.push(Action::Run(Run::Writing(setup)));
-    }
 }
 
 fn data_file(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
     let input = &state.session.input;
-    if ui.button("Choose data file…").clicked() {
-        actions.push(Action::File(File::Ask(Ask::DataFile)));
-    }
-    let Some(path) = &input.file else {
-        ui.weak("txt, jsonl, csv or tsv");
+    let (ask, kinds) = (Ask::DataFile, "txt, jsonl, csv or tsv");
+    chosen_path(ui, "Choose data file…", ask, (input.file.as_deref(), kinds), actions);
+    if input.file.is_none() {
         return;
-    };
-    let file = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-    ui.add(egui::Label::new(file.as_ref()).truncate()).on_hover_text(path.display().to_string());
+    }
     if state.columns.is_empty() {
         let mut cut = input.cut;
         ui.horizontal(|ui| {

@@ -10,6 +10,7 @@ mod notes;
 mod readings;
 mod start;
 mod table;
+mod writing;
 
 use std::collections::BTreeMap;
 

@@ -78,6 +78,8 @@ pub(crate) enum Ask {
     OpenRecording,
     /// A data file.
     DataFile,
+    /// A folder of images.
+    ImageFolder,
     /// Where the recording goes.
     SaveRecording,
     /// Where the session goes.
@@ -102,6 +104,8 @@ pub(crate) enum Run {
     Prompt(String),
     /// The data file, which then is what is run.
     DataFile(PathBuf),
+    /// The folder of images, for a model that reads images.
+    ImageFolder(PathBuf),
     /// Columns of the data file, read in the background.
     Columns(PathBuf, Result<Vec<String>, String>),
     /// The text column.

@@ -23,7 +23,7 @@ use layerscope_engine::api::{
 };
 
 pub(crate) use action::{Action, Ask, Effect, File, Layout, Lens, Run, Task};
-pub(crate) use session::{ENDING, InputKind, Lights, Session, Source, is_session};
+pub(crate) use session::{ENDING, InputKind, Lights, Session, Source, Writing, is_session};
 use undo::Undo;
 
 /// A job that was handed to the engine and has not ended.
@@ -150,6 +150,11 @@ impl State {
         self.jobs.values().any(|running| matches(&running.task))
     }
 
+    /// Whether the open model reads images in the place of text.
+    pub(crate) fn reads_images(&self) -> bool {
+        self.model.as_ref().is_some_and(|card| card.image_side.is_some())
+    }
+
     /// Why nothing can be run now, or nothing.
     pub(crate) fn why_no_run(&self) -> Option<&'static str> {
         if self.is_busy_with(|task| matches!(task, Task::OpenEmbedded | Task::OpenModel(_))) {
@@ -184,6 +189,12 @@ impl State {
             return Some("Only a text can be gone on with");
         }
         self.why_no_run()
+    }
+
+    /// Why no prompt can stand inside a chat template, or nothing.
+    pub(crate) fn why_no_chat(&self) -> Option<&'static str> {
+        let has_template = self.model.as_ref().is_some_and(|card| card.chat_template.is_some());
+        (!has_template).then_some("The open checkpoint has no chat template")
     }
 
     /// Why what was generated cannot be gone on with now, or nothing.

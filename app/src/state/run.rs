@@ -21,6 +21,7 @@ impl State {
                 self.columns.clear();
                 return vec![Effect::Columns(path)];
             }
+            Run::ImageFolder(folder) => self.take_images(folder),
             Run::Columns(path, columns) => self.take_columns(&path, columns),
             Run::Column(column) => input.column = column,
             Run::Label(label) => input.label = label,
@@ -30,7 +31,9 @@ impl State {
             Run::Record => return self.record(),
             Run::Writing(writing) => input.writing = writing,
             Run::Generate => {
-                let start = Start::Text(input.prompt.clone());
+                let prompt = self.session.input.prompt.clone();
+                let is_chat = self.session.input.writing.is_chat && self.why_no_chat().is_none();
+                let start = if is_chat { Start::Chat(prompt) } else { Start::Text(prompt) };
                 return self.generate(self.why_no_generation(), start);
             }
             Run::Continue => {
@@ -40,6 +43,19 @@ impl State {
             Run::Cancel => return self.cancel(),
         }
         Vec::new()
+    }
+
+    /// A folder of images is kept until a model that reads them is open.
+    fn take_images(&mut self, folder: std::path::PathBuf) {
+        self.message = format!("Images of {} are what is run", folder.display());
+        self.session.input.images = Some(folder);
+        if !self.reads_images() {
+            self.message.clear();
+            self.complain(
+                "This is a folder of images, and no checkpoint that reads images is open",
+                "Open one (ViT); the folder is kept as its input.",
+            );
+        }
     }
 
     /// Columns of another file than the present one come too late and are dropped.
@@ -83,7 +99,7 @@ impl State {
             reason.clone_into(&mut self.message);
             return Vec::new();
         }
-        if matches!(start, Start::Text(_)) {
+        if !matches!(start, Start::More(_)) {
             self.written.clear();
         }
         let request = self.session.input.writing.request(start, self.session.input.numerics);

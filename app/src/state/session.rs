@@ -73,7 +73,7 @@ pub(crate) enum Lights {
     Light,
 }
 
-/// Which of the three inputs is run.
+/// Which of the inputs is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum InputKind {
@@ -84,9 +84,11 @@ pub(crate) enum InputKind {
     Prompt,
     /// The data file.
     File,
+    /// The folder of images: the only one that a model of images takes, and no other takes it.
+    Images,
 }
 
-/// What is run; the other two inputs keep what was typed.
+/// What is run; the other inputs keep what was typed.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", default)]
 pub(crate) struct InputSetup {
@@ -100,6 +102,8 @@ pub(crate) struct InputSetup {
     pub(crate) column: Option<String>,
     /// Its column of labels; `None` takes "label" where there is one.
     pub(crate) label: Option<String>,
+    /// The folder of images; the folders in it are labels.
+    pub(crate) images: Option<PathBuf>,
     /// How a txt file is cut.
     pub(crate) cut: Cut,
     /// Stop after so many tokens; `None` runs all.
@@ -111,27 +115,43 @@ pub(crate) struct InputSetup {
 }
 
 /// How a checkpoint goes on with a prompt.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", default)]
 pub(crate) struct Writing {
     /// Most new tokens.
     pub(crate) most_tokens: u64,
     /// 0 takes the most probable token.
     pub(crate) temperature: f64,
+    /// Only so many of the most probable tokens are drawn from; `None`: all.
+    pub(crate) top_k: Option<u64>,
+    /// Of those only as many as are needed to reach this probability; 1: all.
+    pub(crate) top_p: f64,
+    /// Makes tokens that are in the text already less likely; 1: not.
+    pub(crate) repeat_penalty: f64,
+    /// Of the draws.
+    pub(crate) seed: u64,
+    /// The prompt is what a user says, where the checkpoint has a template for that.
+    pub(crate) is_chat: bool,
+    /// Texts at which to stop, one in each line; `\n` stands for a new line.
+    pub(crate) stops: String,
 }
 
 impl Default for Writing {
     fn default() -> Self {
-        Self { most_tokens: 64, temperature: 0.0 }
+        let Sampling { temperature, top_k, top_p, repeat_penalty, seed } = Sampling::default();
+        let (is_chat, stops) = (false, String::new());
+        Self { most_tokens: 64, temperature, top_k, top_p, repeat_penalty, seed, is_chat, stops }
     }
 }
 
 impl Writing {
     /// What the engine is asked to go on with.
     pub(crate) fn request(&self, start: Start, numerics: Numerics) -> GenerateRequest {
-        let sampling = Sampling { temperature: self.temperature, ..Sampling::default() };
-        let settings =
-            GenerateSettings { sampling, most_tokens: self.most_tokens, stops: Vec::new() };
+        let Self { most_tokens, temperature, top_k, top_p, repeat_penalty, seed, .. } = *self;
+        let sampling = Sampling { temperature, top_k, top_p, repeat_penalty, seed };
+        let stops = self.stops.lines().filter(|stop| !stop.is_empty());
+        let stops = stops.map(|stop| stop.replace("\\n", "\n")).collect();
+        let settings = GenerateSettings { sampling, most_tokens, stops };
         GenerateRequest { start, settings, numerics, show_every: Some(SHOW_EVERY) }
     }
 }
@@ -188,6 +208,10 @@ impl InputSetup {
                 let path = self.file.clone().ok_or("Choose a data file first")?;
                 let (column, label) = (self.column.clone(), self.label.clone());
                 Input::File { path, column, label, cut: self.cut }
+            }
+            InputKind::Images => {
+                let path = self.images.clone().ok_or("Choose a folder of images first")?;
+                Input::File { path, column: None, label: None, cut: self.cut }
             }
         };
         // The window saves when a person says where to.

@@ -9,6 +9,8 @@ const HIGHEST_TEMPERATURE: f64 = 5.0;
 const HIGHEST_PENALTY: f64 = 5.0;
 /// Where top-k stands when it is switched on.
 const USUAL_TOP_K: u64 = 40;
+/// Of the small window.
+const SAMPLING_WIDTH: f32 = 230.0;
 /// Above this the box of stop texts scrolls.
 const STOP_ROWS: usize = 2;
 
@@ -71,6 +73,7 @@ fn chat(ui: &mut egui::Ui, state: &State, setup: &mut Writing) {
 }
 
 fn sampling(ui: &mut egui::Ui, setup: &mut Writing) {
+    ui.set_max_width(SAMPLING_WIDTH);
     egui::Grid::new("sampling").num_columns(2).show(ui, |ui| {
         ui.label("Temperature");
         let field = egui::DragValue::new(&mut setup.temperature).range(0.0..=HIGHEST_TEMPERATURE);
@@ -112,14 +115,12 @@ fn sampling(ui: &mut egui::Ui, setup: &mut Writing) {
         response.on_hover_text("Makes tokens that are in the text already less likely; 1: not");
         setup.repeat_penalty = shown(setup.repeat_penalty);
         ui.end_row();
-
-        ui.label("Stop at");
-        let field = egui::TextEdit::multiline(&mut setup.stops).desired_rows(STOP_ROWS);
-        let response = ui.add(field.hint_text("One text per line").desired_width(140.0));
-        super::name(ui, &response, "Stop texts");
-        response.on_hover_text("The text ends before the first of these; \\n is a new line");
-        ui.end_row();
     });
+    let field = egui::TextEdit::multiline(&mut setup.stops).desired_rows(STOP_ROWS);
+    let field = field.hint_text("Texts to stop at, one per line").desired_width(f32::INFINITY);
+    let response = ui.add(field);
+    super::name(ui, &response, "Stop texts");
+    response.on_hover_text("The text ends before the first of these; \\n is a new line");
 }
 
 fn top_k(ui: &mut egui::Ui, top_k: &mut Option<u64>) {

@@ -280,7 +280,7 @@ fn run_through(
     let preparation = model::preparation(reader.checkpoint, card)?;
     let data = match &preparation {
         Some(_) => images_of(&request.input, job)?,
-        None => data_of(&request.input, job)?,
+        None => text_of(&request.input, job)?,
     };
     let ModelCard { subject, context, .. } = *card;
     let packed = match reader.tokenizer {
@@ -331,14 +331,19 @@ fn images_of(input: &Input, job: &Job) -> Result<Data, Ending> {
     }
 }
 
-fn data_of(input: &Input, job: &Job) -> Result<Data, DataError> {
-    match input {
-        Input::Text(text) => dataset::from_prompt(text),
-        Input::Embedded => dataset::from_embedded(embedded::data(), job),
-        Input::File { path, column, label, cut } => {
-            dataset::read(path, column.as_deref(), *cut, job)?.labelled(label.as_deref(), path)
+/// The text of an input, for a model that reads text.
+fn text_of(input: &Input, job: &Job) -> Result<Data, Ending> {
+    Ok(match input {
+        Input::Text(text) => dataset::from_prompt(text)?,
+        Input::Embedded => dataset::from_embedded(embedded::data(), job)?,
+        Input::File { path, .. } if images::is_folder_of_images(path) => {
+            let what = "This checkpoint reads text, and the input is a folder of images".to_owned();
+            return Err(problem(what, "Choose a file of text, or open a checkpoint of images."));
         }
-    }
+        Input::File { path, column, label, cut } => {
+            dataset::read(path, column.as_deref(), *cut, job)?.labelled(label.as_deref(), path)?
+        }
+    })
 }
 
 /// Computes the view anew, so that an export never shows an older state of the knobs.

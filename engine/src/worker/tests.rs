@@ -295,6 +295,19 @@ fn shared_a_reference_folder_without_tokenizer_is_not_opened() {
 }
 
 #[test]
+fn a_folder_of_images_is_no_input_of_a_model_of_text() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a.png"), "never read").unwrap();
+    let mut engine = engine_with(PLENTY, |_| panic!("no block may run"));
+    let (path, cut) = (folder.path().to_owned(), crate::dataset::Cut::Line);
+    let input = Input::File { path, column: None, label: None, cut };
+    let (limit_tokens, numerics) = (None, Numerics::F32);
+    let request = RecordRequest { input, limit_tokens, numerics, folder: None };
+    let told = problem(run(&mut engine, Command::Record(request)));
+    assert_eq!(told.what, "This checkpoint reads text, and the input is a folder of images");
+}
+
+#[test]
 fn a_run_into_a_folder_that_is_in_use_is_refused_and_blamed_on_the_input() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("thesis.txt"), "three years of work").unwrap();

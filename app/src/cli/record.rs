@@ -29,6 +29,10 @@ pub(crate) struct Arguments {
     /// there is one): the name of a class or its number.
     #[arg(long, value_name = "COLUMN", requires = "data", conflicts_with = "text")]
     label: Option<String>,
+    /// Column of the data file that holds a second text, which encoders read together with the first:
+    /// `[CLS] a [SEP] b [SEP]`.
+    #[arg(long, value_name = "COLUMN", requires = "data", conflicts_with = "text")]
+    pair: Option<String>,
     /// How a txt file becomes samples (default: line).
     #[arg(long, value_enum, requires = "data", conflicts_with = "text")]
     cut: Option<CutArgument>,
@@ -76,7 +80,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     let input = match (arguments.text, arguments.data) {
         (Some(text), _) => Input::Text(text),
         (None, Some(path)) => {
-            Input::File { path, column: arguments.column, label: arguments.label, cut }
+            let (column, label, pair) = (arguments.column, arguments.label, arguments.pair);
+            Input::File { path, column, label, pair, cut }
         }
         (None, None) => Input::Embedded,
     };

@@ -139,6 +139,12 @@ fn data_file(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
         }
         return;
     }
+    ui.horizontal_wrapped(|ui| columns(ui, state, actions));
+}
+
+/// Which columns are read, and as what.
+fn columns(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
+    let input = &state.session.input;
     let shown = input.column.as_deref().unwrap_or("text");
     let combo = egui::ComboBox::from_id_salt("column").selected_text(shown).show_ui(ui, |ui| {
         for column in &state.columns {
@@ -149,28 +155,58 @@ fn data_file(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
     });
     super::name(ui, &combo.response, "Text column");
     combo.response.on_hover_text("The column that holds the text; the others become slices");
-    if state.model.as_ref().is_some_and(|model| model.subject == Subject::Sample) {
-        label(ui, state, actions);
+    let subject = state.model.as_ref().map_or(Subject::Token, |model| model.subject);
+    // One that a decoder will refuse has to be seen, too.
+    if subject != Subject::Token || input.pair.is_some() {
+        let pair = Optional {
+            name: "Pair column",
+            without: "one text",
+            help: "The column that holds a second text, read together with the first",
+            chosen: input.pair.as_deref(),
+        };
+        actions.extend(pair.show(ui, &state.columns).map(|column| Action::Run(Run::Pair(column))));
+    }
+    // No other model has a use for labels.
+    if subject == Subject::Sample {
+        let label = Optional {
+            name: "Label column",
+            without: "label, where there is one",
+            help: "The column that says what is true of each sample",
+            chosen: input.label.as_deref(),
+        };
+        let chosen = label.show(ui, &state.columns);
+        actions.extend(chosen.map(|column| Action::Run(Run::Label(column))));
     }
 }
 
-/// Only where a model reads out whole samples: no other has a use for labels.
-fn label(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
-    const BY_ITSELF: &str = "label, where there is one";
-    let chosen = state.session.input.label.as_deref();
-    let combo = egui::ComboBox::from_id_salt("label").selected_text(chosen.unwrap_or(BY_ITSELF));
-    let combo = combo.show_ui(ui, |ui| {
-        if ui.selectable_label(chosen.is_none(), BY_ITSELF).clicked() {
-            actions.push(Action::Run(Run::Label(None)));
-        }
-        for column in &state.columns {
-            if ui.selectable_label(chosen == Some(column), column).clicked() {
-                actions.push(Action::Run(Run::Label(Some(column.clone()))));
+/// A column that need not be chosen.
+struct Optional<'a> {
+    name: &'static str,
+    /// What is used where none is.
+    without: &'static str,
+    help: &'static str,
+    chosen: Option<&'a str>,
+}
+
+impl Optional<'_> {
+    /// What was chosen just now.
+    fn show(&self, ui: &mut egui::Ui, columns: &[String]) -> Option<Option<String>> {
+        let mut now = None;
+        let combo = egui::ComboBox::from_id_salt(self.name);
+        let combo = combo.selected_text(self.chosen.unwrap_or(self.without)).show_ui(ui, |ui| {
+            if ui.selectable_label(self.chosen.is_none(), self.without).clicked() {
+                now = Some(None);
             }
-        }
-    });
-    super::name(ui, &combo.response, "Label column");
-    combo.response.on_hover_text("The column that says what is true of each sample");
+            for column in columns {
+                if ui.selectable_label(self.chosen == Some(column), column).clicked() {
+                    now = Some(Some(column.clone()));
+                }
+            }
+        });
+        super::name(ui, &combo.response, self.name);
+        combo.response.on_hover_text(self.help);
+        now
+    }
 }
 
 fn limit(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {

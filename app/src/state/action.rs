@@ -112,6 +112,8 @@ pub(crate) enum Run {
     Column(Option<String>),
     /// Column of labels of the data file; `None` takes "label" where there is one.
     Label(Option<String>),
+    /// Column of second texts of the data file; `None`: each sample is one text.
+    Pair(Option<String>),
     /// How a txt file is cut.
     Cut(Cut),
     /// Stop after so many tokens.

@@ -17,6 +17,7 @@ impl State {
                 input.kind = InputKind::File;
                 input.column = None;
                 input.label = None;
+                input.pair = None;
                 input.file = Some(path.clone());
                 self.columns.clear();
                 return vec![Effect::Columns(path)];
@@ -25,6 +26,7 @@ impl State {
             Run::Columns(path, columns) => self.take_columns(&path, columns),
             Run::Column(column) => input.column = column,
             Run::Label(label) => input.label = label,
+            Run::Pair(pair) => input.pair = pair,
             Run::Cut(cut) => input.cut = cut,
             Run::Limit(limit) => input.limit_tokens = limit.filter(|limit| *limit > 0),
             Run::Numerics(numerics) => input.numerics = numerics,

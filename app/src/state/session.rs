@@ -102,6 +102,8 @@ pub(crate) struct InputSetup {
     pub(crate) column: Option<String>,
     /// Its column of labels; `None` takes "label" where there is one.
     pub(crate) label: Option<String>,
+    /// Its column of second texts; `None`: each sample is one text.
+    pub(crate) pair: Option<String>,
     /// The folder of images; the folders in it are labels.
     pub(crate) images: Option<PathBuf>,
     /// How a txt file is cut.
@@ -207,11 +209,11 @@ impl InputSetup {
             InputKind::File => {
                 let path = self.file.clone().ok_or("Choose a data file first")?;
                 let (column, label) = (self.column.clone(), self.label.clone());
-                Input::File { path, column, label, cut: self.cut }
+                Input::File { path, column, label, pair: self.pair.clone(), cut: self.cut }
             }
             InputKind::Images => {
                 let path = self.images.clone().ok_or("Choose a folder of images first")?;
-                Input::File { path, column: None, label: None, cut: self.cut }
+                Input::File { path, column: None, label: None, pair: None, cut: self.cut }
             }
         };
         // The window saves when a person says where to.

@@ -405,13 +405,14 @@ fn a_column_of_labels_is_asked_for_and_forgotten_with_its_file() {
     state.apply(Action::Run(Run::Kind(InputKind::File)));
     state.apply(Action::Run(Run::DataFile("/a.csv".into())));
     state.apply(Action::Run(Run::Label(Some("kind".to_owned()))));
+    state.apply(Action::Run(Run::Pair(Some("second".to_owned()))));
     let label = |state: &State| match state.session.input.request().unwrap().input {
-        Input::File { label, .. } => label,
+        Input::File { label, pair, .. } => (label, pair),
         other => panic!("{other:?}"),
     };
-    assert_eq!(label(&state).as_deref(), Some("kind"));
+    assert_eq!(label(&state), (Some("kind".to_owned()), Some("second".to_owned())));
     state.apply(Action::Run(Run::DataFile("/b.csv".into())));
-    assert_eq!(label(&state), None);
+    assert_eq!(label(&state), (None, None));
 }
 
 #[test]

@@ -166,6 +166,13 @@ impl LayeredModel for Encoder {
         self.head.read(depths, request, (outputs, self.numerics), job)
     }
 
+    fn segments(&self) -> usize {
+        match self.plan.input {
+            Input::Words(words) => words.segments.max(1),
+            Input::Patches(_) => 1,
+        }
+    }
+
     fn numerics(&self) -> Numerics {
         self.numerics
     }

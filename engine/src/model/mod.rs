@@ -226,6 +226,11 @@ pub(crate) trait LayeredModel: Send {
         job: &Job,
     ) -> Result<Readouts, ModelError>;
 
+    /// Kinds of segments that it tells apart; 1: it does not know which of two texts a token is from.
+    fn segments(&self) -> usize {
+        1
+    }
+
     /// How its readouts round.
     fn numerics(&self) -> Numerics {
         Numerics::F32

@@ -104,6 +104,12 @@ pub(super) fn laid_end_to_end(sequences: &[Sequence]) -> Batch {
         batch.ids.extend(&sequence.ids);
         batch.starts.push(batch.ids.len());
     }
+    if sequences.iter().any(|sequence| !sequence.segments.is_empty()) {
+        for Sequence { ids, segments, .. } in sequences {
+            let all = segments.iter().copied().chain(std::iter::repeat(0));
+            batch.segments.extend(all.take(ids.len()));
+        }
+    }
     batch
 }
 

@@ -18,6 +18,7 @@ use crate::model::{self, LayeredModel, ModelCard, ModelError};
 use crate::notes::Note;
 use crate::record::{self, Asked, RecordError};
 use crate::recording::{self, Recording, RecordingError, Sampling};
+use crate::signal::Subject;
 use crate::train::{self, TrainError};
 use crate::worker::lenses::unknown_lens;
 use crate::worker::outbox::Outbox;
@@ -278,17 +279,21 @@ fn run_through(
     let card = model.card();
     let limit = request.limit_tokens;
     let preparation = model::preparation(reader.checkpoint, card)?;
+    refuse_pairs(&request.input, card)?;
     let data = match &preparation {
         Some(_) => images_of(&request.input, job)?,
         None => text_of(&request.input, job)?,
     };
     let ModelCard { subject, context, .. } = *card;
-    let packed = match reader.tokenizer {
+    let mut packed = match reader.tokenizer {
         _ if preparation.is_some() => dataset::pack_images(data.images.len(), context, limit),
-        Some(tokenizer) => dataset::pack(&data.samples, tokenizer, subject, context, limit, job)?,
+        Some(tokenizer) => dataset::pack(&data, tokenizer, subject, context, limit, job)?,
         // A checkpoint of text without one was not opened.
         None => Packed::default(),
     };
+    if model.segments() < 2 {
+        packed.sequences.iter_mut().for_each(|sequence| sequence.segments.clear());
+    }
     notes.extend(packed.notes);
     let asked = Asked {
         data: &data,
@@ -318,6 +323,18 @@ fn problem(what: String, hint: &str) -> Ending {
     Ending::Problem(Problem { what, hint: hint.to_owned(), blame: Blame::Input })
 }
 
+/// Pairs are for models that read both texts before they answer.
+fn refuse_pairs(input: &Input, card: &ModelCard) -> Result<(), Ending> {
+    let Input::File { pair: Some(_), .. } = input else { return Ok(()) };
+    let who = match (card.subject, card.image_side) {
+        (_, Some(_)) => "reads images",
+        (Subject::Token, None) => "reads one text from left to right",
+        (Subject::OwnToken | Subject::Sample, None) => return Ok(()),
+    };
+    let what = format!("This checkpoint {who}, and the input has a column of second texts");
+    Err(problem(what, "Leave that column out, or open an encoder."))
+}
+
 /// The images of a folder, for a model that reads images.
 fn images_of(input: &Input, job: &Job) -> Result<Data, Ending> {
     match input {
@@ -340,8 +357,9 @@ fn text_of(input: &Input, job: &Job) -> Result<Data, Ending> {
             let what = "This checkpoint reads text, and the input is a folder of images".to_owned();
             return Err(problem(what, "Choose a file of text, or open a checkpoint of images."));
         }
-        Input::File { path, column, label, cut } => {
-            dataset::read(path, column.as_deref(), *cut, job)?.labelled(label.as_deref(), path)?
+        Input::File { path, column, label, pair, cut } => {
+            let data = dataset::read(path, column.as_deref(), *cut, job)?;
+            data.paired(pair.as_deref(), path)?.labelled(label.as_deref(), path)?
         }
     })
 }

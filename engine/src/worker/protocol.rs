@@ -140,6 +140,8 @@ pub enum Input {
         column: Option<String>,
         /// Which column holds the labels; `None` takes "label" where there is one.
         label: Option<String>,
+        /// Which column holds a second text that is read together with the first; `None`: each sample is one text.
+        pair: Option<String>,
         /// How a txt file is cut.
         cut: Cut,
     },

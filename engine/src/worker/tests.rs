@@ -300,11 +300,23 @@ fn a_folder_of_images_is_no_input_of_a_model_of_text() {
     fs::write(folder.path().join("a.png"), "never read").unwrap();
     let mut engine = engine_with(PLENTY, |_| panic!("no block may run"));
     let (path, cut) = (folder.path().to_owned(), crate::dataset::Cut::Line);
-    let input = Input::File { path, column: None, label: None, cut };
+    let input = Input::File { path, column: None, label: None, pair: None, cut };
     let (limit_tokens, numerics) = (None, Numerics::F32);
     let request = RecordRequest { input, limit_tokens, numerics, folder: None };
     let told = problem(run(&mut engine, Command::Record(request)));
     assert_eq!(told.what, "This checkpoint reads text, and the input is a folder of images");
+}
+
+#[test]
+fn a_decoder_refuses_pairs_of_texts() {
+    let mut engine = engine_with(PLENTY, |_| panic!("no block may run"));
+    let (pair, cut) = (Some("second".to_owned()), crate::dataset::Cut::Line);
+    let input = Input::File { path: "pairs.csv".into(), column: None, label: None, pair, cut };
+    let (limit_tokens, numerics) = (None, Numerics::F32);
+    let request = RecordRequest { input, limit_tokens, numerics, folder: None };
+    let told = problem(run(&mut engine, Command::Record(request)));
+    let what = "This checkpoint reads one text from left to right, and the input has a column of second texts";
+    assert_eq!(told.what, what);
 }
 
 #[test]

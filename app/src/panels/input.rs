@@ -163,8 +163,9 @@ fn columns(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
             without: "one text",
             help: "The column that holds a second text, read together with the first",
             chosen: input.pair.as_deref(),
+            choose: Run::Pair,
         };
-        actions.extend(pair.show(ui, &state.columns).map(|column| Action::Run(Run::Pair(column))));
+        actions.extend(pair.show(ui, &state.columns));
     }
     // No other model has a use for labels.
     if subject == Subject::Sample {
@@ -173,9 +174,9 @@ fn columns(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
             without: "label, where there is one",
             help: "The column that says what is true of each sample",
             chosen: input.label.as_deref(),
+            choose: Run::Label,
         };
-        let chosen = label.show(ui, &state.columns);
-        actions.extend(chosen.map(|column| Action::Run(Run::Label(column))));
+        actions.extend(label.show(ui, &state.columns));
     }
 }
 
@@ -186,20 +187,21 @@ struct Optional<'a> {
     without: &'static str,
     help: &'static str,
     chosen: Option<&'a str>,
+    choose: fn(Option<String>) -> Run,
 }
 
 impl Optional<'_> {
     /// What was chosen just now.
-    fn show(&self, ui: &mut egui::Ui, columns: &[String]) -> Option<Option<String>> {
+    fn show(&self, ui: &mut egui::Ui, columns: &[String]) -> Option<Action> {
         let mut now = None;
         let combo = egui::ComboBox::from_id_salt(self.name);
         let combo = combo.selected_text(self.chosen.unwrap_or(self.without)).show_ui(ui, |ui| {
             if ui.selectable_label(self.chosen.is_none(), self.without).clicked() {
-                now = Some(None);
+                now = Some(Action::Run((self.choose)(None)));
             }
             for column in columns {
                 if ui.selectable_label(self.chosen == Some(column), column).clicked() {
-                    now = Some(Some(column.clone()));
+                    now = Some(Action::Run((self.choose)(Some(column.clone()))));
                 }
             }
         });

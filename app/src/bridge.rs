@@ -96,7 +96,7 @@ impl Bridge {
         let mut wishes = Vec::new();
         while let Some(effect) = waiting.pop_front() {
             match effect {
-                Effect::Sniff(path) => waiting.extend(state.apply(Action::File(sniff(&path)))),
+                Effect::Sniff(path) => waiting.extend(state.apply(sniff(&path))),
                 Effect::Start(task, command) => {
                     let job = self.engine.send(command);
                     state.started(task, job);
@@ -149,7 +149,20 @@ impl Bridge {
 }
 
 /// What lies at a path, by its name and its manifest; the engine looks closer.
-fn sniff(path: &Path) -> File {
+fn sniff(path: &Path) -> Action {
+    if is_only_images(path) {
+        return Action::Run(Run::ImageFolder(path.to_owned()));
+    }
+    Action::File(sniff_file(path))
+}
+
+/// A folder that nothing says to be a checkpoint, and images say to be data.
+fn is_only_images(path: &Path) -> bool {
+    let has = |name: &str| path.join(name).exists();
+    path.is_dir() && !has("manifest.json") && !has("config.json") && api::is_folder_of_images(path)
+}
+
+fn sniff_file(path: &Path) -> File {
     if path.is_dir() && path.join("manifest.json").is_file() {
         return File::OpenRecording(path.to_owned());
     }

@@ -133,6 +133,33 @@ fn a_folder_that_cannot_be_used_is_told_before_the_model_is_opened() {
     }
 }
 
+#[test]
+fn bf16_readouts_say_so_everywhere_or_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("recording");
+    let done = layerscope(&["record", "--bf16", "--limit-tokens", "200", "--out", words(&out)]);
+    let told = text(&done.stderr);
+    if done.status.code() == Some(2) {
+        assert!(told.contains("`--bf16` cannot be used: this processor has no"), "{told}");
+        assert!(!out.exists(), "never exact instead");
+        return;
+    }
+    assert_eq!(done.status.code(), Some(0), "{told}");
+    let caveat = "Readouts in bf16: probabilities are off by up to 1e-2";
+    assert!(text(&done.stdout).contains(caveat), "{}", text(&done.stdout));
+    let shown = text(&layerscope(&["inspect", words(&out)]).stdout);
+    assert!(shown.contains("readouts      bf16") && shown.contains(caveat), "{shown}");
+    let seen = folder.path().join("view");
+    let readings = view(&out, &[], &seen);
+    assert_eq!(readings["provenance"]["numerics"], "bf16");
+    let mut notes = readings["notes"].as_array().unwrap().iter();
+    assert!(notes.any(|note| note["what"].as_str().unwrap().starts_with(caveat)));
+    let json =
+        layerscope(&["generate", "--prompt", "tom", "--max-tokens", "4", "--bf16", "--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(json["recording"]["numerics"], "bf16");
+}
+
 /// A recording of the embedded checkpoint over `data` that is killed as soon as a part of it is on the disk.
 fn kill_a_run(data: &Path, recording: &Path) {
     let mut run = Command::new(env!("CARGO_BIN_EXE_layerscope"))

@@ -252,6 +252,51 @@ fn a_folder_of_images_runs_through_a_vit_one_row_for_each() {
     assert!(said.contains("reads images"), "{said}");
 }
 
+/// The head of `per_depth.csv` of a run of an encoder over `data`, row by row.
+fn per_depth(model: &Path, data: &str, more: &[&str]) -> Vec<String> {
+    let home = tempfile::tempdir().unwrap();
+    let inside = |name: &str| home.path().join(name);
+    let (file, recording, out) = (inside("data.tsv"), inside("recording"), inside("view"));
+    fs::write(&file, data).unwrap();
+    let record = ["record", words(model), "--data", words(&file), "--out", words(&recording)];
+    must_work(&[&record[..], more].concat());
+    must_work(&["view", words(&recording), "--out", words(&out)]);
+    let table = fs::read_to_string(out.join("per_depth.csv")).unwrap();
+    table.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_second_text_of_a_pair_is_told_from_the_first() {
+    let home = tempfile::tempdir().unwrap();
+    let model = home.path().join("bert");
+    fs::create_dir(&model).unwrap();
+    for name in ["config.json", "model.safetensors"] {
+        fs::copy(shared("golden/tiny/bert_cls").join(name), model.join(name)).unwrap();
+    }
+    let specials = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"].map(str::to_owned);
+    let vocab: Vec<_> = specials.into_iter().chain((5..128).map(|id| format!("w{id}"))).collect();
+    fs::write(model.join("vocab.txt"), vocab.join("\n")).unwrap();
+    let pair = per_depth(&model, "text\tother\nw20 w21\tw30 w31\n", &["--pair", "other"]);
+    // The same ids, but all of one text.
+    let one = per_depth(&model, "text\nw20 w21 [SEP] w30 w31\n", &[]);
+    assert_eq!(pair.len(), 6, "{pair:?}");
+    // At depth 0 the classifier reads the embedding of [CLS], which is of the first text either way; only the KL
+    // to the end differs.
+    let before_kl = |row: &String| row.rsplit_once(',').unwrap().0.to_owned();
+    assert_eq!(before_kl(&pair[1]), before_kl(&one[1]));
+    for (pair, one) in pair.iter().zip(&one).skip(2) {
+        assert_ne!(pair, one);
+    }
+    let file = home.path().join("pairs.tsv");
+    fs::write(&file, "text\tother\na\tb\n").unwrap();
+    let out = home.path().join("out");
+    let decoder =
+        layerscope(&["record", "--data", words(&file), "--pair", "other", "--out", words(&out)]);
+    assert_eq!(decoder.status.code(), Some(3));
+    let said = String::from_utf8(decoder.stderr).unwrap();
+    assert!(said.contains("reads one text from left to right"), "{said}");
+}
+
 #[test]
 fn a_pickle_is_refused_and_the_way_out_is_named() {
     let mut files: Vec<_> =

@@ -8,6 +8,7 @@ pub use crate::figure::{
 };
 pub use crate::generate::Settings as GenerateSettings;
 pub use crate::job::{JobId, Progress, per_second};
+pub use crate::kernel::numerics::Numerics;
 pub use crate::knob::{ChoiceOption, KnobCard, KnobError, KnobKind, Knobs, Value};
 pub use crate::lens::{
     DataTable, LensCard, Reading, ReadingKind, RowColumn, RowsRequest, Selection, Suggestion,
@@ -57,6 +58,11 @@ pub fn check_recording_folder(folder: &std::path::Path) -> Result<(), Problem> {
 /// Whether settings of a sampler mean something.
 pub fn check_sampling(sampling: &Sampling) -> Result<(), Problem> {
     crate::worker::check_sampling(sampling)
+}
+
+/// Whether a folder looks like one of images, for a model that reads images; from a few names, no file is read.
+pub fn is_folder_of_images(path: &std::path::Path) -> bool {
+    crate::dataset::images::is_folder_of_images(path)
 }
 
 /// Columns of a data file that can hold the text.

@@ -63,6 +63,7 @@ fn recording_text(manifest: &Manifest) -> String {
         ("read out", read_out(manifest)),
         ("layers", manifest.layers.to_string()),
         ("vocabulary", manifest.vocab.to_string()),
+        ("readouts", manifest.numerics.id().to_owned()),
         ("signals", manifest.signals.join(", ")),
         ("columns", columns),
         ("recorded by", format!("Layerscope {}", manifest.provenance.version)),

@@ -19,7 +19,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
-use layerscope_engine::api::{Blame, Problem};
+use layerscope_engine::api::{Blame, Numerics, Problem};
 
 /// See where a neural network decides, layer by layer, and what it would cost to stop earlier.
 ///
@@ -196,6 +196,15 @@ fn explain(failure: &Failure) -> ExitCode {
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// How readouts round, as `--bf16` wishes it.
+fn numerics(wants_bf16: bool) -> Result<Numerics, Failure> {
+    let wish = if wants_bf16 { Numerics::Bf16 } else { Numerics::F32 };
+    match wish.why_not() {
+        None => Ok(wish),
+        Some(why) => Err(Failure::Usage(format!("`--bf16` cannot be used: {why}"))),
+    }
 }
 
 /// Writes one line to standard output.

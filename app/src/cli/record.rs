@@ -31,6 +31,10 @@ pub(crate) struct Arguments {
     /// there is one): the name of a class or its number.
     #[arg(long, value_name = "COLUMN", requires = "data", conflicts_with = "text")]
     label: Option<String>,
+    /// Column of the data file that holds a second text, which encoders read together with the first:
+    /// `[CLS] a [SEP] b [SEP]`.
+    #[arg(long, value_name = "COLUMN", requires = "data", conflicts_with = "text")]
+    pair: Option<String>,
     /// How a txt file becomes samples (default: line).
     #[arg(long, value_enum, requires = "data", conflicts_with = "text")]
     cut: Option<CutArgument>,
@@ -41,6 +45,9 @@ pub(crate) struct Arguments {
     /// `last` the last of each sequence.
     #[arg(long, value_name = "every|N|last", default_value = "every", value_parser = read_at)]
     readout: ReadAt,
+    /// Read out in bf16, which is faster: probabilities are off by up to 1e-2. Needs AVX512-BF16.
+    #[arg(long)]
+    bf16: bool,
     /// The lens whose signals are recorded.
     #[arg(long, value_name = "ID", default_value = "exits")]
     lens: String,
@@ -70,6 +77,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         return Err(Failure::Usage(format!("No lens `{lens}`; there are: {}", known.join(", "))));
     }
     // Before anything that takes long.
+    let numerics = super::numerics(arguments.bf16)?;
     api::check_recording_folder(&arguments.out)?;
     let mut runner = Runner::with(arguments.threads)?;
     runner.run(arguments.model.map_or(Command::OpenEmbedded, Command::Open))?;
@@ -80,7 +88,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     let input = match (arguments.text, arguments.data) {
         (Some(text), _) => Input::Text(text),
         (None, Some(path)) => {
-            Input::File { path, column: arguments.column, label: arguments.label, cut }
+            let (column, label, pair) = (arguments.column, arguments.label, arguments.pair);
+            Input::File { path, column, label, pair, cut }
         }
         (None, None) => Input::Embedded,
     };
@@ -90,6 +99,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         input,
         limit_tokens,
         read_at: arguments.readout,
+        numerics,
         folder: Some(folder.clone()),
     };
     let Event::Recorded(_, recording) = runner.run(Command::Record(request))? else {

@@ -1,7 +1,10 @@
-//! What is run: a prompt, a data file, or the data in the binary.
+//! What is run: a prompt, a data file, the data in the binary, or a folder of images.
 
-use layerscope_engine::api::{Cut, Subject};
+use std::path::Path;
 
+use layerscope_engine::api::{Cut, Numerics, Subject};
+
+use super::writing;
 use crate::state::{Action, Ask, File, InputKind, Run, State};
 
 /// Above this the box scrolls.
@@ -12,30 +15,11 @@ const WRITTEN_HEIGHT: f32 = 120.0;
 pub(super) fn show(ui: &mut egui::Ui, state: &State) -> Vec<Action> {
     let mut actions = Vec::new();
     let input = &state.session.input;
-    let mut kind = input.kind;
-    ui.horizontal_wrapped(|ui| {
-        for (label, which) in [
-            ("Built-in data", InputKind::Embedded),
-            ("Text", InputKind::Prompt),
-            ("Data file", InputKind::File),
-        ] {
-            if ui.radio_value(&mut kind, which, label).clicked() {
-                actions.push(Action::Run(Run::Kind(which)));
-            }
-        }
-    });
-    if kind == InputKind::File {
-        data_file(ui, state, &mut actions);
-    } else {
-        let mut prompt = input.prompt.clone();
-        let edit = egui::TextEdit::multiline(&mut prompt)
-            .hint_text("Type text to run through the checkpoint")
-            .desired_rows(PROMPT_ROWS)
-            .desired_width(f32::INFINITY);
-        let response = ui.add(edit);
-        super::name(ui, &response, "Prompt");
-        if response.changed() {
-            actions.push(Action::Run(Run::Prompt(prompt)));
+    let kind = input.kind;
+    match kind {
+        InputKind::Images => images(ui, state, &mut actions),
+        InputKind::Embedded | InputKind::Prompt | InputKind::File => {
+            texts(ui, state, &mut actions);
         }
     }
     let why_not = state.why_no_run();
@@ -50,15 +34,20 @@ pub(super) fn show(ui: &mut egui::Ui, state: &State) -> Vec<Action> {
             button.on_hover_text("Run it through every layer (Ctrl+Enter)");
         }
         if kind == InputKind::Prompt {
-            generate(ui, state, &mut actions);
+            writing::buttons(ui, state, &mut actions);
         }
         super::read_at::show(ui, state, &mut actions);
     });
     if kind == InputKind::Prompt {
-        writing(ui, state, &mut actions);
+        writing::settings(ui, state, &mut actions);
     }
-    ui.horizontal(|ui| limit(ui, state, &mut actions));
-    if let Some(reason) = why_not {
+    ui.horizontal_wrapped(|ui| {
+        limit(ui, state, &mut actions);
+        numerics(ui, state, &mut actions);
+    });
+    // An empty box says itself what it waits for.
+    let is_said = kind == InputKind::Prompt && input.prompt.is_empty() && state.model.is_some();
+    if let Some(reason) = why_not.filter(|_| !is_said) {
         ui.weak(reason);
     }
     if kind == InputKind::Prompt && !state.written.is_empty() {
@@ -73,55 +62,73 @@ pub(super) fn show(ui: &mut egui::Ui, state: &State) -> Vec<Action> {
     actions
 }
 
-/// The checkpoint goes on with the prompt, or with what it wrote last.
-fn generate(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
-    let buttons = [
-        ("Generate", state.why_no_generation(), Run::Generate),
-        ("Continue", state.why_no_more(), Run::Continue),
-    ];
-    for (label, why_not, action) in buttons {
-        let button = ui.add_enabled(why_not.is_none(), egui::Button::new(label));
-        if button.clicked() {
-            actions.push(Action::Run(action));
+/// Which text is run: the kinds of input, and what belongs to the chosen one.
+fn texts(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
+    let input = &state.session.input;
+    let mut kind = input.kind;
+    ui.horizontal_wrapped(|ui| {
+        for (label, which) in [
+            ("Built-in data", InputKind::Embedded),
+            ("Text", InputKind::Prompt),
+            ("Data file", InputKind::File),
+        ] {
+            if ui.radio_value(&mut kind, which, label).clicked() {
+                actions.push(Action::Run(Run::Kind(which)));
+            }
         }
-        let told = why_not.unwrap_or("The checkpoint goes on with the text, token by token");
-        button.on_hover_text(told).on_disabled_hover_text(told);
+    });
+    if kind == InputKind::File {
+        data_file(ui, state, actions);
+    } else {
+        let mut prompt = input.prompt.clone();
+        let edit = egui::TextEdit::multiline(&mut prompt)
+            .hint_text("Type text to run through the checkpoint")
+            .desired_rows(PROMPT_ROWS)
+            .desired_width(f32::INFINITY);
+        let response = ui.add(edit);
+        super::name(ui, &response, "Prompt");
+        if response.changed() {
+            actions.push(Action::Run(Run::Prompt(prompt)));
+        }
     }
 }
 
-/// How it goes on.
-fn writing(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
-    let mut setup = state.session.input.writing;
-    ui.horizontal_wrapped(|ui| {
-        ui.label("Write");
-        let field = egui::DragValue::new(&mut setup.most_tokens).range(1..=1_000_000);
-        let response = ui.add(field.suffix(" tokens"));
-        super::name(ui, &response, "Most new tokens");
-        let field = egui::DragValue::new(&mut setup.temperature).range(0.0..=5.0).speed(0.01);
-        let response = ui.add(field.fixed_decimals(2).prefix("temperature "));
-        super::name(ui, &response, "Temperature");
-        response.on_hover_text("0 takes the most probable token");
+/// The one input of a model that reads images.
+fn images(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
+    let (ask, kinds) = (Ask::ImageFolder, "of PNG and JPEG files");
+    let folder = state.session.input.images.as_deref();
+    chosen_path(ui, "Image folder…", ask, (folder, kinds), actions);
+}
+
+/// A button that asks for a path, and the name of the one that was chosen or what can be.
+fn chosen_path(
+    ui: &mut egui::Ui,
+    button: &str,
+    ask: Ask,
+    (path, kinds): (Option<&Path>, &str),
+    actions: &mut Vec<Action>,
+) {
+    ui.horizontal(|ui| {
+        if ui.button(button).clicked() {
+            actions.push(Action::File(File::Ask(ask)));
+        }
+        let Some(path) = path else {
+            ui.weak(kinds);
+            return;
+        };
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+        let label = ui.add(egui::Label::new(name.as_ref()).truncate());
+        label.on_hover_text(path.display().to_string());
     });
-    if setup.temperature > 0.0 {
-        // What is shown is what is used.
-        setup.temperature = (setup.temperature * 100.0).round() / 100.0;
-    }
-    if setup != state.session.input.writing {
-        actions.push(Action::Run(Run::Writing(setup)));
-    }
 }
 
 fn data_file(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
     let input = &state.session.input;
-    if ui.button("Choose data file…").clicked() {
-        actions.push(Action::File(File::Ask(Ask::DataFile)));
-    }
-    let Some(path) = &input.file else {
-        ui.weak("txt, jsonl, csv or tsv");
+    let (ask, kinds) = (Ask::DataFile, "txt, jsonl, csv or tsv");
+    chosen_path(ui, "Choose data file…", ask, (input.file.as_deref(), kinds), actions);
+    if input.file.is_none() {
         return;
-    };
-    let file = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-    ui.add(egui::Label::new(file.as_ref()).truncate()).on_hover_text(path.display().to_string());
+    }
     if state.columns.is_empty() {
         let mut cut = input.cut;
         ui.horizontal(|ui| {
@@ -133,6 +140,12 @@ fn data_file(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
         }
         return;
     }
+    ui.horizontal_wrapped(|ui| columns(ui, state, actions));
+}
+
+/// Which columns are read, and as what.
+fn columns(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
+    let input = &state.session.input;
     let shown = input.column.as_deref().unwrap_or("text");
     let combo = egui::ComboBox::from_id_salt("column").selected_text(shown).show_ui(ui, |ui| {
         for column in &state.columns {
@@ -143,28 +156,60 @@ fn data_file(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
     });
     super::name(ui, &combo.response, "Text column");
     combo.response.on_hover_text("The column that holds the text; the others become slices");
-    if state.model.as_ref().is_some_and(|model| model.subject == Subject::Sample) {
-        label(ui, state, actions);
+    let subject = state.model.as_ref().map_or(Subject::Token, |model| model.subject);
+    // One that a decoder will refuse has to be seen, too.
+    if subject != Subject::Token || input.pair.is_some() {
+        let pair = Optional {
+            name: "Pair column",
+            without: "one text",
+            help: "The column that holds a second text, read together with the first",
+            chosen: input.pair.as_deref(),
+            choose: Run::Pair,
+        };
+        actions.extend(pair.show(ui, &state.columns));
+    }
+    // No other model has a use for labels.
+    if subject == Subject::Sample {
+        let label = Optional {
+            name: "Label column",
+            without: "label, where there is one",
+            help: "The column that says what is true of each sample",
+            chosen: input.label.as_deref(),
+            choose: Run::Label,
+        };
+        actions.extend(label.show(ui, &state.columns));
     }
 }
 
-/// Only where a model reads out whole samples: no other has a use for labels.
-fn label(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
-    const BY_ITSELF: &str = "label, where there is one";
-    let chosen = state.session.input.label.as_deref();
-    let combo = egui::ComboBox::from_id_salt("label").selected_text(chosen.unwrap_or(BY_ITSELF));
-    let combo = combo.show_ui(ui, |ui| {
-        if ui.selectable_label(chosen.is_none(), BY_ITSELF).clicked() {
-            actions.push(Action::Run(Run::Label(None)));
-        }
-        for column in &state.columns {
-            if ui.selectable_label(chosen == Some(column), column).clicked() {
-                actions.push(Action::Run(Run::Label(Some(column.clone()))));
+/// A column that need not be chosen.
+struct Optional<'a> {
+    name: &'static str,
+    /// What is used where none is.
+    without: &'static str,
+    help: &'static str,
+    chosen: Option<&'a str>,
+    choose: fn(Option<String>) -> Run,
+}
+
+impl Optional<'_> {
+    /// What was chosen just now.
+    fn show(&self, ui: &mut egui::Ui, columns: &[String]) -> Option<Action> {
+        let mut now = None;
+        let combo = egui::ComboBox::from_id_salt(self.name);
+        let combo = combo.selected_text(self.chosen.unwrap_or(self.without)).show_ui(ui, |ui| {
+            if ui.selectable_label(self.chosen.is_none(), self.without).clicked() {
+                now = Some(Action::Run((self.choose)(None)));
             }
-        }
-    });
-    super::name(ui, &combo.response, "Label column");
-    combo.response.on_hover_text("The column that says what is true of each sample");
+            for column in columns {
+                if ui.selectable_label(self.chosen == Some(column), column).clicked() {
+                    now = Some(Action::Run((self.choose)(Some(column.clone()))));
+                }
+            }
+        });
+        super::name(ui, &combo.response, self.name);
+        combo.response.on_hover_text(self.help);
+        now
+    }
 }
 
 fn limit(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
@@ -180,4 +225,32 @@ fn limit(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
     if response.changed() {
         actions.push(Action::Run(Run::Limit(Some(tokens))));
     }
+}
+
+/// How readouts round. What is chosen can always be taken back, whatever the machine.
+fn numerics(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
+    const SAYS: &str = "How readouts are computed. Exact: f32. Faster: bf16; measured on text, probabilities move \
+                        by up to 1e-2 and the best token differs for at most 1 % of tokens. Cosine, update and RMS \
+                        stay exact.";
+    let chosen = state.session.input.numerics;
+    let why_not = state.why_no_bf16();
+    let shown = match chosen {
+        Numerics::F32 => "Exact",
+        Numerics::Bf16 => "bf16",
+    };
+    let combo = egui::ComboBox::from_id_salt("numerics").width(0.0).selected_text(shown);
+    let combo = combo.show_ui(ui, |ui| {
+        for (label, numerics) in [("Exact (f32)", Numerics::F32), ("Faster (bf16)", Numerics::Bf16)]
+        {
+            let is_possible = numerics == Numerics::F32 || why_not.is_none();
+            let item = egui::Button::selectable(chosen == numerics, label);
+            let item = ui.add_enabled(is_possible, item);
+            if item.clicked() {
+                actions.push(Action::Run(Run::Numerics(numerics)));
+            }
+            item.on_disabled_hover_text(why_not.unwrap_or_default());
+        }
+    });
+    super::name(ui, &combo.response, "Readout");
+    combo.response.on_hover_text(SAYS);
 }

@@ -11,6 +11,7 @@ mod read_at;
 mod readings;
 mod start;
 mod table;
+mod writing;
 
 use std::collections::BTreeMap;
 

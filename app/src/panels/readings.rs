@@ -1,6 +1,6 @@
 //! Named numbers; each says how it came about.
 
-use layerscope_engine::api::{Reading, ReadingKind, counted};
+use layerscope_engine::api::{Numerics, Reading, ReadingKind, counted};
 
 use crate::state::{Action, State};
 
@@ -16,6 +16,12 @@ pub(super) fn show(ui: &mut egui::Ui, state: &State) -> Vec<Action> {
         return Vec::new();
     };
     ui.set_max_width(ui.available_width().min(WIDEST));
+    let numerics = state.recording.as_ref().map(|recording| recording.manifest().numerics);
+    if let Some(caveat) = numerics.and_then(Numerics::caveat) {
+        ui.add(
+            egui::Label::new(egui::RichText::new(caveat).color(ui.visuals().warn_fg_color)).wrap(),
+        );
+    }
     for reading in &view.readings {
         row(ui, reading);
     }

@@ -12,7 +12,8 @@ pub(super) fn show(ui: &mut egui::Ui, state: &State) -> Vec<Action> {
                 ui.label("Esc cancels; the status bar says how far it is");
             }
             None if state.model.is_some() => {
-                ui.heading("Run text through the checkpoint to see where it decides");
+                let what = if state.reads_images() { "images" } else { "text" };
+                ui.heading(format!("Run {what} through the checkpoint to see where it decides"));
                 ui.add_space(8.0);
                 let why_not = state.why_no_run();
                 let button = egui::Button::new("Record now");
@@ -43,7 +44,8 @@ fn doing(state: &State) -> Option<String> {
         Task::OpenRecording(_) => Some("Opening the recording".to_owned()),
         Task::Record => {
             let model = state.model.as_deref().map(name).unwrap_or_default();
-            Some(format!("Running text through {model}"))
+            let what = if state.reads_images() { "images" } else { "text" };
+            Some(format!("Running {what} through {model}"))
         }
         Task::Generate => {
             let model = state.model.as_deref().map(name).unwrap_or_default();

@@ -107,7 +107,7 @@ fn show(ask: &Ask) -> Option<PathBuf> {
     match ask {
         // No filter: zenity would hide every name without a dot.
         Ask::OpenFile | Ask::DataFile => dialog.pick_file(),
-        Ask::OpenFolder | Ask::OpenRecording => dialog.pick_folder(),
+        Ask::OpenFolder | Ask::OpenRecording | Ask::ImageFolder => dialog.pick_folder(),
         Ask::SaveRecording | Ask::SaveSession | Ask::Export | Ask::ExportFigure { .. } => {
             dialog.set_file_name(suggested_name(ask)).save_file()
         }
@@ -120,7 +120,9 @@ fn suggested_name(ask: &Ask) -> String {
         Ask::SaveSession => format!("session{ENDING}"),
         Ask::Export => "view".to_owned(),
         Ask::ExportFigure { figure, ending } => format!("{figure}.{ending}"),
-        Ask::OpenFile | Ask::OpenFolder | Ask::OpenRecording | Ask::DataFile => String::new(),
+        Ask::OpenFile | Ask::OpenFolder | Ask::OpenRecording | Ask::DataFile | Ask::ImageFolder => {
+            String::new()
+        }
     }
 }
 
@@ -130,6 +132,7 @@ fn question(ask: &Ask) -> &'static str {
         Ask::OpenFolder => "Open a checkpoint folder",
         Ask::OpenRecording => "Open a recording folder",
         Ask::DataFile => "Choose a data file",
+        Ask::ImageFolder => "Choose a folder of images",
         Ask::SaveRecording => "Save the recording as a new folder",
         Ask::SaveSession => "Save the session",
         Ask::Export => "Export the view as a new folder",
@@ -143,6 +146,7 @@ fn answered(ask: &Ask, path: PathBuf) -> Action {
         Ask::OpenFile | Ask::OpenFolder => Action::File(File::Open(path)),
         Ask::OpenRecording => Action::File(File::OpenRecording(path)),
         Ask::DataFile => Action::Run(Run::DataFile(path)),
+        Ask::ImageFolder => Action::Run(Run::ImageFolder(path)),
         Ask::SaveRecording => Action::File(File::SaveRecording(path)),
         Ask::SaveSession => Action::File(File::SaveSession(with_ending(path, ENDING))),
         Ask::Export => Action::File(File::Export(path)),

@@ -181,7 +181,9 @@ fn hovered(context: &egui::Context) {
     if hovers {
         egui::Modal::new(egui::Id::unique("hovered")).show(context, |ui| {
             ui.heading("Drop it to open it");
-            ui.label("A checkpoint, a recording or a session; a file or a folder");
+            ui.label(
+                "A checkpoint, a recording, a session or a folder of images; a file or a folder",
+            );
         });
     }
 }

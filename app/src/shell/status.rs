@@ -60,6 +60,9 @@ fn facts(ui: &mut egui::Ui, state: &State) {
             ui.label("Incomplete")
                 .on_hover_text("The recording was cut short while it was written");
         }
+        if let Some(caveat) = manifest.numerics.caveat() {
+            ui.label(manifest.numerics.id()).on_hover_text(caveat);
+        }
         ui.weak(counted(recording.num_tokens(), recording.subject().noun()));
         if manifest.read_at.has_gaps() {
             ui.label("With gaps").on_hover_text(format!("Read out: {}", manifest.read_at.words()));

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use egui_kittest::Harness;
+use egui_kittest::kittest::NodeT as _;
 use egui_kittest::kittest::Queryable as _;
 use layerscope_engine::api::{
-    Axis, ChoiceOption, Figure, Ink, KnobCard, KnobKind, Mark, Reading, ReadingKind, Suggestion,
-    Value, View,
+    Axis, ChoiceOption, Figure, Ink, KnobCard, KnobKind, Mark, Numerics, Reading, ReadingKind,
+    Suggestion, Value, View,
 };
 
 use super::{Start, Window};
+use crate::state::InputKind;
 
 fn knobs() -> Vec<KnobCard> {
     let options = vec![ChoiceOption::new("max-prob", "Max probability")];
@@ -139,4 +141,64 @@ fn the_panes_stay_where_they_were_put_in_a_session() {
     harness.get_by_label("Reset layout").click();
     harness.run();
     assert!(harness.state().state.session.layout.is_none());
+}
+
+/// The Input pane with a person's text, as the state says.
+fn asking(change: impl FnOnce(&mut crate::state::State)) -> Harness<'static, Window> {
+    let mut harness = window();
+    change(&mut harness.state_mut().state);
+    harness.run();
+    harness
+}
+
+#[test]
+fn no_row_of_the_input_is_cut_whatever_is_run() {
+    for kind in [InputKind::Embedded, InputKind::Prompt, InputKind::File, InputKind::Images] {
+        let harness = asking(|state| {
+            state.session.input.kind = kind;
+            state.session.input.file = Some("/a/very/long/path/of/a/file.csv".into());
+            state.columns = vec!["text".to_owned(), "kind".to_owned()];
+        });
+        let row = harness.get_by_label("Readout").rect();
+        let below = harness.get_by_label("Exits").rect();
+        assert!(row.bottom() + 6.0 <= below.top(), "{kind:?}: {row:?} {below:?}");
+    }
+}
+
+#[test]
+fn sampling_opens_beside_the_button_and_draws_only_above_temperature_zero() {
+    let mut harness = asking(|state| state.session.input.kind = InputKind::Prompt);
+    assert!(harness.query_by_label("Temperature").is_none());
+    harness.get_by_label("Sampling…").click();
+    harness.run();
+    let is_off = |harness: &Harness<'_, Window>, label: &str| {
+        let mut found = harness.query_all_by_label(label);
+        found.any(|node| node.accesskit_node().is_disabled())
+    };
+    for label in ["Top-p", "Seed", "Limit to top-k"] {
+        assert!(is_off(&harness, label), "{label}");
+    }
+    assert!(!is_off(&harness, "Repetition penalty"));
+    harness.state_mut().state.session.input.writing.temperature = 0.8;
+    harness.run();
+    for label in ["Top-p", "Seed", "Limit to top-k"] {
+        assert!(!is_off(&harness, label), "{label}");
+    }
+    harness.get_by_label("Limit to top-k").click();
+    harness.run();
+    assert_eq!(harness.state().state.session.input.writing.top_k, Some(40));
+    assert!(is_off(&harness, "Chat template"), "nothing is open that has one");
+}
+
+#[test]
+fn readouts_in_bf16_are_chosen_where_the_machine_has_them() {
+    let mut harness = asking(|_| {});
+    harness.get_by_label("Readout").click();
+    harness.run();
+    let faster = harness.get_by_label("Faster (bf16)");
+    assert_eq!(faster.accesskit_node().is_disabled(), Numerics::Bf16.why_not().is_some());
+    faster.click();
+    harness.run();
+    let chosen = harness.state().state.session.input.numerics;
+    assert_eq!(chosen == Numerics::Bf16, Numerics::Bf16.why_not().is_none());
 }

@@ -93,11 +93,8 @@ fn arranged(figures: &[String]) -> Tree<Pane> {
     let input = tabs(&mut tiles, vec![Pane::Input, Pane::Model]);
     let knobs = tabs(&mut tiles, vec![Pane::Knobs]);
     let readings = tabs(&mut tiles, vec![Pane::Readings, Pane::Notes]);
-    let left = linear(
-        &mut tiles,
-        LinearDir::Vertical,
-        &[(input, 0.235), (knobs, 0.465), (readings, 0.30)],
-    );
+    let left =
+        linear(&mut tiles, LinearDir::Vertical, &[(input, 0.27), (knobs, 0.43), (readings, 0.30)]);
     let right = if let Some((first, others)) = figures.split_first() {
         let pane = |id: &String| Pane::Figure(id.clone());
         let first = tabs(&mut tiles, vec![pane(first)]);

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use layerscope_engine::api::{
-    Command, Cut, JobId, Look, ReadAt, Recording, RowColumn, RowsRequest, Shared, Value,
+    Command, Cut, JobId, Look, Numerics, ReadAt, Recording, RowColumn, RowsRequest, Shared, Value,
 };
 
 use super::session::{InputKind, Lights, Session, Writing};
@@ -78,6 +78,8 @@ pub(crate) enum Ask {
     OpenRecording,
     /// A data file.
     DataFile,
+    /// A folder of images.
+    ImageFolder,
     /// Where the recording goes.
     SaveRecording,
     /// Where the session goes.
@@ -102,18 +104,24 @@ pub(crate) enum Run {
     Prompt(String),
     /// The data file, which then is what is run.
     DataFile(PathBuf),
+    /// The folder of images, for a model that reads images.
+    ImageFolder(PathBuf),
     /// Columns of the data file, read in the background.
     Columns(PathBuf, Result<Vec<String>, String>),
     /// The text column.
     Column(Option<String>),
     /// Column of labels of the data file; `None` takes "label" where there is one.
     Label(Option<String>),
+    /// Column of second texts of the data file; `None`: each sample is one text.
+    Pair(Option<String>),
     /// How a txt file is cut.
     Cut(Cut),
     /// Stop after so many tokens.
     Limit(Option<u64>),
     /// Which tokens are read out.
     ReadAt(ReadAt),
+    /// How readouts round.
+    Numerics(Numerics),
     /// Run it.
     Record,
     /// How the checkpoint goes on with the prompt.

@@ -62,6 +62,7 @@ impl State {
             | Ask::OpenFolder
             | Ask::OpenRecording
             | Ask::DataFile
+            | Ask::ImageFolder
             | Ask::SaveSession
             | Ask::SaveRecording => None,
         };

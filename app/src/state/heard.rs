@@ -8,7 +8,7 @@ use layerscope_engine::api::{
 };
 use serde_json::json;
 
-use super::{AfterOpen, Effect, Source, State, Task};
+use super::{AfterOpen, Effect, InputKind, Source, State, Task};
 
 impl State {
     /// Takes in what the engine told, and says what has to happen outside.
@@ -97,10 +97,16 @@ impl State {
         self.message = format!("{} is open", card.name);
         let mut effects = vec![Effect::Tell(json!({"event": "opened", "name": &card.name}))];
         self.header = None;
-        self.model = Some(card);
         self.session.recording = None;
+        let kind = &mut self.session.input.kind;
+        if card.image_side.is_some() {
+            *kind = InputKind::Images;
+        } else if *kind == InputKind::Images {
+            *kind = InputKind::default();
+        }
         // The old recording belongs to another model.
         self.recording = None;
+        self.model = Some(card);
         self.view = None;
         self.table.rows = None;
         self.table.awaited = None;

@@ -18,12 +18,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use layerscope_engine::api::{
-    self, JobId, KnobCard, Knobs, LensCard, Look, ModelCard, Problem, Progress, Recording,
-    RowColumn, RowsRequest, Shared, TokenRows, Value, View,
+    self, JobId, KnobCard, Knobs, LensCard, Look, ModelCard, Numerics, Problem, Progress,
+    Recording, RowColumn, RowsRequest, Shared, TokenRows, Value, View,
 };
 
 pub(crate) use action::{Action, Ask, Effect, File, Layout, Lens, Run, Task};
-pub(crate) use session::{ENDING, InputKind, Lights, Session, Source, is_session};
+pub(crate) use session::{ENDING, InputKind, Lights, Session, Source, Writing, is_session};
 use undo::Undo;
 
 /// A job that was handed to the engine and has not ended.
@@ -150,6 +150,11 @@ impl State {
         self.jobs.values().any(|running| matches(&running.task))
     }
 
+    /// Whether the open model reads images in the place of text.
+    pub(crate) fn reads_images(&self) -> bool {
+        self.model.as_ref().is_some_and(|card| card.image_side.is_some())
+    }
+
     /// Why nothing can be run now, or nothing.
     pub(crate) fn why_no_run(&self) -> Option<&'static str> {
         if self.is_busy_with(|task| matches!(task, Task::OpenEmbedded | Task::OpenModel(_))) {
@@ -161,7 +166,21 @@ impl State {
         if self.model.is_none() {
             return Some("A recording needs a checkpoint: open one first");
         }
+        if self.session.input.numerics == Numerics::Bf16 && self.why_no_bf16().is_some() {
+            return self.why_no_bf16();
+        }
         self.session.input.request().err()
+    }
+
+    /// Why readouts cannot be rounded to bf16 on this machine and by this checkpoint, or nothing.
+    pub(crate) fn why_no_bf16(&self) -> Option<&'static str> {
+        let is_over_words = |card: &ModelCard| card.classes.is_empty();
+        if !self.model.as_deref().is_none_or(is_over_words) {
+            return Some(
+                "Only readouts over a vocabulary round; this checkpoint chooses among classes",
+            );
+        }
+        Numerics::Bf16.why_not()
     }
 
     /// Why a prompt cannot be gone on with now, or nothing.
@@ -170,6 +189,12 @@ impl State {
             return Some("Only a text can be gone on with");
         }
         self.why_no_run()
+    }
+
+    /// Why no prompt can stand inside a chat template, or nothing.
+    pub(crate) fn why_no_chat(&self) -> Option<&'static str> {
+        let has_template = self.model.as_ref().is_some_and(|card| card.chat_template.is_some());
+        (!has_template).then_some("The open checkpoint has no chat template")
     }
 
     /// Why what was generated cannot be gone on with now, or nothing.

@@ -17,20 +17,26 @@ impl State {
                 input.kind = InputKind::File;
                 input.column = None;
                 input.label = None;
+                input.pair = None;
                 input.file = Some(path.clone());
                 self.columns.clear();
                 return vec![Effect::Columns(path)];
             }
+            Run::ImageFolder(folder) => self.take_images(folder),
             Run::Columns(path, columns) => self.take_columns(&path, columns),
             Run::Column(column) => input.column = column,
             Run::Label(label) => input.label = label,
+            Run::Pair(pair) => input.pair = pair,
             Run::Cut(cut) => input.cut = cut,
             Run::Limit(limit) => input.limit_tokens = limit.filter(|limit| *limit > 0),
             Run::ReadAt(read_at) => input.read_at = read_at,
+            Run::Numerics(numerics) => input.numerics = numerics,
             Run::Record => return self.record(),
             Run::Writing(writing) => input.writing = writing,
             Run::Generate => {
-                let start = Start::Text(input.prompt.clone());
+                let prompt = self.session.input.prompt.clone();
+                let is_chat = self.session.input.writing.is_chat && self.why_no_chat().is_none();
+                let start = if is_chat { Start::Chat(prompt) } else { Start::Text(prompt) };
                 return self.generate(self.why_no_generation(), start);
             }
             Run::Continue => {
@@ -40,6 +46,19 @@ impl State {
             Run::Cancel => return self.cancel(),
         }
         Vec::new()
+    }
+
+    /// A folder of images is kept until a model that reads them is open.
+    fn take_images(&mut self, folder: std::path::PathBuf) {
+        self.message = format!("Images of {} are what is run", folder.display());
+        self.session.input.images = Some(folder);
+        if !self.reads_images() {
+            self.message.clear();
+            self.complain(
+                "This is a folder of images, and no checkpoint that reads images is open",
+                "Open one (ViT); the folder is kept as its input.",
+            );
+        }
     }
 
     /// Columns of another file than the present one come too late and are dropped.
@@ -83,10 +102,10 @@ impl State {
             reason.clone_into(&mut self.message);
             return Vec::new();
         }
-        if matches!(start, Start::Text(_)) {
+        if !matches!(start, Start::More(_)) {
             self.written.clear();
         }
-        let request = self.session.input.writing.request(start);
+        let request = self.session.input.writing.request(start, self.session.input.numerics);
         vec![Effect::Start(Task::Generate, Command::Generate(request))]
     }
 

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use layerscope_engine::api::{
-    Cut, GenerateRequest, GenerateSettings, Input, Knobs, ReadAt, RecordRequest, Sampling,
-    Selection, Start,
+    Cut, GenerateRequest, GenerateSettings, Input, Knobs, Numerics, ReadAt, RecordRequest,
+    Sampling, Selection, Start,
 };
 use serde::{Deserialize, Serialize};
 
@@ -73,7 +73,7 @@ pub(crate) enum Lights {
     Light,
 }
 
-/// Which of the three inputs is run.
+/// Which of the inputs is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum InputKind {
@@ -84,9 +84,11 @@ pub(crate) enum InputKind {
     Prompt,
     /// The data file.
     File,
+    /// The folder of images: the only one that a model of images takes, and no other takes it.
+    Images,
 }
 
-/// What is run; the other two inputs keep what was typed.
+/// What is run; the other inputs keep what was typed.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", default)]
 pub(crate) struct InputSetup {
@@ -100,39 +102,61 @@ pub(crate) struct InputSetup {
     pub(crate) column: Option<String>,
     /// Its column of labels; `None` takes "label" where there is one.
     pub(crate) label: Option<String>,
+    /// Its column of second texts; `None`: each sample is one text.
+    pub(crate) pair: Option<String>,
+    /// The folder of images; the folders in it are labels.
+    pub(crate) images: Option<PathBuf>,
     /// How a txt file is cut.
     pub(crate) cut: Cut,
     /// Stop after so many tokens; `None` runs all.
     pub(crate) limit_tokens: Option<u64>,
     /// Which tokens are read out.
     pub(crate) read_at: ReadAt,
+    /// How readouts round.
+    pub(crate) numerics: Numerics,
     /// How the checkpoint goes on with the prompt.
     pub(crate) writing: Writing,
 }
 
 /// How a checkpoint goes on with a prompt.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", default)]
 pub(crate) struct Writing {
     /// Most new tokens.
     pub(crate) most_tokens: u64,
     /// 0 takes the most probable token.
     pub(crate) temperature: f64,
+    /// Only so many of the most probable tokens are drawn from; `None`: all.
+    pub(crate) top_k: Option<u64>,
+    /// Of those only as many as are needed to reach this probability; 1: all.
+    pub(crate) top_p: f64,
+    /// Makes tokens that are in the text already less likely; 1: not.
+    pub(crate) repeat_penalty: f64,
+    /// Of the draws.
+    pub(crate) seed: u64,
+    /// The prompt is what a user says, where the checkpoint has a template for that.
+    pub(crate) is_chat: bool,
+    /// Texts at which to stop, one in each line; `\n` stands for a new line.
+    pub(crate) stops: String,
 }
 
 impl Default for Writing {
     fn default() -> Self {
-        Self { most_tokens: 64, temperature: 0.0 }
+        let Sampling { temperature, top_k, top_p, repeat_penalty, seed } = Sampling::default();
+        let (is_chat, stops) = (false, String::new());
+        Self { most_tokens: 64, temperature, top_k, top_p, repeat_penalty, seed, is_chat, stops }
     }
 }
 
 impl Writing {
     /// What the engine is asked to go on with.
-    pub(crate) fn request(self, start: Start) -> GenerateRequest {
-        let sampling = Sampling { temperature: self.temperature, ..Sampling::default() };
-        let settings =
-            GenerateSettings { sampling, most_tokens: self.most_tokens, stops: Vec::new() };
-        GenerateRequest { start, settings, show_every: Some(SHOW_EVERY) }
+    pub(crate) fn request(&self, start: Start, numerics: Numerics) -> GenerateRequest {
+        let Self { most_tokens, temperature, top_k, top_p, repeat_penalty, seed, .. } = *self;
+        let sampling = Sampling { temperature, top_k, top_p, repeat_penalty, seed };
+        let stops = self.stops.lines().filter(|stop| !stop.is_empty());
+        let stops = stops.map(|stop| stop.replace("\\n", "\n")).collect();
+        let settings = GenerateSettings { sampling, most_tokens, stops };
+        GenerateRequest { start, settings, numerics, show_every: Some(SHOW_EVERY) }
     }
 }
 
@@ -187,11 +211,15 @@ impl InputSetup {
             InputKind::File => {
                 let path = self.file.clone().ok_or("Choose a data file first")?;
                 let (column, label) = (self.column.clone(), self.label.clone());
-                Input::File { path, column, label, cut: self.cut }
+                Input::File { path, column, label, pair: self.pair.clone(), cut: self.cut }
+            }
+            InputKind::Images => {
+                let path = self.images.clone().ok_or("Choose a folder of images first")?;
+                Input::File { path, column: None, label: None, pair: None, cut: self.cut }
             }
         };
         // The window saves when a person says where to.
-        let (limit_tokens, read_at) = (self.limit_tokens, self.read_at);
-        Ok(RecordRequest { input, limit_tokens, read_at, folder: None })
+        let (limit_tokens, read_at, numerics) = (self.limit_tokens, self.read_at, self.numerics);
+        Ok(RecordRequest { input, limit_tokens, read_at, numerics, folder: None })
     }
 }

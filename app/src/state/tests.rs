@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use layerscope_engine::api::{
     Blame, Command, Event, Input, JobId, KnobCard, KnobKind, Live, ModelCard, Problem, Progress,
-    ReadAt, Start, Value, View,
+    ReadAt, Sampling, Start, Value, View,
 };
 
-use super::session::Writing;
 use super::*;
 
 const JOB: JobId = JobId(1);
@@ -90,7 +89,7 @@ fn a_text_is_shown_while_it_is_written_and_stays() {
     assert!(state.apply(Action::Run(Run::Generate)).is_empty(), "there is no prompt");
     assert_eq!(state.message, "Only a text can be gone on with");
     state.apply(Action::Run(Run::Prompt("Once".to_owned())));
-    let writing = Writing { most_tokens: 7, temperature: 0.5 };
+    let writing = Writing { most_tokens: 7, temperature: 0.5, ..Writing::default() };
     state.apply(Action::Run(Run::Writing(writing)));
     let effects = state.apply(Action::Run(Run::Generate));
     let commands = start(&mut state, effects, JobId(5));
@@ -105,6 +104,81 @@ fn a_text_is_shown_while_it_is_written_and_stays() {
     state.hear(Event::Cancelled(JobId(5)));
     assert_eq!(state.written, " upon");
     assert!(state.why_no_generation().is_none());
+}
+
+#[test]
+fn all_that_is_set_about_writing_reaches_the_engine_and_chat_needs_a_template() {
+    let mut state = with_model();
+    state.apply(Action::Run(Run::Prompt("Hi".to_owned())));
+    let writing = Writing {
+        temperature: 0.7,
+        top_k: Some(40),
+        top_p: 0.9,
+        repeat_penalty: 1.1,
+        seed: 5,
+        is_chat: true,
+        stops: "User:\n\n\\n\\n\n".to_owned(),
+        ..Writing::default()
+    };
+    state.apply(Action::Run(Run::Writing(writing)));
+    let asked = |state: &mut State, job| {
+        let effects = state.apply(Action::Run(Run::Generate));
+        let commands = start(state, effects, JobId(job));
+        state.hear(Event::Cancelled(JobId(job)));
+        let [Command::Generate(request)] = commands.as_slice() else { panic!("{commands:?}") };
+        request.clone()
+    };
+    let request = asked(&mut state, 5);
+    assert_eq!(request.settings.stops, ["User:", "\n\n"]);
+    let Sampling { temperature, top_k, top_p, repeat_penalty, seed } = request.settings.sampling;
+    assert_eq!((temperature, top_k, top_p, repeat_penalty, seed), (0.7, Some(40), 0.9, 1.1, 5));
+    assert_eq!(request.start, Start::Text("Hi".to_owned()), "there is no template");
+    assert!(state.why_no_chat().is_some());
+    let chat_template = Some("{{ messages[0].content }}".to_owned());
+    state.model = Some(Arc::new(ModelCard { chat_template, ..(*card("first.gguf")).clone() }));
+    assert_eq!(asked(&mut state, 6).start, Start::Chat("Hi".to_owned()));
+}
+
+#[test]
+fn a_model_of_images_runs_its_folder_and_no_other_model_does() {
+    let mut state = with_model();
+    state.apply(Action::Run(Run::Prompt("Once".to_owned())));
+    state.apply(Action::Run(Run::ImageFolder("/pictures".into())));
+    assert!(state.problems.pop().unwrap().what.contains("no checkpoint that reads images"));
+    assert_eq!(state.session.input.kind, InputKind::Prompt);
+    open(&mut state, "/models/vit", JOB);
+    let vit = ModelCard { image_side: Some(224), ..(*card("vit")).clone() };
+    state.hear(Event::Opened(JOB, Arc::new(vit)));
+    let Input::File { path, .. } = state.session.input.request().unwrap().input else { panic!() };
+    assert_eq!(path, PathBuf::from("/pictures"));
+    assert_eq!(state.why_no_generation(), Some("Only a text can be gone on with"));
+    state.apply(Action::Run(Run::ImageFolder("/others".into())));
+    assert!(state.problems.is_empty());
+    state.session.input.images = None;
+    assert_eq!(state.why_no_run(), Some("Choose a folder of images first"));
+    open(&mut state, "/models/first.gguf", JOB);
+    state.hear(Event::Opened(JOB, card("first.gguf")));
+    assert_eq!(state.session.input.kind, InputKind::Embedded);
+}
+
+#[test]
+fn the_rounding_of_readouts_is_part_of_what_is_asked_and_refused_where_it_cannot_be() {
+    let mut state = with_model();
+    state.apply(Action::Run(Run::Prompt("Once".to_owned())));
+    state.apply(Action::Run(Run::Numerics(Numerics::Bf16)));
+    assert_eq!(state.why_no_bf16(), Numerics::Bf16.why_not());
+    assert_eq!(state.session.input.request().unwrap().numerics, Numerics::Bf16);
+    let writing = state.session.input.writing.clone();
+    assert_eq!(
+        writing.request(Start::Text(String::new()), Numerics::Bf16).numerics,
+        Numerics::Bf16
+    );
+    let classes = vec!["bad".to_owned(), "good".to_owned()];
+    state.model = Some(Arc::new(ModelCard { classes, ..(*card("first.gguf")).clone() }));
+    assert!(state.why_no_run().unwrap().contains("chooses among classes"));
+    assert!(state.apply(Action::Run(Run::Record)).is_empty());
+    state.apply(Action::Run(Run::Numerics(Numerics::F32)));
+    assert_eq!(state.why_no_run(), None);
 }
 
 #[test]
@@ -347,13 +421,14 @@ fn a_column_of_labels_is_asked_for_and_forgotten_with_its_file() {
     state.apply(Action::Run(Run::Kind(InputKind::File)));
     state.apply(Action::Run(Run::DataFile("/a.csv".into())));
     state.apply(Action::Run(Run::Label(Some("kind".to_owned()))));
+    state.apply(Action::Run(Run::Pair(Some("second".to_owned()))));
     let label = |state: &State| match state.session.input.request().unwrap().input {
-        Input::File { label, .. } => label,
+        Input::File { label, pair, .. } => (label, pair),
         other => panic!("{other:?}"),
     };
-    assert_eq!(label(&state).as_deref(), Some("kind"));
+    assert_eq!(label(&state), (Some("kind".to_owned()), Some("second".to_owned())));
     state.apply(Action::Run(Run::DataFile("/b.csv".into())));
-    assert_eq!(label(&state), None);
+    assert_eq!(label(&state), (None, None));
 }
 
 #[test]

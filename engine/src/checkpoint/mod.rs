@@ -22,7 +22,7 @@ pub(crate) use error::{OpenError, reason};
 pub(crate) use gguf::Writer as GgufWriter;
 pub(crate) use marks::Marks;
 pub(crate) use tensor::{Bytes, DType, TensorInfo};
-pub(crate) use tokenizer::{Tokenizer, hex};
+pub(crate) use tokenizer::{Encoded, Tokenizer, hex};
 
 use std::path::Path;
 use std::sync::Arc;

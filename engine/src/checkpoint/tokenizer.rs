@@ -19,6 +19,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
+use tokenizers::PostProcessor as _;
+use tokenizers::utils::truncation::{TruncationParams, TruncationStrategy, truncate_encodings};
 
 pub(crate) use self::gguf::GgufVocabulary;
 use crate::checkpoint::OpenError;
@@ -33,6 +35,16 @@ pub(crate) struct Tokenizer {
     style: Style,
     summary: String,
     fingerprint: String,
+}
+
+/// A text, or a pair of them, as a network takes it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Encoded {
+    pub(crate) ids: Vec<u32>,
+    /// Which of two texts each id is from; empty where there is one.
+    pub(crate) segments: Vec<u32>,
+    /// Whether something was left out.
+    pub(crate) was_cut: bool,
 }
 
 /// Who puts the special tokens around a text.
@@ -126,6 +138,53 @@ impl Tokenizer {
         let behind = behind.min(most);
         let (begin, end) = ids.split_at(ids.len() - behind);
         Ok(([begin.get(..most - behind).unwrap_or_default(), end].concat(), true))
+    }
+
+    /// Two texts that are read together, with the special tokens that the checkpoint puts around and between them; at
+    /// most `most` ids. The longer text is cut first, and both to one length where the shorter is too long, too:
+    /// `longest_first` of the library, which is what transformers' fast tokenizers do.
+    pub(crate) fn encode_pair(
+        &self,
+        first: &str,
+        second: &str,
+        most: usize,
+    ) -> Result<Encoded, OpenError> {
+        let processor = self.inner.get_post_processor();
+        let added = match &self.specials {
+            Specials::Template => processor.map_or(0, |processor| processor.added_tokens(true)),
+            Specials::Around(before, after) => before.len() + 2 * after.len(),
+        };
+        let params = TruncationParams {
+            max_length: most.saturating_sub(added),
+            strategy: TruncationStrategy::LongestFirst,
+            ..TruncationParams::default()
+        };
+        let (was_cut, mut all) = guarded(&self.path, || {
+            let first = self.inner.encode_fast(first, false)?;
+            let mut second = self.inner.encode_fast(second, false)?;
+            second.set_type_ids(vec![1; second.len()]);
+            let was_cut = first.len() + second.len() > params.max_length;
+            let (first, second) = truncate_encodings(first, Some(second), &params)?;
+            let all = match (&self.specials, second) {
+                (Specials::Around(before, after), Some(second)) => {
+                    let after = after.as_slice();
+                    let ids = [before.as_slice(), first.get_ids(), after, second.get_ids(), after];
+                    let ids = ids.concat();
+                    let ones = second.len() + after.len();
+                    let zeros = ids.len() - ones;
+                    (ids, [vec![0; zeros], vec![1; ones]].concat())
+                }
+                (_, second) => {
+                    let all = self.inner.post_process(first, second, true)?;
+                    (all.get_ids().to_vec(), all.get_type_ids().to_vec())
+                }
+            };
+            Ok((was_cut, all))
+        })?;
+        // Special tokens alone may be more than that.
+        all.0.truncate(most);
+        all.1.truncate(most);
+        Ok(Encoded { ids: all.0, segments: all.1, was_cut })
     }
 
     /// Text of one id as a person reads it; a leading space is kept, bytes that are no character show as <0x0A>.

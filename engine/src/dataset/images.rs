@@ -79,6 +79,18 @@ pub(crate) fn read_folder(folder: &Path, job: &Job) -> Result<Data, DataError> {
     Data { images, ..data }.labelled(None, folder)
 }
 
+/// Whether a folder looks like one of images: the first names in it, or in a folder in it, say so. Reads no file.
+pub(crate) fn is_folder_of_images(folder: &Path) -> bool {
+    const LOOKED_AT: usize = 64;
+    let names = |folder: &Path| -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.take(LOOKED_AT).map(|entry| entry.path()).collect()
+    };
+    let first = names(folder);
+    let is_label = |path: &PathBuf| path.is_dir() && names(path).iter().any(|path| is_image(path));
+    first.iter().any(|path| is_image(path)) || first.iter().any(is_label)
+}
+
 /// What lies in a folder, sorted.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
     let failed = |source| DataError::Io { path: folder.to_owned(), source };
@@ -124,6 +136,9 @@ mod tests {
             png(&home.path().join(name), 1, 1, png::ColorType::Grayscale, &[7]);
         }
         fs::write(home.path().join("dog/readme.txt"), "no image").unwrap();
+        assert!(is_folder_of_images(home.path()) && is_folder_of_images(&home.path().join("dog")));
+        fs::create_dir(home.path().join("empty")).unwrap();
+        assert!(!is_folder_of_images(&home.path().join("empty")));
         let data = read_folder(home.path(), &Job::unattended()).unwrap();
         let told: Vec<_> = data
             .samples

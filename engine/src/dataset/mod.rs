@@ -63,6 +63,8 @@ pub(crate) struct Data {
     pub(crate) samples: Vec<TextSample>,
     /// The column that says what is true of a sample.
     pub(crate) label: Option<String>,
+    /// The second text of each sample, which is read together with the first; empty where there is none.
+    pub(crate) pairs: Vec<String>,
     /// The image of each sample; empty where samples are texts.
     pub(crate) images: Vec<PathBuf>,
 }
@@ -82,6 +84,22 @@ impl Data {
         let (column, path) = (label.to_owned(), path.to_owned());
         let found = found.unwrap_or_default();
         Err(DataError::NoColumn { column, line: 1, found, is_numbered: false, path })
+    }
+}
+
+impl Data {
+    /// With the second texts of `column`, which every sample has to have; `None`: each sample is one text.
+    pub(crate) fn paired(mut self, column: Option<&str>, path: &Path) -> Result<Self, DataError> {
+        let Some(column) = column else { return Ok(self) };
+        for (line, sample) in (1_u64..).zip(&mut self.samples) {
+            let Some(second) = sample.columns.remove(column) else {
+                let found = sample.columns.keys().cloned().collect();
+                let (column, path) = (column.to_owned(), path.to_owned());
+                return Err(DataError::NoColumn { column, line, found, is_numbered: false, path });
+            };
+            self.pairs.push(second);
+        }
+        Ok(self)
     }
 }
 

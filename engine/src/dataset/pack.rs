@@ -1,8 +1,8 @@
 //! Samples become token sequences no longer than the model's context; a sequence never mixes two samples.
 
-use crate::checkpoint::Tokenizer;
+use crate::checkpoint::{Encoded, Tokenizer};
 use crate::count::counted;
-use crate::dataset::{DataError, TextSample};
+use crate::dataset::{Data, DataError, TextSample};
 use crate::job::Job;
 use crate::notes::Note;
 use crate::signal::Subject;
@@ -11,6 +11,8 @@ use crate::signal::Subject;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Sequence {
     pub(crate) ids: Vec<u32>,
+    /// Which of two texts each is from; empty where there is one.
+    pub(crate) segments: Vec<u32>,
     /// Index of its sample in the data set.
     pub(crate) sample: usize,
 }
@@ -26,26 +28,32 @@ pub(crate) struct Packed {
 ///
 /// Each piece of a cut sample is a sequence of its own, and its last token has no next one. Every sequence
 /// has at least one token. Where the subject is the sample it stays one sequence: what is beyond the context is
-/// left out, and a sample that the limit would cut is not run.
+/// left out, and a sample that the limit would cut is not run. A pair of texts is one sequence, too.
 pub(crate) fn pack(
-    samples: &[TextSample],
+    data: &Data,
     tokenizer: &Tokenizer,
     subject: Subject,
     context: usize,
     limit_tokens: Option<u64>,
     job: &Job,
 ) -> Result<Packed, DataError> {
-    let encode = |text: &str| match subject {
-        Subject::Token | Subject::OwnToken => Ok((tokenizer.encode(text)?, false)),
-        Subject::Sample => Ok(tokenizer.encode_within(text, context)?),
+    let encode = |sample: usize, text: &str| {
+        if let Some(second) = data.pairs.get(sample) {
+            return Ok(tokenizer.encode_pair(text, second, context)?);
+        }
+        let (ids, was_cut) = match subject {
+            Subject::Token | Subject::OwnToken => (tokenizer.encode(text)?, false),
+            Subject::Sample => tokenizer.encode_within(text, context)?,
+        };
+        Ok(Encoded { ids, segments: Vec::new(), was_cut })
     };
-    pack_with(samples, encode, subject, context, limit_tokens, job)
+    pack_with(&data.samples, encode, subject, context, limit_tokens, job)
 }
 
-/// `encode` gives ids and whether it left some out.
+/// `encode` takes the number of a sample and its text.
 fn pack_with(
     samples: &[TextSample],
-    encode: impl Fn(&str) -> Result<(Vec<u32>, bool), DataError>,
+    encode: impl Fn(usize, &str) -> Result<Encoded, DataError>,
     subject: Subject,
     context: usize,
     limit_tokens: Option<u64>,
@@ -61,8 +69,9 @@ fn pack_with(
             break;
         }
         // A tokenizer that puts <s> in front would make a token out of nothing.
-        let (mut ids, was_cut) =
-            if text.trim().is_empty() { (Vec::new(), false) } else { encode(text)? };
+        let is_empty = text.trim().is_empty();
+        let Encoded { mut ids, mut segments, was_cut } =
+            if is_empty { Encoded::default() } else { encode(sample, text)? };
         if subject == Subject::Sample && ids.len() > left {
             break;
         }
@@ -74,9 +83,15 @@ fn pack_with(
         }
         lost_tokens = ids.len().saturating_sub(left);
         ids.truncate(left);
+        segments.truncate(left);
         left -= ids.len();
         cut += usize::from(ids.len() > context);
-        sequences.extend(ids.chunks(context).map(|ids| Sequence { ids: ids.to_owned(), sample }));
+        // Only one text is ever longer than the context: pairs are one chunk.
+        sequences.extend(ids.chunks(context).map(|ids| Sequence {
+            ids: ids.to_owned(),
+            segments: segments.clone(),
+            sample,
+        }));
     }
     job.progress("Tokenizing", "samples", samples.len() as u64, samples.len() as u64)?;
     let mut notes = Vec::new();
@@ -106,7 +121,9 @@ fn pack_with(
 pub(crate) fn pack_images(count: usize, places: usize, limit_tokens: Option<u64>) -> Packed {
     let most = limit_tokens.map_or(u64::MAX, |limit| limit / places.max(1) as u64);
     let run = usize::try_from(most).map_or(count, |most| most.min(count));
-    let sequences = (0..run).map(|sample| Sequence { ids: vec![0; places], sample }).collect();
+    let sequences =
+        (0..run).map(|sample| Sequence { ids: vec![0; places], segments: Vec::new(), sample });
+    let sequences = sequences.collect();
     let mut notes = Vec::new();
     if run < count {
         let all = counted(count, "image");
@@ -135,8 +152,8 @@ mod tests {
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "stands where a tokenizer may fail")]
-    fn whole(text: &str) -> Result<(Vec<u32>, bool), DataError> {
-        Ok((letters(text), false))
+    fn whole(_: usize, text: &str) -> Result<Encoded, DataError> {
+        Ok(Encoded { ids: letters(text), ..Encoded::default() })
     }
 
     fn packed(
@@ -194,11 +211,11 @@ mod tests {
     #[test]
     fn a_sample_that_is_the_subject_is_run_whole_or_not_at_all() {
         let job = Job::unattended();
-        let cut_at_4 = |text: &str| {
+        let cut_at_4 = |_: usize, text: &str| {
             let mut ids = letters(text);
             let was_cut = ids.len() > 4;
             ids.truncate(4);
-            Ok((ids, was_cut))
+            Ok(Encoded { ids, was_cut, ..Encoded::default() })
         };
         let run = |limit| {
             let texts = samples(&["ab", "abcdefg", "cd"]);

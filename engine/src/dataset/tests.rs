@@ -266,3 +266,22 @@ fn shared_sst2_is_read_by_number() {
     assert_eq!(data.samples[0].columns["#2"], "0");
     assert!(data.samples.iter().all(|s| ["0", "1"].contains(&s.columns["#2"].as_str())));
 }
+
+#[test]
+fn a_second_text_leaves_its_column_and_every_sample_has_to_have_one() {
+    let paired = |text: &str, column: Option<&str>| {
+        let (_folder, path) = file("a.csv", text);
+        let data = read(&path, None, Cut::Line, &Job::unattended()).unwrap();
+        data.paired(column, &path).map_err(|error| error.to_string())
+    };
+    let text = "text,second,kind\na,b,x\nc,,y\n";
+    let data = paired(text, Some("second")).unwrap();
+    assert_eq!(data.pairs, ["b", ""]);
+    let columns: Vec<_> = data.samples[0].columns.keys().map(String::as_str).collect();
+    assert_eq!(columns, ["kind"]);
+    assert!(paired(text, None).unwrap().pairs.is_empty());
+    let told = paired(text, Some("third")).unwrap_err();
+    assert!(told.starts_with("line 1: no column `third`; there are: kind, second"), "{told}");
+    let told = paired(text, Some("text")).unwrap_err();
+    assert!(told.contains("no column `text`"), "{told}");
+}

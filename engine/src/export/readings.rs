@@ -23,6 +23,8 @@ pub(super) struct Origin<'a> {
     version: &'static str,
     /// Version of Layerscope that recorded.
     recorded_version: &'a str,
+    /// How readouts were rounded.
+    numerics: &'static str,
     /// Whether the recording was cancelled and holds only its first tokens.
     partial: bool,
 }
@@ -60,6 +62,7 @@ impl<'a> Export<'a> {
             selected_token: self.selection.token,
             version: env!("CARGO_PKG_VERSION"),
             recorded_version: &came.version,
+            numerics: manifest.numerics.id(),
             partial: manifest.partial,
         }
     }
@@ -98,6 +101,7 @@ impl<'a> Export<'a> {
             ("lens", origin.lens.to_owned()),
             ("version", origin.version.to_owned()),
             ("recorded_version", origin.recorded_version.to_owned()),
+            ("numerics", origin.numerics.to_owned()),
             ("partial", origin.partial.to_string()),
         ];
         pairs.extend(origin.selected_token.map(|token| ("selected_token", token.to_string())));

@@ -145,6 +145,7 @@ fn recording() -> Recording {
             flops_per_block: vec![1.0],
             subject: Default::default(),
             read_at: Default::default(),
+            numerics: Default::default(),
             block_costs: Vec::new(),
             flops_per_readout: 1.0,
             block_secs: vec![0.0],

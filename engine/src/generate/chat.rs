@@ -1,7 +1,13 @@
 //! A prompt inside the chat template of a checkpoint.
 //!
 //! A template is a program out of a file that nobody checked: it gets no files and no clock, a limited number of
-//! steps, and every fault of it is told.
+//! steps and of bytes that it writes, and every fault of it is told.
+//!
+//! What is not bounded is a value on its way: `x ~ x` doubles it with every step, so do lists in lists that become
+//! text, and the reader of templates has no place to look at a value before it is made. A template that wants to fill
+//! the memory can.
+
+use std::io;
 
 use minijinja::value::Value;
 use minijinja::{Environment, Error, ErrorKind, context};
@@ -11,11 +17,29 @@ use crate::checkpoint::Marks;
 use crate::generate::GenerateError;
 
 /// Longest template; the longest published ones have about 20 kB.
-const MOST_BYTES: usize = 256 << 10;
+const MOST_BYTES: usize = 64 << 10;
 /// Steps; one message takes a published template some hundreds.
-const MOST_STEPS: u64 = 200_000;
-/// Longest result, so that a template cannot make a prompt of gigabytes out of a word.
+const MOST_STEPS: u64 = 20_000;
+/// Longest result, so that a template cannot make a prompt of gigabytes out of a word: no context of a model is as
+/// long.
 const MOST_RESULT: usize = 16 << 20;
+
+/// A prompt that is being written; the byte that is too much ends it.
+struct Made(Vec<u8>);
+
+impl io::Write for Made {
+    fn write(&mut self, part: &[u8]) -> io::Result<usize> {
+        if part.len() > MOST_RESULT.saturating_sub(self.0.len()) {
+            return Err(io::Error::other("the prompt is too long"));
+        }
+        self.0.extend_from_slice(part);
+        Ok(part.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
 
 /// `prompt` as the one message of a user, and the beginning of an answer.
 pub(super) fn wrapped(
@@ -39,23 +63,24 @@ pub(super) fn wrapped(
     let spelt = |error: Error| told(words(&error));
     let template = environment.template_from_str(template).map_err(spelt)?;
     let message = context! { role => "user", content => prompt };
-    let result = template.render(context! {
+    let mut made = Made(Vec::new());
+    let values = context! {
         messages => [message],
         add_generation_prompt => true,
         bos_token => marks.bos,
         eos_token => marks.eos,
-    });
-    let result = result.map_err(spelt)?;
-    if result.len() > MOST_RESULT {
-        return Err(told(format!("it makes {} bytes of a prompt", result.len())));
-    }
-    Ok(result)
+    };
+    template.render_captured_to(values, &mut made).map_err(spelt)?;
+    String::from_utf8(made.0).map_err(|error| told(error.to_string()))
 }
 
 /// In one sentence, with the line.
 fn words(error: &Error) -> String {
     if error.kind() == ErrorKind::OutOfFuel {
         return format!("it takes more than {MOST_STEPS} steps");
+    }
+    if error.kind() == ErrorKind::WriteFailure {
+        return format!("it makes more than {MOST_RESULT} bytes of a prompt");
     }
     let line = error.line().map(|line| format!(" in line {line}")).unwrap_or_default();
     let detail = error.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
@@ -105,10 +130,12 @@ mod tests {
         assert!(told("\n{% if %}").contains("syntax error in line 2"), "{}", told("\n{% if %}"));
         let long =
             "{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}";
-        assert!(told(long).ends_with("it takes more than 200000 steps"), "{}", told(long));
+        assert!(told(long).ends_with("it takes more than 20000 steps"), "{}", told(long));
+        let much = format!("{{% for a in range(1000) %}}{}{{% endfor %}}", "a".repeat(60_000));
+        assert!(told(&much).ends_with("it makes more than 16777216 bytes of a prompt"));
         assert!(told("{% include '/etc/passwd' %}").contains("cannot be used"));
         assert!(told("{{ messages[0].content.explode() }}").contains("cannot be used"));
-        assert!(told(&"a".repeat(MOST_BYTES + 1)).contains("at most 262144"));
+        assert!(told(&"a".repeat(MOST_BYTES + 1)).contains("at most 65536"));
         assert!(told("{{ 'a' * 100000000000 }}").contains("cannot be used"));
         let loops = "{% macro again(n) %}{{ again(n) }}{% endmacro %}{{ again(1) }}";
         assert!(told(loops).contains("cannot be used"));

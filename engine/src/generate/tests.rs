@@ -59,7 +59,7 @@ impl Open {
     /// The same tokens, given and run as a whole.
     fn replay(&self, ids: &[u32]) -> Recording {
         let data = Data { name: "replay".to_owned(), ..Data::default() };
-        let sequences = [Sequence { ids: ids.to_vec(), sample: 0 }];
+        let sequences = [Sequence { ids: ids.to_vec(), segments: Vec::new(), sample: 0 }];
         let (data, sequences, notes) = (&data, &sequences[..], Vec::new());
         let (preparation, folder, budget_bytes) = (None, None, 1 << 30);
         let read_at = ReadAt::Every;

@@ -60,7 +60,9 @@ pub(crate) fn measure(
         }
     }
     let rounded = if rows.iter().any(|(work, _)| *work == Work::RecordBf16) {
-        Some(model::load_in(Numerics::Bf16, checkpoint, Some(tokenizer), job)?.0)
+        let mut model = model::load(checkpoint, Some(tokenizer), job)?.0;
+        model.set_numerics(Numerics::Bf16)?;
+        Some(model)
     } else {
         None
     };

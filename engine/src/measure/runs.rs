@@ -70,7 +70,7 @@ impl Bench<'_> {
     fn record(&self, model: &dyn LayeredModel) -> Result<Vec<u32>, MeasureError> {
         let nothing = TextSample { text: String::new(), columns: Default::default() };
         let data = Data { name: "bench".to_owned(), samples: vec![nothing], ..Data::default() };
-        let sequences = [Sequence { ids: self.batch.ids.clone(), sample: 0 }];
+        let sequences = [Sequence { ids: self.batch.ids.clone(), segments: Vec::new(), sample: 0 }];
         let asked = Asked {
             data: &data,
             preparation: None,

@@ -27,8 +27,9 @@ use crate::kernel::cap::soft_cap;
 use crate::kernel::matmul::matmul;
 use crate::kernel::matrix::Matrix;
 use crate::kernel::norm::Norm;
+use crate::kernel::numerics::Numerics;
 use crate::kernel::readout::{Head, Request, readout};
-use crate::model::refuse::{self, Asked};
+use crate::model::refuse::{self, Asked, Rounds};
 use crate::model::weights::Weights;
 use crate::model::{
     Batch, Cache, LayeredModel, ModelCard, ModelError, Point, Probe, Readouts, Run, Stream,
@@ -83,6 +84,7 @@ pub(crate) struct Decoder {
     blocks: Vec<Block>,
     final_norm: Norm,
     head: Matrix,
+    numerics: Numerics,
 }
 
 impl Decoder {
@@ -96,7 +98,6 @@ impl Decoder {
         let embedding = weights.matrix(&plan.weight(plan.names.embedding), vocab, d)?;
         let head =
             if plan.tied { embedding.clone() } else { weights.matrix(&plan.head(), vocab, d)? };
-        let head = head.with_numerics(weights.numerics());
         let mut blocks = Vec::new();
         for layer in 0..plan.layers {
             let mut from = Take { plan: &plan, weights, layer };
@@ -106,7 +107,8 @@ impl Decoder {
         let name = format!("{}{}", plan.prefix, plan.names.final_norm);
         let final_norm = norm(&plan, weights, &name, d)?;
         let places = Places::take(&plan, weights)?;
-        Ok(Self { card, plan, embedding, places, blocks, final_norm, head })
+        let numerics = Numerics::default();
+        Ok(Self { card, plan, embedding, places, blocks, final_norm, head, numerics })
     }
 
     /// Refuses a batch that is not laid out as one, or that this network cannot take.
@@ -215,9 +217,20 @@ impl LayeredModel for Decoder {
         refuse::readout(&asked, layers, width, vocab)?;
         let hidden: Vec<&[f32]> = streams.iter().map(|stream| stream.hidden.as_slice()).collect();
         let (norm, cap) = (Some(&self.final_norm), self.plan.logit_cap);
-        let head = Head { norm, matrix: &self.head, bias: None, cap };
+        let matrix = self.head.clone().with_numerics(self.numerics);
+        let head = Head { norm, matrix: &matrix, bias: None, cap };
         let last_is_final = depths.last().is_some_and(|depth| depth.index() == layers);
         Ok(readout(head, Request { streams: &hidden, next: next_ids, last_is_final }, job)?)
+    }
+
+    fn numerics(&self) -> Numerics {
+        self.numerics
+    }
+
+    fn set_numerics(&mut self, numerics: Numerics) -> Result<(), ModelError> {
+        refuse::numerics(numerics, &self.card, Rounds::Always)?;
+        self.numerics = numerics;
+        Ok(())
     }
 
     fn cache(&self) -> Result<Cache, ModelError> {

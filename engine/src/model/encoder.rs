@@ -20,8 +20,9 @@ use head::Head;
 use crate::count::counted;
 use crate::job::Job;
 use crate::kernel::add;
+use crate::kernel::numerics::Numerics;
 use crate::kernel::readout::Request;
-use crate::model::refuse::{self, Asked};
+use crate::model::refuse::{self, Asked, Rounds};
 use crate::model::weights::Weights;
 use crate::model::{
     Batch, LayeredModel, ModelCard, ModelError, Point, Probe, Readouts, Run, Stream,
@@ -36,6 +37,7 @@ pub(crate) struct Encoder {
     /// One where all share it.
     blocks: Vec<Block>,
     head: Head,
+    numerics: Numerics,
 }
 
 impl Encoder {
@@ -51,7 +53,7 @@ impl Encoder {
             blocks.push(Block::take(&plan, layer, weights)?);
         }
         let head = Head::take(&plan, &embed, weights)?;
-        Ok(Self { card, plan, embed, blocks, head })
+        Ok(Self { card, plan, embed, blocks, head, numerics: Numerics::default() })
     }
 
     fn block_of(&self, layer: Layer) -> Result<&Block, ModelError> {
@@ -167,7 +169,28 @@ impl LayeredModel for Encoder {
         let last_is_final = depths.last().is_some_and(|depth| depth.index() == layers);
         let hidden: Vec<&[f32]> = streams.iter().map(|stream| stream.hidden.as_slice()).collect();
         let request = Request { streams: &hidden, next: next_ids, last_is_final };
-        self.head.read(depths, request, outputs, job)
+        self.head.read(depths, request, (outputs, self.numerics), job)
+    }
+
+    fn segments(&self) -> usize {
+        match self.plan.input {
+            Input::Words(words) => words.segments.max(1),
+            Input::Patches(_) => 1,
+        }
+    }
+
+    fn numerics(&self) -> Numerics {
+        self.numerics
+    }
+
+    fn set_numerics(&mut self, numerics: Numerics) -> Result<(), ModelError> {
+        let rounds = match self.head {
+            Head::Masked { .. } => Rounds::Always,
+            Head::None | Head::Classes { .. } | Head::Exits(_) => Rounds::Never,
+        };
+        refuse::numerics(numerics, &self.card, rounds)?;
+        self.numerics = numerics;
+        Ok(())
     }
 }
 

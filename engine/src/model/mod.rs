@@ -45,6 +45,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use network::Network;
+use refuse::Rounds;
 use weights::Weights;
 
 use crate::checkpoint::{Checkpoint, DType, Tokenizer};
@@ -237,6 +238,22 @@ pub(crate) trait LayeredModel: Send {
         job: &Job,
     ) -> Result<Readouts, ModelError>;
 
+    /// Kinds of segments that it tells apart; 1: it does not know which of two texts a token is from.
+    fn segments(&self) -> usize {
+        1
+    }
+
+    /// How its readouts round.
+    fn numerics(&self) -> Numerics {
+        Numerics::F32
+    }
+
+    /// Its readouts round so from now on. Streams and the logits that a next token is chosen from stay exact: what
+    /// blocks round, later blocks amplify. An error where this machine or this head does not round so.
+    fn set_numerics(&mut self, numerics: Numerics) -> Result<(), ModelError> {
+        refuse::numerics(numerics, self.card(), Rounds::Never)
+    }
+
     /// An empty cache for one sequence that grows; an error where the network does not read from left to right.
     fn cache(&self) -> Result<Cache, ModelError> {
         Err(no_decoder(self.card()))
@@ -338,23 +355,11 @@ pub(crate) fn load(
     tokenizer: Option<&Tokenizer>,
     job: &Job,
 ) -> Result<(Box<dyn LayeredModel>, Vec<Note>), ModelError> {
-    load_in(Numerics::default(), checkpoint, tokenizer, job)
-}
-
-/// `load`, with readouts that round so; streams stay exact. Bf16 moves probabilities by up to 1e-2 (measured:
-/// `bf16_tests`): whoever asks for it says so beside the numbers, and `Numerics::available` says whether this
-/// machine does it.
-pub(crate) fn load_in(
-    numerics: Numerics,
-    checkpoint: &Arc<dyn Checkpoint>,
-    tokenizer: Option<&Tokenizer>,
-    job: &Job,
-) -> Result<(Box<dyn LayeredModel>, Vec<Note>), ModelError> {
     job.check()?;
     let checkpoint = checkpoint.as_ref();
     let network = families::network(checkpoint)?;
     let card = card_of(&network, checkpoint, tokenizer)?;
-    let mut weights = Weights::new(checkpoint).with_numerics(numerics);
+    let mut weights = Weights::new(checkpoint);
     let notes = scan(&network, &mut weights, job)?;
     Ok((network.build(card, &mut weights)?, notes))
 }

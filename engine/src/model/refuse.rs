@@ -1,6 +1,7 @@
 //! Requests that no network can take: said once for all of them.
 
-use crate::model::{Batch, ModelError, NO_TOKEN, Stream};
+use crate::kernel::numerics::Numerics;
+use crate::model::{Batch, ModelCard, ModelError, NO_TOKEN, Stream};
 use crate::signal::{Depth, Layer};
 
 /// What is asked of a readout.
@@ -10,6 +11,31 @@ pub(super) struct Asked<'a> {
     /// What is true for each row, and what that is called.
     pub(super) truth: &'a [u32],
     pub(super) name_of_truth: &'static str,
+}
+
+/// Which readouts a head can round.
+pub(super) enum Rounds {
+    /// Those over a vocabulary.
+    Always,
+    /// Few answers, which cost nothing, or none.
+    Never,
+}
+
+/// A rounding that a head or this machine does not do.
+pub(super) fn numerics(wish: Numerics, card: &ModelCard, rounds: Rounds) -> Result<(), ModelError> {
+    let why_not = match (wish, rounds) {
+        (Numerics::F32, _) => None,
+        (Numerics::Bf16, Rounds::Always) => wish.why_not().map(str::to_owned),
+        (Numerics::Bf16, Rounds::Never) => {
+            Some(format!("only readouts over a vocabulary round, and this has: {}", card.readout))
+        }
+    };
+    match why_not {
+        None => Ok(()),
+        Some(why) => {
+            request("the rounding of readouts", wish.id().to_owned(), format!("f32: {why}"))
+        }
+    }
 }
 
 fn request<T>(what: &'static str, found: String, allowed: String) -> Result<T, ModelError> {

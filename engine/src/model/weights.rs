@@ -7,29 +7,17 @@ use std::sync::Arc;
 
 use crate::checkpoint::{Bytes, Checkpoint, TensorInfo};
 use crate::kernel::matrix::Matrix;
-use crate::kernel::numerics::Numerics;
 use crate::model::ModelError;
 
 /// Tensors of a checkpoint, and which of them were taken.
 pub(crate) struct Weights<'a> {
     checkpoint: &'a dyn Checkpoint,
     taken: BTreeSet<String>,
-    numerics: Numerics,
 }
 
 impl<'a> Weights<'a> {
     pub(crate) fn new(checkpoint: &'a dyn Checkpoint) -> Self {
-        Self { checkpoint, taken: BTreeSet::new(), numerics: Numerics::default() }
-    }
-
-    /// The head is to be multiplied so.
-    pub(crate) fn with_numerics(self, numerics: Numerics) -> Self {
-        Self { numerics, ..self }
-    }
-
-    /// How the head is to be multiplied. Blocks are always exact: what they round, later blocks amplify.
-    pub(crate) fn numerics(&self) -> Numerics {
-        self.numerics
+        Self { checkpoint, taken: BTreeSet::new() }
     }
 
     /// Whether there is a tensor of that name.

@@ -145,6 +145,12 @@ pub(super) fn input<'a>(
         batch.ids.extend(&sequence.ids);
         batch.starts.push(batch.ids.len());
     }
+    if sequences.iter().any(|sequence| !sequence.segments.is_empty()) {
+        for Sequence { ids, segments, .. } in sequences {
+            let all = segments.iter().copied().chain(std::iter::repeat(0));
+            batch.segments.extend(all.take(ids.len()));
+        }
+    }
     if prefix.is_none() && !read_at.has_gaps() {
         return Input { batch, next_ids: truths, rows: None };
     }

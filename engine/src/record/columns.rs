@@ -81,7 +81,12 @@ impl Columns {
                 }
             }
             Subject::Sample => {
-                self.tokens.texts.push(source.map(|s| shortened(&s.text)).unwrap_or_default());
+                let first = source.map(|s| s.text.as_str()).unwrap_or_default();
+                let text = match data.pairs.get(sequence.sample) {
+                    None => shortened(first),
+                    Some(second) => shortened(&format!("{first} | {second}")),
+                };
+                self.tokens.texts.push(text);
                 self.tokens.ids.push(NO_TOKEN);
                 self.tokens.position.push(0);
             }

@@ -64,7 +64,7 @@ impl<'a> Growing<'a> {
         columns.samples.push(Sample::default());
         columns.lengths.push(0);
         let block_secs = vec![0.0; card.layers];
-        let run = Run { card, data, piece, read_at: ReadAt::Every };
+        let run = Run { card, numerics: model.numerics(), data, piece, read_at: ReadAt::Every };
         Ok(Self { model, run, cache, columns, block_secs, notes, waiting: None })
     }
 

@@ -27,6 +27,7 @@ use crate::checkpoint::Tokenizer;
 use crate::dataset::images::Preparation;
 use crate::dataset::{Data, Sequence};
 use crate::job::Job;
+use crate::kernel::numerics::Numerics;
 use crate::model::{LayeredModel, ModelCard};
 use crate::notes::Note;
 use crate::record::batch::run_batch;
@@ -86,7 +87,7 @@ fn record_with(
     let Asked { data, preparation, sequences, read_at, budget_bytes, mut notes, folder } = asked;
     let card = model.card();
     let read_at = possible(read_at, card.subject, &mut notes);
-    let run = Run { card, data, piece, read_at };
+    let run = Run { card, numerics: model.numerics(), data, piece, read_at };
     if sequences.iter().all(|sequence| sequence.ids.is_empty()) {
         return Err(RecordError::NothingToRun);
     }
@@ -178,6 +179,7 @@ fn without(shared: usize, sequences: &[Sequence]) -> Cow<'_, [Sequence]> {
     }
     let own = |sequence: &Sequence| Sequence {
         ids: sequence.ids.get(shared..).unwrap_or_default().to_vec(),
+        segments: sequence.segments.get(shared..).unwrap_or_default().to_vec(),
         sample: sequence.sample,
     };
     Cow::Owned(sequences.iter().map(own).collect())
@@ -252,6 +254,7 @@ fn batches(sequences: &[Sequence]) -> impl Iterator<Item = &[Sequence]> {
 /// What a run is about.
 struct Run<'a> {
     card: &'a ModelCard,
+    numerics: Numerics,
     data: &'a Data,
     piece: &'a dyn Fn(u32) -> String,
     read_at: ReadAt,
@@ -310,6 +313,7 @@ impl Run<'_> {
             subject: card.subject,
             read_at: self.read_at,
             vocab: card.outputs.max(1),
+            numerics: self.numerics,
             signals: Signal::ALL.iter().map(|signal| signal.id().to_owned()).collect(),
             columns: names.into_iter().cloned().collect(),
             provenance: Provenance {

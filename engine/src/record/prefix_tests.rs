@@ -188,7 +188,7 @@ fn a_long_start_runs_in_pieces() {
     let start: Vec<u32> = (0..1100).map(|at| (at * at + at) % 40).collect();
     let sequence = |sample: usize| {
         let own = [u32::try_from(sample).unwrap(), 7, 8];
-        Sequence { ids: [&start[..], &own].concat(), sample }
+        Sequence { ids: [&start[..], &own].concat(), segments: Vec::new(), sample }
     };
     check(&model, &[sequence(0), sequence(1), sequence(2)], ReadAt::Every);
     assert_eq!(model.steps.borrow()[..], [512, 512, 76]);

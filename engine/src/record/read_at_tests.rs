@@ -21,6 +21,7 @@ pub(super) fn sequences(lengths: &[usize]) -> Vec<Sequence> {
     let mut ids = (0_u32..).map(|at| (at * at + 7 * at) % 37);
     let sequence = |(sample, length): (usize, &usize)| Sequence {
         ids: ids.by_ref().take(*length).collect(),
+        segments: Vec::new(),
         sample,
     };
     lengths.iter().enumerate().map(sequence).collect()

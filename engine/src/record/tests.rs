@@ -107,9 +107,25 @@ fn sequences(lengths: &[usize]) -> Vec<Sequence> {
     let mut ids = 0_u32..;
     let sequence = |(sample, length): (usize, &usize)| Sequence {
         ids: ids.by_ref().take(*length).collect(),
+        segments: Vec::new(),
         sample,
     };
     lengths.iter().enumerate().map(sequence).collect()
+}
+
+#[test]
+fn segments_stand_beside_the_ids_of_a_batch_and_are_0_where_there_is_one_text() {
+    let sequence = |ids: &[u32], segments: &[u32]| Sequence {
+        ids: ids.to_vec(),
+        segments: segments.to_vec(),
+        sample: 0,
+    };
+    let plain = [sequence(&[7, 8], &[]), sequence(&[9], &[])];
+    let segments =
+        |all: &[Sequence]| super::batch::input(all, Vec::new(), ReadAt::Every, None).batch.segments;
+    assert!(segments(&plain).is_empty());
+    let pairs = [sequence(&[1, 2, 3], &[0, 1, 1]), sequence(&[4, 5], &[])];
+    assert_eq!(segments(&pairs), [0, 1, 1, 0, 0]);
 }
 
 fn data(samples: usize) -> Data {

@@ -118,6 +118,7 @@ fn belongs(part: &Manifest, run: &Manifest, left: u64, path: &Path) -> Result<()
     same("subject", part.subject.noun().to_owned(), run.subject.noun().to_owned())?;
     same("read_at", part.read_at.words(), run.read_at.words())?;
     same("vocab", part.vocab.to_string(), run.vocab.to_string())?;
+    same("numerics", part.numerics.id().to_owned(), run.numerics.id().to_owned())?;
     same("signals", part.signals.join(", "), run.signals.join(", "))?;
     // Each part ran other data.
     let source = |manifest: &Manifest| {

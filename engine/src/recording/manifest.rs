@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use crate::kernel::numerics::Numerics;
 use crate::notes::Note;
 use crate::recording::{Generation, MANIFEST, ReadAt, RecordingError, VERSION, files};
 use crate::signal::{Signal, Subject};
@@ -42,6 +43,10 @@ pub struct Manifest {
     pub read_at: ReadAt,
     /// What a readout chooses among: the vocabulary, or the classes.
     pub vocab: usize,
+    /// How readouts were rounded; f32, which is exact, in recordings that do not say. Cosine, update and RMS are
+    /// always f32.
+    #[serde(default)]
+    pub numerics: Numerics,
     /// Ids of the signals that are here.
     pub signals: Vec<String>,
     /// Names of the sample columns.

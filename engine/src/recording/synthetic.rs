@@ -137,6 +137,7 @@ fn manifest(num_tokens: usize, num_layers: usize) -> Manifest {
         subject: Subject::Token,
         read_at: ReadAt::Every,
         vocab: 64,
+        numerics: Default::default(),
         signals: Signal::ALL.iter().map(|s| s.id().to_owned()).collect(),
         columns: vec!["difficulty".to_owned(), "task".to_owned()],
         provenance: Provenance { model: "synthetic".to_owned(), ..Provenance::default() },

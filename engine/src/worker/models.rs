@@ -13,12 +13,14 @@ use crate::dataset::{self, Data, DataError, Packed, images};
 use crate::export::{self, Export, ExportError};
 use crate::generate::GenerateError;
 use crate::job::{CancelSwitch, Cancelled, Job, JobId};
+use crate::kernel::numerics::Numerics;
 use crate::lens;
 use crate::measure::MeasureError;
 use crate::model::{self, LayeredModel, ModelCard, ModelError};
 use crate::notes::Note;
 use crate::record::{self, Asked, RecordError};
 use crate::recording::{self, Recording, RecordingError, Sampling};
+use crate::signal::Subject;
 use crate::train::{self, TrainError};
 use crate::worker::lenses::unknown_lens;
 use crate::worker::outbox::Outbox;
@@ -260,12 +262,15 @@ impl Models {
             return Err(problem(what, "Open one, then run again."));
         };
         // Out of its place while it runs: a panic drops it, anything else puts it back.
-        let model = match place.take() {
+        let mut model = match place.take() {
             Some(model) => model,
             None => model::load(checkpoint, tokenizer.as_ref(), job)?.0,
         };
         let reader = Reader { checkpoint: checkpoint.as_ref(), tokenizer: tokenizer.as_ref() };
-        let done = run_through(model.as_ref(), reader, notes, (self.budget_bytes)(), request, job);
+        let budget_bytes = (self.budget_bytes)();
+        let done = rounded(model.as_mut(), request.numerics, notes).and_then(|notes| {
+            run_through(model.as_ref(), reader, notes, budget_bytes, request, job)
+        });
         *place = Some(model);
         done
     }
@@ -281,7 +286,7 @@ struct Reader<'a> {
 fn run_through(
     model: &dyn LayeredModel,
     reader: Reader<'_>,
-    notes: &[Note],
+    mut notes: Vec<Note>,
     budget_bytes: u64,
     request: &RecordRequest,
     job: &Job,
@@ -289,18 +294,22 @@ fn run_through(
     let card = model.card();
     let limit = request.limit_tokens;
     let preparation = model::preparation(reader.checkpoint, card)?;
+    refuse_pairs(&request.input, card)?;
     let data = match &preparation {
         Some(_) => images_of(&request.input, job)?,
-        None => data_of(&request.input, job)?,
+        None => text_of(&request.input, job)?,
     };
     let ModelCard { subject, context, .. } = *card;
-    let packed = match reader.tokenizer {
+    let mut packed = match reader.tokenizer {
         _ if preparation.is_some() => dataset::pack_images(data.images.len(), context, limit),
-        Some(tokenizer) => dataset::pack(&data.samples, tokenizer, subject, context, limit, job)?,
+        Some(tokenizer) => dataset::pack(&data, tokenizer, subject, context, limit, job)?,
         // A checkpoint of text without one was not opened.
         None => Packed::default(),
     };
-    let notes = notes.iter().cloned().chain(packed.notes).collect();
+    if model.segments() < 2 {
+        packed.sequences.iter_mut().for_each(|sequence| sequence.segments.clear());
+    }
+    notes.extend(packed.notes);
     let asked = Asked {
         data: &data,
         preparation: preparation.as_ref(),
@@ -313,8 +322,33 @@ fn run_through(
     Ok(record::record(model, reader.tokenizer, asked, job)?)
 }
 
+/// Lets readouts round as was asked; the notes of the run begin with what that does to its numbers.
+fn rounded(
+    model: &mut dyn LayeredModel,
+    numerics: Numerics,
+    notes: &[Note],
+) -> Result<Vec<Note>, Ending> {
+    model.set_numerics(numerics)?;
+    let caveat = numerics.caveat().map(|what| {
+        Note::new(what, "Run again with exact readouts (f32) where the last digits matter.")
+    });
+    Ok(caveat.into_iter().chain(notes.iter().cloned()).collect())
+}
+
 fn problem(what: String, hint: &str) -> Ending {
     Ending::Problem(Problem { what, hint: hint.to_owned(), blame: Blame::Input })
+}
+
+/// Pairs are for models that read both texts before they answer.
+fn refuse_pairs(input: &Input, card: &ModelCard) -> Result<(), Ending> {
+    let Input::File { pair: Some(_), .. } = input else { return Ok(()) };
+    let who = match (card.subject, card.image_side) {
+        (_, Some(_)) => "reads images",
+        (Subject::Token, None) => "reads one text from left to right",
+        (Subject::OwnToken | Subject::Sample, None) => return Ok(()),
+    };
+    let what = format!("This checkpoint {who}, and the input has a column of second texts");
+    Err(problem(what, "Leave that column out, or open an encoder."))
 }
 
 /// The images of a folder, for a model that reads images.
@@ -330,14 +364,20 @@ fn images_of(input: &Input, job: &Job) -> Result<Data, Ending> {
     }
 }
 
-fn data_of(input: &Input, job: &Job) -> Result<Data, DataError> {
-    match input {
-        Input::Text(text) => dataset::from_prompt(text),
-        Input::Embedded => dataset::from_embedded(embedded::data(), job),
-        Input::File { path, column, label, cut } => {
-            dataset::read(path, column.as_deref(), *cut, job)?.labelled(label.as_deref(), path)
+/// The text of an input, for a model that reads text.
+fn text_of(input: &Input, job: &Job) -> Result<Data, Ending> {
+    Ok(match input {
+        Input::Text(text) => dataset::from_prompt(text)?,
+        Input::Embedded => dataset::from_embedded(embedded::data(), job)?,
+        Input::File { path, .. } if images::is_folder_of_images(path) => {
+            let what = "This checkpoint reads text, and the input is a folder of images".to_owned();
+            return Err(problem(what, "Choose a file of text, or open a checkpoint of images."));
         }
-    }
+        Input::File { path, column, label, pair, cut } => {
+            let data = dataset::read(path, column.as_deref(), *cut, job)?;
+            data.paired(pair.as_deref(), path)?.labelled(label.as_deref(), path)?
+        }
+    })
 }
 
 /// Computes the view anew, so that an export never shows an older state of the knobs.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::dataset::Cut;
 use crate::generate::Settings;
 use crate::job::{JobId, Progress};
+use crate::kernel::numerics::Numerics;
 use crate::knob::Knobs;
 use crate::lens::{Selection, View};
 use crate::measure::{Report, Source, Work};
@@ -86,6 +87,8 @@ pub struct RecordRequest {
     pub limit_tokens: Option<u64>,
     /// Which of them are read out.
     pub read_at: ReadAt,
+    /// How readouts round; refused where the machine or the head does not.
+    pub numerics: Numerics,
     /// The folder that the recording will be saved to, by a command of its own. A run that is killed leaves there what
     /// was done until then; `None` keeps everything in memory.
     pub folder: Option<PathBuf>,
@@ -98,6 +101,8 @@ pub struct GenerateRequest {
     pub start: Start,
     /// How far, and how each token is chosen.
     pub settings: Settings,
+    /// How readouts round; tokens are chosen from exact logits. Refused where the machine or the head does not.
+    pub numerics: Numerics,
     /// How often a recording of what is there so far is made meanwhile; `None`: only at the end.
     pub show_every: Option<Duration>,
 }
@@ -155,6 +160,8 @@ pub enum Input {
         column: Option<String>,
         /// Which column holds the labels; `None` takes "label" where there is one.
         label: Option<String>,
+        /// Which column holds a second text that is read together with the first; `None`: each sample is one text.
+        pair: Option<String>,
         /// How a txt file is cut.
         cut: Cut,
     },

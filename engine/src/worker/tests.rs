@@ -2,6 +2,7 @@
 
 mod generating;
 mod measuring;
+mod rounding;
 
 use std::cell::{Cell, RefCell};
 use std::fs;
@@ -12,6 +13,7 @@ use std::sync::mpsc::sync_channel;
 
 use super::*;
 use crate::job::Job;
+use crate::kernel::numerics::Numerics;
 use crate::knob::Knobs;
 use crate::lens::Selection;
 use crate::model::{
@@ -105,6 +107,7 @@ fn record(limit_tokens: u64) -> Command {
         input: Input::Embedded,
         limit_tokens,
         read_at: ReadAt::Every,
+        numerics: Numerics::F32,
         folder: None,
     })
 }
@@ -294,12 +297,38 @@ fn shared_a_reference_folder_without_tokenizer_is_not_opened() {
 }
 
 #[test]
+fn a_folder_of_images_is_no_input_of_a_model_of_text() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a.png"), "never read").unwrap();
+    let mut engine = engine_with(PLENTY, |_| panic!("no block may run"));
+    let (path, cut) = (folder.path().to_owned(), crate::dataset::Cut::Line);
+    let input = Input::File { path, column: None, label: None, pair: None, cut };
+    let (read_at, numerics) = (ReadAt::Every, Numerics::F32);
+    let request = RecordRequest { input, limit_tokens: None, read_at, numerics, folder: None };
+    let told = problem(run(&mut engine, Command::Record(request)));
+    assert_eq!(told.what, "This checkpoint reads text, and the input is a folder of images");
+}
+
+#[test]
+fn a_decoder_refuses_pairs_of_texts() {
+    let mut engine = engine_with(PLENTY, |_| panic!("no block may run"));
+    let (pair, cut) = (Some("second".to_owned()), crate::dataset::Cut::Line);
+    let input = Input::File { path: "pairs.csv".into(), column: None, label: None, pair, cut };
+    let (read_at, numerics) = (ReadAt::Every, Numerics::F32);
+    let request = RecordRequest { input, limit_tokens: None, read_at, numerics, folder: None };
+    let told = problem(run(&mut engine, Command::Record(request)));
+    let what = "This checkpoint reads one text from left to right, and the input has a column of second texts";
+    assert_eq!(told.what, what);
+}
+
+#[test]
 fn a_run_into_a_folder_that_is_in_use_is_refused_and_blamed_on_the_input() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("thesis.txt"), "three years of work").unwrap();
     let mut engine = engine_with(PLENTY, |_| panic!("no block may run"));
     let (input, folder) = (Input::Embedded, Some(folder.path().to_owned()));
-    let request = RecordRequest { input, limit_tokens: Some(10), read_at: ReadAt::Every, folder };
+    let (read_at, numerics) = (ReadAt::Every, Numerics::F32);
+    let request = RecordRequest { input, limit_tokens: Some(10), read_at, numerics, folder };
     let refused = problem(run(&mut engine, Command::Record(request)));
     assert!(refused.what.contains("thesis.txt"), "{}", refused.what);
     assert_eq!(refused.blame, Blame::Input);

@@ -50,6 +50,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::checkpoint::Encoded;
 
     fn of(vocab: &str, config: Value) -> Result<Tokenizer, String> {
         let Value::Object(config) = config else { panic!("an object") };
@@ -68,6 +69,27 @@ mod tests {
         let cased = of(VOCAB, json!({"do_lower_case": false})).unwrap();
         assert_eq!(cased.encode("Café cafe").unwrap(), [2, 5, 4, 3]);
         assert_ne!(small.fingerprint(), cased.fingerprint());
+    }
+
+    #[test]
+    fn two_texts_are_marked_apart_and_the_longer_one_is_cut_first() {
+        let tokenizer = of(VOCAB, json!({})).unwrap();
+        let pair = |first: &str, second: &str, most: usize| {
+            let Encoded { ids, segments, was_cut } =
+                tokenizer.encode_pair(first, second, most).unwrap();
+            (ids, segments, was_cut)
+        };
+        let (long, short) = ("Café unlikely!", "cafe");
+        let whole = (vec![2, 4, 6, 7, 8, 9, 3, 4, 3], vec![0, 0, 0, 0, 0, 0, 0, 1, 1], false);
+        assert_eq!(pair(long, short, 9), whole);
+        let cut = (vec![2, 4, 6, 3, 4, 3], vec![0, 0, 0, 0, 1, 1], true);
+        assert_eq!(pair(long, short, 6), cut);
+        let cut = (vec![2, 4, 3, 4, 6, 3], vec![0, 0, 0, 1, 1, 1], true);
+        assert_eq!(pair(short, long, 6), cut);
+        let both = (vec![2, 4, 6, 3, 4, 6, 7, 3], vec![0, 0, 0, 0, 1, 1, 1, 1], true);
+        assert_eq!(pair(long, long, 8), both);
+        assert_eq!(pair(long, "", 9).0, [2, 4, 6, 7, 8, 9, 3, 3]);
+        assert_eq!(pair(long, short, 2), (vec![2, 3], vec![0, 0], true));
     }
 
     #[test]

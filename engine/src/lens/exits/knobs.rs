@@ -9,6 +9,9 @@ use crate::signal::Signal;
 /// Vocabulary that ranges are shown for while nothing is recorded.
 const USUAL_VOCAB: usize = 131_072;
 
+/// Among fewer samples every column has a value for each, whatever it means.
+const LEAST_NAMES: usize = 4;
+
 const RULE: Choice =
     Choice { id: "rule", label: "Rule", help: "What a token must show in order to stop" };
 const SLICE: Choice =
@@ -104,14 +107,20 @@ fn signals(recording: Option<&Recording>, rule: &dyn RuleEntry) -> impl Iterator
 }
 
 /// Columns with something to compare. First, and so the default, is the last column of numbers
-/// (a difficulty), else the last column.
+/// (a difficulty), else the last column of words; words of which every sample has its own (a fingerprint) come last.
 fn comparisons(recording: Option<&Recording>, columns: &[Column]) -> Vec<ChoiceOption> {
     let mut columns: Vec<&Column> = columns.iter().filter(|c| c.values.len() >= 2).collect();
     let place = |column: &Column| {
         recording.and_then(|r| r.manifest.columns.iter().position(|name| *name == column.name))
     };
     let is_words = |column: &Column| column.values.iter().any(|v| v.trim().parse::<f64>().is_err());
+    let samples = recording.map_or(usize::MAX, |r| r.samples.len());
+    let is_name =
+        |column: &&Column| column.values.len() >= samples.max(LEAST_NAMES) && is_words(column);
     columns.sort_by_key(|column| (is_words(column), std::cmp::Reverse(place(column))));
-    let options = columns.iter().map(|c| ChoiceOption::new(c.name.as_str(), c.name.as_str()));
-    options.chain([ChoiceOption::new(NONE, "None")]).collect()
+    let (names, groups): (Vec<_>, Vec<_>) = columns.into_iter().partition(is_name);
+    let option = |column: &Column| ChoiceOption::new(column.name.as_str(), column.name.as_str());
+    let groups = groups.into_iter().map(option);
+    let none = ChoiceOption::new(NONE, "None");
+    groups.chain([none]).chain(names.into_iter().map(option)).collect()
 }

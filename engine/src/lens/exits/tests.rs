@@ -42,6 +42,31 @@ fn figures_stand_in_the_order_of_the_window() {
 }
 
 #[test]
+fn words_that_every_sample_has_for_itself_are_not_compared_by_default() {
+    let mut recording = synthetic_samples(6, 3, 1);
+    for (number, sample) in recording.samples.iter_mut().enumerate() {
+        let label = if number % 2 == 0 { "cat" } else { "dog" };
+        let columns = [("sha256", format!("f{number}")), ("label", label.to_owned())];
+        sample.columns = columns.map(|(name, value)| (name.to_owned(), value)).into();
+    }
+    recording.manifest.columns = ["label", "sha256"].map(str::to_owned).to_vec();
+    let offered = |recording: &Recording| -> Vec<String> {
+        let cards = LENS.knobs(Some(recording), &Knobs::default());
+        let by = cards.into_iter().find(|card| card.id == "by").unwrap();
+        let KnobKind::Choice { default, options } = by.kind else { panic!("{:?}", by.kind) };
+        assert_eq!(default, options[0].id);
+        options.into_iter().map(|option| option.id).collect()
+    };
+    assert_eq!(offered(&recording), ["label", "none", "sha256"]);
+    for sample in &mut recording.samples {
+        sample.columns.remove("label");
+    }
+    let mut alone = synthetic_samples(6, 3, 1);
+    alone.samples.clone_from(&recording.samples);
+    assert_eq!(offered(&alone), ["none", "sha256"]);
+}
+
+#[test]
 fn every_knob_at_both_ends_views_every_strange_recording_twice_alike() {
     let mut all_nan = synthetic(20, 3, 1);
     all_nan.signals.values_mut().flatten().flatten().for_each(|value| *value = f32::NAN);

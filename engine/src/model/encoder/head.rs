@@ -5,6 +5,7 @@ use crate::kernel::activation::Activation;
 use crate::kernel::layer_norm::LayerNorm;
 use crate::kernel::logits::of_logits;
 use crate::kernel::matrix::Matrix;
+use crate::kernel::numerics::Numerics;
 use crate::kernel::readout::{self, Readouts, Request, readout};
 use crate::model::encoder::embed::Embed;
 use crate::model::encoder::linear::{Linear, norm};
@@ -79,12 +80,12 @@ impl Head {
     }
 
     /// Statistics of what the head says of the streams of `request`, which stand at `depths`; `outputs`: what it
-    /// chooses among.
+    /// chooses among; `numerics`: how it rounds over a vocabulary.
     pub(super) fn read(
         &self,
         depths: &[Depth],
         request: Request<'_>,
-        outputs: usize,
+        (outputs, numerics): (usize, Numerics),
         job: &Job,
     ) -> Result<Readouts, ModelError> {
         let mut rows = Vec::new();
@@ -97,6 +98,7 @@ impl Head {
         Ok(match self {
             Self::None => Readouts::absent(depths.len() * request.next.len()),
             Self::Masked { matrix, bias, .. } => {
+                let matrix = &matrix.clone().with_numerics(numerics);
                 let head = readout::Head { norm: None, matrix, bias: Some(bias), cap: None };
                 readout(head, request, job)?
             }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Ending, Models, OpenModel, problem};
+use super::{Ending, Models, OpenModel, problem, rounded};
 use crate::generate::{self, Asked, Generated, Step};
 use crate::job::{Job, JobId};
 use crate::model;
@@ -27,12 +27,13 @@ impl Models {
             return Err(problem(what, "Open a decoder."));
         };
         // Out of its place while it runs: a panic drops it, anything else puts it back.
-        let model = match place.take() {
+        let mut model = match place.take() {
             Some(model) => model,
             None => model::load(checkpoint, Some(tokenizer), job)?.0,
         };
         let mut watcher = Watcher::new(id, &self.outbox, request.show_every);
         let mut run = || {
+            let notes = rounded(model.as_mut(), request.numerics, notes)?;
             let marks = checkpoint.marks(tokenizer)?;
             let prompt = match &request.start {
                 Start::Text(text) => generate::plain(text, tokenizer)?,
@@ -48,7 +49,7 @@ impl Models {
                 settings: &request.settings,
                 marks: &marks,
                 budget_bytes: (self.budget_bytes)(),
-                notes: notes.clone(),
+                notes,
             };
             let watch = &mut |step: Step<'_>| watcher.see(&step);
             Ok(generate::generate(model.as_ref(), tokenizer, asked, job, watch)?)

@@ -13,7 +13,8 @@ fn embedded() -> Engine {
 
 fn request(start: Start, most_tokens: u64) -> GenerateRequest {
     let settings = Settings { sampling: Sampling::default(), most_tokens, stops: Vec::new() };
-    GenerateRequest { start, settings, show_every: Some(Duration::ZERO) }
+    let (numerics, show_every) = (Numerics::F32, Some(Duration::ZERO));
+    GenerateRequest { start, settings, numerics, show_every }
 }
 
 fn story() -> Start {

@@ -156,6 +156,7 @@ fn columns(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
     });
     super::name(ui, &combo.response, "Text column");
     combo.response.on_hover_text("The column that holds the text; the others become slices");
+    let others: Vec<&String> = state.columns.iter().filter(|name| *name != shown).collect();
     let subject = state.model.as_ref().map_or(Subject::Token, |model| model.subject);
     // One that a decoder will refuse has to be seen, too.
     if subject != Subject::Token || input.pair.is_some() {
@@ -166,7 +167,7 @@ fn columns(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
             chosen: input.pair.as_deref(),
             choose: Run::Pair,
         };
-        actions.extend(pair.show(ui, &state.columns));
+        actions.extend(pair.show(ui, &others));
     }
     // No other model has a use for labels.
     if subject == Subject::Sample {
@@ -177,7 +178,7 @@ fn columns(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
             chosen: input.label.as_deref(),
             choose: Run::Label,
         };
-        actions.extend(label.show(ui, &state.columns));
+        actions.extend(label.show(ui, &others));
     }
 }
 
@@ -193,7 +194,7 @@ struct Optional<'a> {
 
 impl Optional<'_> {
     /// What was chosen just now.
-    fn show(&self, ui: &mut egui::Ui, columns: &[String]) -> Option<Action> {
+    fn show(&self, ui: &mut egui::Ui, columns: &[&String]) -> Option<Action> {
         let mut now = None;
         let combo = egui::ComboBox::from_id_salt(self.name);
         let combo = combo.selected_text(self.chosen.unwrap_or(self.without)).show_ui(ui, |ui| {
@@ -201,8 +202,9 @@ impl Optional<'_> {
                 now = Some(Action::Run((self.choose)(None)));
             }
             for column in columns {
-                if ui.selectable_label(self.chosen == Some(column), column).clicked() {
-                    now = Some(Action::Run((self.choose)(Some(column.clone()))));
+                let is_chosen = self.chosen == Some(column);
+                if ui.selectable_label(is_chosen, *column).clicked() {
+                    now = Some(Action::Run((self.choose)(Some((*column).clone()))));
                 }
             }
         });

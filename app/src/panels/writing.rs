@@ -117,6 +117,8 @@ fn sampling(ui: &mut egui::Ui, setup: &mut Writing) {
         ui.end_row();
     });
     let field = egui::TextEdit::multiline(&mut setup.stops).desired_rows(STOP_ROWS);
+    // A window of its own is as light as a field, so the field gets another ground.
+    let field = field.background_color(ui.visuals().faint_bg_color);
     let field = field.hint_text("Texts to stop at, one per line").desired_width(f32::INFINITY);
     let response = ui.add(field);
     super::name(ui, &response, "Stop texts");

@@ -45,6 +45,24 @@ fn a_dropped_file_reaches_the_engine_and_several_open_the_first() {
 }
 
 #[test]
+fn a_dropped_folder_of_images_is_data_and_says_which_checkpoint_it_waits_for() {
+    let session = Session::new();
+    let mut window = session.open("missing.gguf");
+    window.get_by_label("Dismiss").click();
+    window.run();
+    std::fs::create_dir_all(session.path("pets/cat")).unwrap();
+    session.write("pets/cat/1.png", "only its name is looked at");
+    window.input_mut().dropped_files = vec![dropped(&session.path("pets"))];
+    drive::settle(&mut window);
+    assert!(window.query_by_label_contains("no checkpoint that reads images").is_some());
+    // A checkpoint that lies beside images is one.
+    session.write("pets/config.json", "{}");
+    window.input_mut().dropped_files = vec![dropped(&session.path("pets"))];
+    drive::settle(&mut window);
+    assert!(window.query_all_by_label_contains("pets").next().is_some(), "opening it failed");
+}
+
+#[test]
 fn without_a_checkpoint_record_is_disabled_and_says_why() {
     let session = Session::new();
     let window = session.open("missing.gguf");

@@ -281,7 +281,7 @@ fn a_second_text_leaves_its_column_and_every_sample_has_to_have_one() {
     assert_eq!(columns, ["kind"]);
     assert!(paired(text, None).unwrap().pairs.is_empty());
     let told = paired(text, Some("third")).unwrap_err();
-    assert!(told.starts_with("line 1: no column `third`; there are: kind, second"), "{told}");
+    assert!(told.starts_with("line 1: no column `third`; there are `kind`, `second`"), "{told}");
     let told = paired(text, Some("text")).unwrap_err();
     assert!(told.contains("no column `text`"), "{told}");
 }

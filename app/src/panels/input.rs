@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use layerscope_engine::api::{Cut, Numerics, Subject};
+use layerscope_engine::api::{Cut, Subject};
 
 use super::writing;
 use crate::state::{Action, Ask, File, InputKind, Run, State};
@@ -36,14 +36,13 @@ pub(super) fn show(ui: &mut egui::Ui, state: &State) -> Vec<Action> {
         if kind == InputKind::Prompt {
             writing::buttons(ui, state, &mut actions);
         }
-        super::read_at::show(ui, state, &mut actions);
     });
     if kind == InputKind::Prompt {
         writing::settings(ui, state, &mut actions);
     }
     ui.horizontal_wrapped(|ui| {
         limit(ui, state, &mut actions);
-        numerics(ui, state, &mut actions);
+        super::readout::show(ui, state, &mut actions);
     });
     // An empty box says itself what it waits for.
     let is_said = kind == InputKind::Prompt && input.prompt.is_empty() && state.model.is_some();
@@ -227,32 +226,4 @@ fn limit(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
     if response.changed() {
         actions.push(Action::Run(Run::Limit(Some(tokens))));
     }
-}
-
-/// How readouts round. What is chosen can always be taken back, whatever the machine.
-fn numerics(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
-    const SAYS: &str = "How readouts are computed. Exact: f32. Faster: bf16; measured on text, probabilities move \
-                        by up to 1e-2 and the best token differs for at most 1 % of tokens. Cosine, update and RMS \
-                        stay exact.";
-    let chosen = state.session.input.numerics;
-    let why_not = state.why_no_bf16();
-    let shown = match chosen {
-        Numerics::F32 => "Exact",
-        Numerics::Bf16 => "bf16",
-    };
-    let combo = egui::ComboBox::from_id_salt("numerics").width(0.0).selected_text(shown);
-    let combo = combo.show_ui(ui, |ui| {
-        for (label, numerics) in [("Exact (f32)", Numerics::F32), ("Faster (bf16)", Numerics::Bf16)]
-        {
-            let is_possible = numerics == Numerics::F32 || why_not.is_none();
-            let item = egui::Button::selectable(chosen == numerics, label);
-            let item = ui.add_enabled(is_possible, item);
-            if item.clicked() {
-                actions.push(Action::Run(Run::Numerics(numerics)));
-            }
-            item.on_disabled_hover_text(why_not.unwrap_or_default());
-        }
-    });
-    super::name(ui, &combo.response, "Readout");
-    combo.response.on_hover_text(SAYS);
 }

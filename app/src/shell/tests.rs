@@ -159,7 +159,7 @@ fn no_row_of_the_input_is_cut_whatever_is_run() {
             state.session.input.file = Some("/a/very/long/path/of/a/file.csv".into());
             state.columns = vec!["text".to_owned(), "kind".to_owned()];
         });
-        let row = harness.get_by_label("Readout").rect();
+        let row = harness.get_by_label("Readout…").rect();
         let below = harness.get_by_label("Exits").rect();
         assert!(row.bottom() + 6.0 <= below.top(), "{kind:?}: {row:?} {below:?}");
     }
@@ -193,7 +193,7 @@ fn sampling_opens_beside_the_button_and_draws_only_above_temperature_zero() {
 #[test]
 fn readouts_in_bf16_are_chosen_where_the_machine_has_them() {
     let mut harness = asking(|_| {});
-    harness.get_by_label("Readout").click();
+    harness.get_by_label("Readout…").click();
     harness.run();
     let faster = harness.get_by_label("Faster (bf16)");
     assert_eq!(faster.accesskit_node().is_disabled(), Numerics::Bf16.why_not().is_some());

@@ -167,9 +167,9 @@ fn only_the_last_of_each_sequence_is_read_out_where_that_is_chosen() {
     let session = Session::new();
     let mut window = session.start(None);
     let all = session.last("recorded")["tokens"].as_u64().unwrap();
-    window.get_by_role_and_label(Role::ComboBox, "Read out").click();
+    window.get_by_label("Readout…").click();
     window.run();
-    window.get_by_label("last of each sequence").click();
+    window.get_by_label("Last of each sequence").click();
     window.run();
     window.get_by_role_and_label(Role::Button, "Record").click();
     until(&mut window, |_| session.last("recorded")["tokens"].as_u64() != Some(all));

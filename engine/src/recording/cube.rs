@@ -234,7 +234,7 @@ impl<'a> Source<'a> {
     fn changes(&self, token: usize, mut change: impl FnMut(f32, usize, usize)) {
         let last = self.signal.len() - 1;
         let (sense, mildest, strictest) =
-            (self.ladder.sense, self.ladder.from_mildest(0), self.ladder.from_mildest(RUNGS - 1));
+            (self.ladder.sense, self.ladder.mildest_first(0), self.ladder.mildest_first(RUNGS - 1));
         let mut exit: Option<(f32, usize)> = None;
         for depth in self.least.min(last)..last {
             let Some(value) = self.value(depth, token) else { continue };

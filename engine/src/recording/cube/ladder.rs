@@ -94,7 +94,7 @@ impl Ladder {
     }
 
     /// The threshold of a rung that is counted from the mildest.
-    pub(super) fn from_mildest(self, position: usize) -> f64 {
+    pub(super) fn mildest_first(self, position: usize) -> f64 {
         self.threshold(self.position(position))
     }
 

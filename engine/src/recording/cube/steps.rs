@@ -45,7 +45,7 @@ impl Steps {
         let (mut thresholds, mut passed) = (Vec::with_capacity(RUNGS), vec![0]);
         let mut rest = sample;
         for position in 0..RUNGS {
-            let rung = ladder.from_mildest(position);
+            let rung = ladder.mildest_first(position);
             let below = rest.partition_point(|value| !ladder.sense.passes(*value, rung));
             let (between, after) = rest.split_at(below);
             rest = after;

@@ -54,13 +54,11 @@ impl Avx512Bf16 {
         match self {}
     }
 
-    pub(crate) fn product(
-        self,
-        _x: &Slivers<u32>,
-        _w: &[f32],
-        _width: usize,
-        _out: &mut Columns<'_>,
-    ) {
+    pub(crate) fn pairs(self, _w: &[f32], _width: usize, _pairs: &mut Vec<u32>) {
+        match self {}
+    }
+
+    pub(crate) fn product(self, _x: &Slivers<u32>, _w: &[u32], _out: &mut Columns<'_>) {
         match self {}
     }
 }

@@ -14,6 +14,14 @@ pub(crate) struct Factor<'a> {
     width: usize,
 }
 
+/// Weights as a factor meets them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Met<'w> {
+    F32(&'w [f32]),
+    /// Pairs of bf16.
+    Bf16(&'w [u32]),
+}
+
 #[derive(Debug)]
 enum Form<'a> {
     /// As they came; the `gemm` crate packs them itself.
@@ -36,12 +44,26 @@ impl<'a> Factor<'a> {
         Self { form, width }
     }
 
-    /// `out = x * w^T` on the thread that calls; `w` is [out.cols(), width].
-    pub(crate) fn times(&self, w: &[f32], out: &mut Columns<'_>) {
+    /// Rows of weights, each `width` long, in the form that this factor and all of its kind meet.
+    pub(crate) fn met<'w>(&self, w: &'w [f32], scratch: &'w mut Vec<u32>) -> Met<'w> {
         match &self.form {
-            Form::F32(cpu, x) => cpu.product(x, w, out),
-            Form::Bf16(cpu, x) => cpu.product(x, w, self.width, out),
-            Form::Rows(x) => {
+            Form::F32(..) | Form::Rows(_) => Met::F32(w),
+            Form::Bf16(cpu, _) => {
+                cpu.pairs(w, self.width, scratch);
+                Met::Bf16(scratch)
+            }
+        }
+    }
+
+    /// `out = x * w^T` on the thread that calls; `w` has `out.cols()` rows and was made by a factor of this kind.
+    pub(crate) fn times(&self, w: Met<'_>, out: &mut Columns<'_>) {
+        match (&self.form, w) {
+            (Form::F32(cpu, x), Met::F32(w)) => cpu.product(x, w, out),
+            (Form::Bf16(cpu, x), Met::Bf16(w)) => cpu.product(x, w, out),
+            (Form::F32(..) | Form::Rows(_), Met::Bf16(_)) | (Form::Bf16(..), Met::F32(_)) => {
+                unreachable!("weights were made for a factor of another kind")
+            }
+            (Form::Rows(x), Met::F32(w)) => {
                 let width = self.width;
                 let x = Strided { data: x, row: width, col: 1 };
                 let w = Strided { data: w, row: 1, col: width };

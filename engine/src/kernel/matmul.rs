@@ -74,10 +74,13 @@ fn matmul_on(cpu: Option<Avx512>, x: &[f32], w: &Matrix, y: &mut Vec<f32>) {
     let share = w.rows().div_ceil(shares).next_multiple_of(COLUMNS);
     let columns: Vec<_> = Columns::new(y, tokens, w.rows(), w.rows()).shares(share).collect();
     let starts = (0..w.rows()).into_par_iter().step_by(share);
-    starts.zip(columns).for_each_init(Vec::new, |scratch, (start, mut columns)| {
-        let tile = w.tile(start..start + columns.cols(), scratch);
-        factor.times(tile, &mut columns);
-    });
+    starts.zip(columns).for_each_init(
+        Default::default,
+        |(scratch, pairs), (start, mut columns)| {
+            let tile = w.tile(start..start + columns.cols(), scratch);
+            factor.times(factor.met(tile, pairs), &mut columns);
+        },
+    );
 }
 
 /// `target = a * b`, with `a` [rows, inner] and `b` [inner, cols].

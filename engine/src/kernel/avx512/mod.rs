@@ -8,6 +8,8 @@ mod pack;
 mod tile;
 mod unpack;
 
+use rayon::prelude::*;
+
 use crate::checkpoint::DType;
 use crate::kernel::columns::Columns;
 use crate::kernel::machine::Work;
@@ -90,14 +92,20 @@ impl Avx512Bf16 {
         Slivers::new(x, width, width.div_ceil(2), pack)
     }
 
-    /// `out = x * w^T`, with `w` [out.cols(), width] rounded to bf16 on the way.
-    pub(crate) fn product(self, x: &Slivers<u32>, w: &[f32], width: usize, out: &mut Columns<'_>) {
-        let mut pairs = vec![0; w.len() / width * x.inner()];
-        for (row, pairs) in w.chunks_exact(width).zip(pairs.chunks_exact_mut(x.inner())) {
+    /// Rows of `width` weights, rounded to pairs of bf16.
+    pub(crate) fn pairs(self, w: &[f32], width: usize, pairs: &mut Vec<u32>) {
+        let inner = width.div_ceil(2);
+        pairs.resize(w.len() / width * inner, 0);
+        w.par_chunks_exact(width)
+            .zip(pairs.par_chunks_exact_mut(inner))
+            .with_min_len(64)
             // SAFETY: the token proves the features.
-            unsafe { pack::bf16_row(row, pairs) }
-        }
+            .for_each(|(row, pairs)| unsafe { pack::bf16_row(row, pairs) });
+    }
+
+    /// `out = x * w^T`, with `w` [out.cols(), x.inner()].
+    pub(crate) fn product(self, x: &Slivers<u32>, w: &[u32], out: &mut Columns<'_>) {
         // SAFETY: the token proves the features.
-        unsafe { tile::bf16(x, &pairs, out) }
+        unsafe { tile::bf16(x, w, out) }
     }
 }

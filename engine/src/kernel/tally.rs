@@ -50,41 +50,18 @@ impl Tally {
     /// the old maximum must be multiplied.
     #[inline(always)]
     pub(super) fn absorb(&mut self, z: &[f32], first: u32, next: u32) -> f64 {
-        self.take::<false>(z, first, next, &[]).0
-    }
-
-    /// `absorb`, and the sum of `weights * z`, which are as many.
-    #[inline(always)]
-    pub(super) fn absorb_weighed(
-        &mut self,
-        z: &[f32],
-        first: u32,
-        next: u32,
-        weights: &[f32],
-    ) -> f64 {
-        self.take::<true>(z, first, next, weights).1
-    }
-
-    #[inline(always)]
-    fn take<const WEIGHED: bool>(
-        &mut self,
-        z: &[f32],
-        first: u32,
-        next: u32,
-        weights: &[f32],
-    ) -> (f64, f64) {
         let peak = self.rank_chunks(z, first);
         let max = if peak > self.max { peak } else { self.max };
+        let (sum, moment) = spread(z, max);
+        let factor = self.raise(max);
+        self.sum += sum;
+        self.moment += moment;
         let own = next.checked_sub(first).and_then(|at| z.get(at as usize));
         if let Some(&own) = own {
             self.next = own;
         }
-        let Sums { sum, moment, above, cross } = sums::<WEIGHED>(z, max, self.next, weights);
-        let factor = self.raise(max);
-        self.sum += sum;
-        self.moment += moment;
-        self.above += above;
-        (factor, cross)
+        self.above += count_above(z, self.next);
+        factor
     }
 
     /// Takes in what another tally knows of later ids; `cross` is left to whoever knows the final depth. Returns by
@@ -161,52 +138,27 @@ fn largest(z: &[f32]) -> f32 {
     lanes.iter().chain(rest).fold(f32::NEG_INFINITY, |max, &z| if z > max { z } else { max })
 }
 
-/// What one pass over a tile adds up.
-#[derive(Debug, Clone, Copy)]
-struct Sums {
-    /// Of `e^(z - max)`.
-    sum: f64,
-    /// Of `e^(z - max) (z - max)`.
-    moment: f64,
-    /// Of ones, where `z` is above the bar. In f32 its whole numbers reach far beyond a tile.
-    above: f64,
-    /// Of `weight * z`; 0 without weights.
-    cross: f64,
-}
-
-/// Sums of a tile, in one pass: each logit is loaded once.
+/// Sums of `e^(z - max)` and `e^(z - max) (z - max)`.
 #[inline(always)]
-fn sums<const WEIGHED: bool>(z: &[f32], max: f32, bar: f32, weights: &[f32]) -> Sums {
-    let mut lanes = [[0.0_f32; LANES]; 4];
+fn spread(z: &[f32], max: f32) -> (f64, f64) {
+    let (mut sums, mut moments) = ([0.0_f32; LANES], [0.0_f32; LANES]);
     let (chunks, rest) = z.as_chunks::<LANES>();
-    let (weight_chunks, rest_weights) = weights.as_chunks::<LANES>();
-    for (at, chunk) in chunks.iter().enumerate() {
-        let weights = if WEIGHED { &weight_chunks[at] } else { chunk };
-        let [sums, moments, aboves, crosses] = &mut lanes;
-        for lane in 0..LANES {
-            let z = chunk[lane];
+    for chunk in chunks {
+        for ((sum, moment), &z) in sums.iter_mut().zip(&mut moments).zip(chunk) {
             let below = z - max;
             let e = exp(below);
-            sums[lane] += e;
-            moments[lane] += e * below;
-            aboves[lane] += if z > bar { 1.0 } else { 0.0 };
-            if WEIGHED {
-                crosses[lane] += weights[lane] * z;
-            }
+            *sum += e;
+            *moment += e * below;
         }
     }
-    let [mut sum, mut moment, mut above, mut cross] = lanes.map(folded);
-    for (at, &z) in rest.iter().enumerate() {
+    let mut total = (folded(sums), folded(moments));
+    for &z in rest {
         let below = z - max;
         let e = exp(below);
-        sum += f64::from(e);
-        moment += f64::from(e * below);
-        above += if z > bar { 1.0 } else { 0.0 };
-        if WEIGHED {
-            cross += f64::from(rest_weights[at]) * f64::from(z);
-        }
+        total.0 += f64::from(e);
+        total.1 += f64::from(e * below);
     }
-    Sums { sum, moment, above, cross }
+    total
 }
 
 /// Writes `e^(z - max)` to `out`.
@@ -232,14 +184,21 @@ pub(super) fn dot(a: &[f32], b: &[f32]) -> f64 {
     folded(sums) + rest
 }
 
-/// The sum of all lanes, by halves: so the adds need not wait for each other.
 #[inline(always)]
 fn folded(lanes: [f32; LANES]) -> f64 {
-    let mut wide = lanes.map(f64::from);
-    for half in [8, 4, 2, 1] {
-        for lane in 0..half {
-            wide[lane] += wide[lane + half];
+    lanes.iter().map(|&lane| f64::from(lane)).sum()
+}
+
+/// How many of `z` are larger; counted in f32, whose whole numbers reach far beyond a tile.
+#[inline(always)]
+fn count_above(z: &[f32], bar: f32) -> f64 {
+    let above = |z: f32| if z > bar { 1.0 } else { 0.0 };
+    let mut counts = [0.0_f32; LANES];
+    let (chunks, rest) = z.as_chunks::<LANES>();
+    for chunk in chunks {
+        for (count, &z) in counts.iter_mut().zip(chunk) {
+            *count += above(z);
         }
     }
-    wide[0]
+    folded(counts) + rest.iter().map(|&z| f64::from(above(z))).sum::<f64>()
 }

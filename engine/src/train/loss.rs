@@ -29,10 +29,10 @@ pub(crate) fn early_exit_loss(
     let depths = streams.len();
     let places = batch.targets.dim(0)?;
     let log_probs = network.log_probs(&Tensor::cat(&streams, 0)?)?;
-    let targets = batch.targets.repeat((depths, 1))?;
+    let targets = batch.targets.to_device(network.device())?.repeat((depths, 1))?;
     let nll = log_probs.gather(&targets, 1)?.neg()?.reshape((depths, places))?;
-    let per_depth = nll.broadcast_mul(&batch.weights)?.sum(1)?;
-    let weights = Tensor::new(depth_weights(depths).as_slice(), &Device::Cpu)?;
+    let per_depth = nll.broadcast_mul(&batch.weights.to_device(network.device())?)?.sum(1)?;
+    let weights = Tensor::new(depth_weights(depths).as_slice(), network.device())?;
     let loss = (per_depth * weights)?.sum_all()?;
     let last = log_probs.narrow(0, (depths - 1) * places, places)?.detach();
     let said = last.argmax(D::Minus1)?.to_vec1()?;

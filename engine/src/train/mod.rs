@@ -8,6 +8,7 @@ mod batch;
 mod card;
 mod course;
 mod default;
+mod device;
 mod error;
 mod evaluate;
 mod files;

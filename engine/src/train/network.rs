@@ -57,6 +57,7 @@ pub(crate) struct Network {
 /// Makes weights and remembers their names.
 struct Maker<'a> {
     rng: &'a mut ChaCha8Rng,
+    device: &'a Device,
     named: Vec<(String, Var)>,
 }
 
@@ -71,11 +72,11 @@ impl Maker<'_> {
             let normal = (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos();
             values.push(narrow(std * normal));
         }
-        self.keep(name, &Tensor::from_vec(values, (rows, columns), &Device::Cpu)?)
+        self.keep(name, &Tensor::from_vec(values, (rows, columns), self.device)?)
     }
 
     fn ones(&mut self, name: String, width: usize) -> Result<Var> {
-        self.keep(name, &Tensor::ones(width, DType::F32, &Device::Cpu)?)
+        self.keep(name, &Tensor::ones(width, DType::F32, self.device)?)
     }
 
     fn keep(&mut self, name: String, values: &Tensor) -> Result<Var> {
@@ -88,11 +89,11 @@ impl Maker<'_> {
 impl Network {
     /// Fresh weights. What writes into the stream is scaled down by the number of blocks, so that the stream begins
     /// close to the embedding at every depth.
-    pub(crate) fn new(shape: Shape, rng: &mut ChaCha8Rng) -> Result<Self> {
+    pub(crate) fn new(shape: Shape, rng: &mut ChaCha8Rng, device: &Device) -> Result<Self> {
         let Shape { vocabulary, width, inner, blocks, .. } = shape;
         let std = (width as f64).powf(-0.5);
         let quiet = (2.0 * blocks as f64).powf(-0.5);
-        let mut make = Maker { rng, named: Vec::new() };
+        let mut make = Maker { rng, device, named: Vec::new() };
         let embedding =
             make.matrix("model.embed_tokens.weight".to_owned(), vocabulary, width, 0.1)?;
         let mut stack = Vec::with_capacity(blocks);
@@ -114,13 +115,18 @@ impl Network {
         }
         let norm = make.ones("model.norm.weight".to_owned(), width)?;
         let head = make.matrix("lm_head.weight".to_owned(), vocabulary, width, std)?;
-        let (cos, sin) = rotary_tables(shape)?;
+        let (cos, sin) = rotary_tables(shape, device)?;
         Ok(Self { shape, named: make.named, embedding, blocks: stack, norm, head, cos, sin })
     }
 
     /// The size.
     pub(crate) fn shape(&self) -> Shape {
         self.shape
+    }
+
+    /// Where it computes.
+    pub(crate) fn device(&self) -> &Device {
+        self.embedding.device()
     }
 
     /// Every weight under its Hugging Face name, in the order of the network.
@@ -139,12 +145,13 @@ impl Network {
     /// Empty means that nothing is skipped.
     pub(crate) fn streams(&self, tokens: &Tensor, keep: &[Tensor]) -> Result<Vec<Tensor>> {
         let (rows, length) = tokens.dims2()?;
-        let flat = self.embedding.index_select(&tokens.flatten_all()?, 0)?;
+        let flat = self.embedding.index_select(&tokens.flatten_all()?.to_device(self.device())?, 0)?;
         let mut stream = flat.reshape((rows, length, self.shape.width))?;
-        let mask = causal_mask(length)?;
+        let mask = causal_mask(length, self.device())?;
         let mut streams = vec![stream.clone()];
         for (layer, block) in self.blocks.iter().enumerate() {
-            let keep = keep.get(layer);
+            let keep = keep.get(layer).map(|keep| keep.to_device(self.device())).transpose()?;
+            let keep = keep.as_ref();
             let attn = skip(self.attention(block, &stream, &mask)?, keep)?;
             stream = (stream + attn)?;
             let mlp = skip(mlp(block, &stream)?, keep)?;
@@ -215,12 +222,12 @@ fn rms_norm(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
 }
 
 /// 0 where a token may look, a large negative number where it may not: [length, length].
-fn causal_mask(length: usize) -> Result<Tensor> {
+fn causal_mask(length: usize, device: &Device) -> Result<Tensor> {
     let cells = (0..length * length).map(|at| if at % length > at / length { -1e9 } else { 0.0 });
-    Tensor::from_iter(cells.collect::<Vec<f32>>(), &Device::Cpu)?.reshape((length, length))
+    Tensor::from_iter(cells.collect::<Vec<f32>>(), device)?.reshape((length, length))
 }
 
-fn rotary_tables(shape: Shape) -> Result<(Tensor, Tensor)> {
+fn rotary_tables(shape: Shape, device: &Device) -> Result<(Tensor, Tensor)> {
     let head_width = shape.width / shape.heads;
     let half = head_width / 2;
     let angles: Vec<f64> = (0..shape.context * head_width)
@@ -232,7 +239,7 @@ fn rotary_tables(shape: Shape) -> Result<(Tensor, Tensor)> {
         .collect();
     let table = |of: fn(f64) -> f64| {
         let values: Vec<f32> = angles.iter().map(|angle| narrow(of(*angle))).collect();
-        Tensor::from_vec(values, (shape.context, head_width), &Device::Cpu)
+        Tensor::from_vec(values, (shape.context, head_width), device)
     };
     Ok((table(f64::cos)?, table(f64::sin)?))
 }

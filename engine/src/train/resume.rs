@@ -5,7 +5,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 use safetensors::SafeTensors;
 
 use super::TrainError;
@@ -62,7 +62,7 @@ pub(crate) fn load(teacher: &mut Teacher, folder: &Path) -> Result<(), TrainErro
     }
     let read = |name: String, like: &Tensor| -> Result<Tensor, TrainError> {
         let bytes = bytes_of(&name)?;
-        Ok(Tensor::from_raw_buffer(bytes, DType::F32, like.dims(), &Device::Cpu)?)
+        Ok(Tensor::from_raw_buffer(bytes, DType::F32, like.dims(), like.device())?)
     };
     for (idx, (name, var)) in teacher.network.named().iter().enumerate() {
         var.set(&read(format!("weight.{name}"), var)?)?;

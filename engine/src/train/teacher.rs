@@ -9,6 +9,7 @@ use super::TrainError;
 use super::adam::Adam;
 use super::batch::Batch;
 use super::course::{Course, Lines};
+use super::device::device;
 use super::grammar::{HOPS, Sample, numbers};
 use super::loss::{draw_keep, early_exit_loss};
 use super::network::{Network, Shape};
@@ -62,7 +63,7 @@ pub(crate) struct Teacher {
 impl Teacher {
     /// A run before its first step.
     pub(crate) fn new(recipe: Recipe, seed: u64) -> Result<Self, TrainError> {
-        let network = Network::new(recipe.shape, &mut numbers(seed, WEIGHTS_STREAM))?;
+        let network = Network::new(recipe.shape, &mut numbers(seed, WEIGHTS_STREAM), &device()?)?;
         let adam = Adam::new(network.named())?;
         let parameters = network.num_parameters();
         let log = format!("seed {seed}, {parameters} parameters, {recipe:?}\n");

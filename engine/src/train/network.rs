@@ -145,7 +145,8 @@ impl Network {
     /// Empty means that nothing is skipped.
     pub(crate) fn streams(&self, tokens: &Tensor, keep: &[Tensor]) -> Result<Vec<Tensor>> {
         let (rows, length) = tokens.dims2()?;
-        let flat = self.embedding.index_select(&tokens.flatten_all()?.to_device(self.device())?, 0)?;
+        let flat =
+            self.embedding.index_select(&tokens.flatten_all()?.to_device(self.device())?, 0)?;
         let mut stream = flat.reshape((rows, length, self.shape.width))?;
         let mask = causal_mask(length, self.device())?;
         let mut streams = vec![stream.clone()];

@@ -15,12 +15,16 @@ const WIDTH: f32 = 230.0;
 pub(super) fn show(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
     let input = &state.session.input;
     let numerics = (input.numerics == Numerics::Bf16).then_some("bf16");
-    let read_at = (input.read_at != ReadAt::Every).then(|| label(input.read_at).to_lowercase());
-    let unusual: Vec<_> = numerics.map(str::to_owned).into_iter().chain(read_at).collect();
+    let read_at = match input.read_at {
+        ReadAt::Every => None,
+        ReadAt::EveryNth(_) => Some("n-th"),
+        ReadAt::Last => Some("last"),
+    };
+    let unusual: Vec<_> = numerics.into_iter().chain(read_at).collect();
     let text = if unusual.is_empty() {
         "Readout…".to_owned()
     } else {
-        format!("Readout: {}…", unusual.join(", "))
+        format!("Read: {}…", unusual.join(", "))
     };
     let button = ui.button(text);
     egui::Popup::from_toggle_button_response(&button)

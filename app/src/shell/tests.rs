@@ -153,13 +153,16 @@ fn asking(change: impl FnOnce(&mut crate::state::State)) -> Harness<'static, Win
 
 #[test]
 fn no_row_of_the_input_is_cut_whatever_is_run() {
-    for kind in [InputKind::Embedded, InputKind::Prompt, InputKind::File, InputKind::Images] {
+    let kinds = [InputKind::Embedded, InputKind::Prompt, InputKind::File, InputKind::Images];
+    let choices = [(Numerics::F32, "Readout…"), (Numerics::Bf16, "Read: bf16…")];
+    for (kind, (numerics, label)) in kinds.into_iter().flat_map(|kind| choices.map(|c| (kind, c))) {
         let harness = asking(|state| {
             state.session.input.kind = kind;
+            state.session.input.numerics = numerics;
             state.session.input.file = Some("/a/very/long/path/of/a/file.csv".into());
             state.columns = vec!["text".to_owned(), "kind".to_owned()];
         });
-        let row = harness.get_by_label("Readout…").rect();
+        let row = harness.get_by_label(label).rect();
         let below = harness.get_by_label("Exits").rect();
         assert!(row.bottom() + 6.0 <= below.top(), "{kind:?}: {row:?} {below:?}");
     }

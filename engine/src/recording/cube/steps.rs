@@ -6,8 +6,8 @@ use rayon::prelude::*;
 use super::{Ladder, RUNGS, Sense, Source};
 
 /// About so many changes of an exit lie between two steps at most, but for equal values; half of them are looked
-/// at for a typed threshold, which takes about 2 ms.
-const CHANGES: usize = 1 << 15;
+/// at for a typed threshold, which takes about 1 ms.
+const CHANGES: usize = 1 << 14;
 /// Tokens that the numbers of changes are estimated from.
 const SAMPLE: usize = 1 << 16;
 

@@ -10,7 +10,7 @@ mod tests;
 mod text;
 
 pub(crate) use error::GenerateError;
-pub(crate) use sampler::check as check_sampling;
+pub(crate) use sampler::{check as check_sampling, largest};
 
 use std::path::Path;
 

@@ -77,9 +77,9 @@ impl Sampler {
     }
 }
 
-/// Of equal ones the first.
-fn largest(logits: &[f32]) -> Option<u32> {
-    let ids = (0_u32..).zip(logits);
+/// The id of the largest logit, of equal ones the first; `None` where none is a number.
+pub(crate) fn largest(logits: &[f32]) -> Option<u32> {
+    let ids = (0_u32..).zip(logits).filter(|(_, logit)| !logit.is_nan());
     ids.reduce(|best, here| if here.1 > best.1 { here } else { best }).map(|(id, _)| id)
 }
 

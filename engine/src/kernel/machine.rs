@@ -7,14 +7,12 @@ pub(crate) fn instructions() -> &'static str {
     if Avx512Bf16::detect().is_some() {
         return "AVX-512 with BF16";
     }
-    if Avx512::detect().is_some() {
-        return "AVX-512";
+    match Machine::here() {
+        Machine::Avx512(_) => "AVX-512",
+        #[cfg(target_arch = "x86_64")]
+        Machine::Avx2(_) => "AVX2",
+        Machine::Plain => "portable",
     }
-    #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx2") {
-        return "AVX2";
-    }
-    "portable"
 }
 
 /// What is run so. A trait and no closure, since only a method can be marked as always inlined, and what is
@@ -70,6 +68,11 @@ impl Machine {
         all.chain([Self::Plain])
     }
 
+    /// The fastest that this processor has.
+    fn here() -> Self {
+        Self::all().next().unwrap_or(Self::Plain)
+    }
+
     fn run<W: Work>(self, work: W) -> W::Output {
         match self {
             Self::Avx512(cpu) => cpu.run(work),
@@ -83,7 +86,7 @@ impl Machine {
 /// Runs `work` as AVX-512 or AVX2 code where the processor has that. The operations and their order stay
 /// those that are written, so the bits are the same everywhere.
 pub(crate) fn fastest<W: Work>(work: W) -> W::Output {
-    Machine::all().next().unwrap_or(Machine::Plain).run(work)
+    Machine::here().run(work)
 }
 
 #[cfg(test)]

@@ -16,12 +16,10 @@ pub use works::Work;
 
 pub(crate) use error::MeasureError;
 
-use std::sync::Arc;
-
-use crate::checkpoint::{Checkpoint, Tokenizer};
+use crate::checkpoint::Tokenizer;
 use crate::job::Job;
 use crate::kernel::numerics::Numerics;
-use crate::model::{self, Batch, LayeredModel, ModelCard};
+use crate::model::{Batch, LayeredModel, ModelCard};
 use crate::signal::Subject;
 use runs::{Bench, Span};
 
@@ -40,15 +38,15 @@ pub(crate) struct Asked<'a> {
     pub(crate) budget_bytes: u64,
 }
 
-/// Times the works of `asked` with `model`, which was loaded from `checkpoint` as it usually is.
+/// Times the works of `asked` with `model`, which is left with exact readouts.
 pub(crate) fn measure(
-    model: &dyn LayeredModel,
-    checkpoint: &Arc<dyn Checkpoint>,
+    model: &mut dyn LayeredModel,
     tokenizer: &Tokenizer,
     asked: Asked<'_>,
     job: &Job,
 ) -> Result<Report, MeasureError> {
-    let card = model.card();
+    model.set_numerics(Numerics::F32)?;
+    let card = &model.card().clone();
     let ids = input::ids(asked, card, tokenizer)?;
     let tokens = ids.len();
     let mut absent = Vec::new();
@@ -59,17 +57,9 @@ pub(crate) fn measure(
             None => rows.push((work, Vec::new())),
         }
     }
-    let rounded = if rows.iter().any(|(work, _)| *work == Work::RecordBf16) {
-        let mut model = model::load(checkpoint, Some(tokenizer), job)?.0;
-        model.set_numerics(Numerics::Bf16)?;
-        Some(model)
-    } else {
-        None
-    };
     let quiet = job.quiet();
     let mut bench = Bench {
         model,
-        rounded: rounded.as_deref(),
         tokenizer,
         batch: Batch { starts: vec![0, tokens], ids, ..Batch::default() },
         steps: asked.steps,
@@ -120,17 +110,14 @@ fn why_absent(work: Work, card: &ModelCard, tokens: usize, steps: usize) -> Opti
             Some("the checkpoint has no head that could read out".to_owned())
         }
         Work::RecordBf16 if !is_decoder => Some("readouts of an encoder are always f32".to_owned()),
-        Work::RecordBf16 if Numerics::Bf16.available() != Numerics::Bf16 => {
-            Some("this processor has no AVX512-BF16".to_owned())
-        }
         Work::Prefill | Work::Decode | Work::DecodeReadout if !is_decoder => {
             Some("the model does not read from left to right".to_owned())
         }
         Work::Decode | Work::DecodeReadout if all > context => Some(format!(
             "{tokens} tokens and {steps} steps are more than the context of the model, {context}"
         )),
+        Work::RecordBf16 => Numerics::Bf16.why_not().map(str::to_owned),
         Work::Record
-        | Work::RecordBf16
         | Work::Forward
         | Work::Probes
         | Work::Prefill

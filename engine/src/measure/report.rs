@@ -166,7 +166,7 @@ pub(super) fn row(
     Row {
         id: work.id(),
         what,
-        numerics: work.numerics(),
+        numerics: work.numerics().id(),
         tokens,
         median_secs,
         min_secs,

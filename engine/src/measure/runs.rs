@@ -4,13 +4,15 @@ use std::time::Instant;
 
 use crate::checkpoint::Tokenizer;
 use crate::dataset::{Data, Sequence, TextSample};
+use crate::generate::largest;
 use crate::job::Job;
 use crate::kernel::geometry;
+use crate::kernel::numerics::Numerics;
 use crate::measure::works::Work;
 use crate::measure::{MeasureError, process};
 use crate::model::{Batch, Cache, LayeredModel, NO_TOKEN, NoProbe, Run, Stream};
 use crate::record::{self, Asked};
-use crate::recording::ReadAt;
+use crate::recording::{ReadAt, depth_of};
 use crate::signal::{Depth, Layer, Subject};
 
 /// Tokens that a run shows of those that it made.
@@ -28,9 +30,7 @@ pub(super) struct Span {
 
 /// What runs have in common.
 pub(super) struct Bench<'a> {
-    pub(super) model: &'a dyn LayeredModel,
-    /// The same weights in bf16 numerics.
-    pub(super) rounded: Option<&'a dyn LayeredModel>,
+    pub(super) model: &'a mut dyn LayeredModel,
     pub(super) tokenizer: &'a Tokenizer,
     /// One sequence.
     pub(super) batch: Batch,
@@ -47,8 +47,13 @@ impl Bench<'_> {
     /// Runs `work` once; only the work itself is timed, not what it needs before.
     pub(super) fn run(&mut self, work: Work) -> Result<Span, MeasureError> {
         match work {
-            Work::Record => timed(|| self.record(self.model)),
-            Work::RecordBf16 => timed(|| self.record(self.rounded.unwrap_or(self.model))),
+            Work::Record => timed(|| self.record()),
+            Work::RecordBf16 => {
+                self.model.set_numerics(Numerics::Bf16)?;
+                let done = timed(|| self.record());
+                self.model.set_numerics(Numerics::F32)?;
+                done
+            }
             Work::Forward => timed(|| self.forward(Probes::Off)),
             Work::Probes => timed(|| self.forward(Probes::Geometry)),
             Work::Prefill => timed(|| {
@@ -67,7 +72,7 @@ impl Bench<'_> {
     }
 
     /// What `layerscope record` does between reading the data and writing the folder.
-    fn record(&self, model: &dyn LayeredModel) -> Result<Vec<u32>, MeasureError> {
+    fn record(&self) -> Result<Vec<u32>, MeasureError> {
         let nothing = TextSample { text: String::new(), columns: Default::default() };
         let data = Data { name: "bench".to_owned(), samples: vec![nothing], ..Data::default() };
         let sequences = [Sequence { ids: self.batch.ids.clone(), segments: Vec::new(), sample: 0 }];
@@ -80,7 +85,7 @@ impl Bench<'_> {
             notes: Vec::new(),
             folder: None,
         };
-        record::record(model, Some(self.tokenizer), asked, self.job)?;
+        record::record(&*self.model, Some(self.tokenizer), asked, self.job)?;
         Ok(Vec::new())
     }
 
@@ -167,7 +172,7 @@ impl Bench<'_> {
     }
 
     fn last_depth(&self) -> Depth {
-        Depth(u16::try_from(self.model.card().layers).unwrap_or(u16::MAX))
+        depth_of(self.model.card().layers)
     }
 }
 
@@ -186,15 +191,9 @@ enum Readout {
     AllDepths,
 }
 
-/// The id of the largest logit, the first of equal ones.
+/// The most probable token.
 fn likeliest(logits: &[f32]) -> u32 {
-    let mut best = (f32::NEG_INFINITY, 0);
-    for (id, &logit) in (0_u32..).zip(logits) {
-        if logit > best.0 {
-            best = (logit, id);
-        }
-    }
-    best.1
+    largest(logits).unwrap_or(0)
 }
 
 fn timed(run: impl FnOnce() -> Result<Vec<u32>, MeasureError>) -> Result<Span, MeasureError> {

@@ -1,5 +1,6 @@
 //! The works that can be timed.
 
+use crate::kernel::numerics::Numerics;
 use crate::model::ModelCard;
 use crate::signal::Subject;
 
@@ -79,15 +80,15 @@ impl Work {
     }
 
     /// How its products round.
-    pub(super) fn numerics(self) -> &'static str {
+    pub(super) fn numerics(self) -> Numerics {
         match self {
-            Self::RecordBf16 => "bf16",
+            Self::RecordBf16 => Numerics::Bf16,
             Self::Record
             | Self::Forward
             | Self::Probes
             | Self::Prefill
             | Self::Decode
-            | Self::DecodeReadout => "f32",
+            | Self::DecodeReadout => Numerics::F32,
         }
     }
 }

@@ -36,7 +36,7 @@ use crate::recording::memo::Memo;
 use crate::recording::{Recording, Slice};
 use crate::signal::{Depth, Signal};
 
-/// More cubes than this are not kept (about 1 MB each at 32 depths); the memory then begins anew.
+/// More cubes than this are not kept (about 2 MB each at 32 depths, 4 MB of a million tokens); the memory then begins anew.
 const MAX_CUBES: usize = 96;
 /// Tokens that one thread takes at a time; 16 bits tell them apart.
 const CHUNK: usize = 1 << 14;
@@ -349,8 +349,8 @@ impl Recording {
         })
     }
 
-    /// What a rung does. A typed threshold may be asked for next, so what lies between the rungs and whose tokens those are is listed, too; a
-    /// cube that is only written to a file needs no list.
+    /// What a rung does. A typed threshold may be asked for next, so what lies between the rungs is listed, and whose
+    /// tokens those are; a cube that is only written to a file needs no list.
     pub(crate) fn tally_at(
         &self,
         ladder: Ladder,

@@ -17,7 +17,7 @@ impl Models {
             return Err(problem(what, "Open one that reads text."));
         };
         // Out of its place while it runs: a panic drops it, anything else puts it back.
-        let model = match place.take() {
+        let mut model = match place.take() {
             Some(model) => model,
             None => model::load(checkpoint, Some(tokenizer), job)?.0,
         };
@@ -29,7 +29,7 @@ impl Models {
             works: &request.works,
             budget_bytes: (self.budget_bytes)(),
         };
-        let done = measure::measure(model.as_ref(), checkpoint, tokenizer, asked, job);
+        let done = measure::measure(model.as_mut(), tokenizer, asked, job);
         *place = Some(model);
         Ok(done?)
     }

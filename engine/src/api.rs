@@ -9,7 +9,9 @@ pub use crate::figure::{
 pub use crate::generate::Settings as GenerateSettings;
 pub use crate::job::{JobId, Progress, per_second};
 pub use crate::kernel::numerics::Numerics;
-pub use crate::knob::{ChoiceOption, KnobCard, KnobError, KnobKind, Knobs, Value};
+pub use crate::knob::{
+    ChoiceOption, KnobCard, KnobError, KnobKind, Knobs, Part, Places, PlacesKnob, Value,
+};
 pub use crate::lens::{
     DataTable, LensCard, Reading, ReadingKind, RowColumn, RowsRequest, Selection, Suggestion,
     TokenRows, View,

@@ -3,6 +3,10 @@
 //!
 //! Knows nothing of who declares a knob or of what turns it.
 
+mod places;
+
+pub use places::{Part, Places, PlacesKnob};
+
 use std::collections::BTreeMap;
 
 /// A real-valued knob, declared as a constant beside its user.
@@ -109,6 +113,17 @@ pub enum KnobKind {
         /// In the order in which they are offered.
         options: Vec<ChoiceOption>,
     },
+    /// A set of places in `first..=last`, written as `Places` reads it.
+    Places {
+        /// Text before anybody turned it.
+        default: String,
+        /// The first place.
+        first: u16,
+        /// The last place; below `first` where there is none.
+        last: u16,
+        /// Whether a place can be half in.
+        has_parts: bool,
+    },
 }
 
 /// The value of one knob.
@@ -119,7 +134,7 @@ pub enum Value {
     Integer(i64),
     /// Of a `Real` knob.
     Real(f64),
-    /// Of a `Choice` knob.
+    /// Of a `Choice` or `Places` knob.
     Choice(String),
 }
 
@@ -186,7 +201,9 @@ impl KnobKind {
         match self {
             Self::Real { default, .. } => Value::Real(*default),
             Self::Integer { default, .. } => Value::Integer(*default),
-            Self::Choice { default, .. } => Value::Choice(default.clone()),
+            Self::Choice { default, .. } | Self::Places { default, .. } => {
+                Value::Choice(default.clone())
+            }
         }
     }
 
@@ -196,6 +213,9 @@ impl KnobKind {
             (Self::Real { min, max, .. }, Value::Real(v)) => *v >= *min && *v <= *max,
             (Self::Integer { min, max, .. }, Value::Integer(v)) => v >= min && v <= max,
             (Self::Choice { options, .. }, Value::Choice(v)) => options.iter().any(|o| o.id == *v),
+            (Self::Places { first, last, has_parts, .. }, Value::Choice(v)) => {
+                Places::parse(v, *first..=*last, *has_parts).is_some()
+            }
             _ => false,
         }
     }
@@ -206,6 +226,10 @@ impl KnobKind {
             Self::Integer { min, max, .. } => format!("a whole number from {min} to {max}"),
             Self::Choice { options, .. } => {
                 options.iter().map(|o| o.id.as_str()).collect::<Vec<_>>().join(", ")
+            }
+            Self::Places { first, last, has_parts, .. } => {
+                let parts = if *has_parts { ", each with `a` or `f` for one sublayer" } else { "" };
+                format!("all, none, or numbers and ranges from {first} to {last}{parts}")
             }
         }
     }
@@ -265,7 +289,9 @@ impl Knobs {
         let value = match card.kind {
             KnobKind::Real { .. } => text.trim().parse().ok().map(Value::Real),
             KnobKind::Integer { .. } => text.trim().parse().ok().map(Value::Integer),
-            KnobKind::Choice { .. } => Some(Value::Choice(text.to_owned())),
+            KnobKind::Choice { .. } | KnobKind::Places { .. } => {
+                Some(Value::Choice(text.to_owned()))
+            }
         };
         match value.filter(|v| card.kind.allows(v)) {
             Some(value) => {

@@ -45,5 +45,8 @@ fn range(kind: &KnobKind) -> String {
             let ids: Vec<_> = options.iter().map(|option| option.id.as_str()).collect();
             format!("one of {}; default {default}", ids.join(", "))
         }
+        KnobKind::Places { default, first, last, .. } => {
+            format!("all, none, or numbers and ranges from {first} to {last}; default {default}")
+        }
     }
 }

@@ -109,8 +109,30 @@ fn control(ui: &mut egui::Ui, card: &KnobCard, value: &Value) -> Option<Lens> {
             combo.response.on_hover_text(card.help);
             chosen
         }
+        (KnobKind::Places { .. }, Value::Choice(now)) => {
+            // Kept by the widget while it is typed; taken when it is left.
+            let id = ui.id().with(card.id);
+            let mut text =
+                ui.data(|data| data.get_temp::<String>(id)).unwrap_or_else(|| now.clone());
+            let response =
+                ui.add(egui::TextEdit::singleline(&mut text).desired_width(f32::INFINITY));
+            super::name(ui, &response, card.label);
+            let response = response.on_hover_text(card.help);
+            if response.has_focus() {
+                ui.data_mut(|data| data.insert_temp(id, text));
+                return None;
+            }
+            ui.data_mut(|data| data.remove_temp::<String>(id));
+            (response.lost_focus() && text != *now).then(|| turn(Value::Choice(text), false))
+        }
         // A value of another type never gets past the state.
-        (KnobKind::Real { .. } | KnobKind::Integer { .. } | KnobKind::Choice { .. }, _) => None,
+        (
+            KnobKind::Real { .. }
+            | KnobKind::Integer { .. }
+            | KnobKind::Choice { .. }
+            | KnobKind::Places { .. },
+            _,
+        ) => None,
     }
 }
 

@@ -91,7 +91,7 @@ impl State {
                 let whole = at.round().clamp(min as f64, max as f64) as i64;
                 at.is_finite().then_some(Value::Integer(whole))
             }
-            KnobKind::Choice { .. } => None,
+            KnobKind::Choice { .. } | KnobKind::Places { .. } => None,
         }
     }
 

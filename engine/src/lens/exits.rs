@@ -32,7 +32,7 @@ mod trade_off;
 
 use crate::knob::{KnobCard, Knobs};
 use crate::lens::{Lens, LensCard, Selection, TokenColumns, View};
-use crate::policy::{RuleEntry, Setting, tally};
+use crate::policy::{Chosen, Counts};
 use crate::recording::{Column, Recording, Slice, Tally, depth_of};
 use crate::signal::{Depth, Signal, Subject};
 pub(super) use knobs::settings;
@@ -55,12 +55,14 @@ static CARD: LensCard = LensCard {
 
 /// How the knobs stand for a recording.
 pub(super) struct Settings {
-    pub(super) rule: &'static dyn RuleEntry,
-    pub(super) at: Setting,
+    /// The rule, with its knobs.
+    pub(super) rule: Chosen,
     pub(super) slice: Slice,
     signal: Signal,
     by: Option<Column>,
     target: f64,
+    /// Those that are allowed here.
+    knobs: Knobs,
 }
 
 /// All that the figures are drawn from.
@@ -96,8 +98,7 @@ impl Scene<'_> {
 
     /// Exit depth of one token.
     fn exit(&self, token: usize) -> Depth {
-        let Settings { rule, at, .. } = self.settings;
-        let exits = rule.replay(self.recording, at, token..token.saturating_add(1));
+        let exits = self.settings.rule.exits(self.recording, token..token.saturating_add(1));
         exits.first().copied().unwrap_or_else(|| depth_of(self.num_layers()))
     }
 
@@ -131,7 +132,8 @@ impl Lens for Exits {
 
     fn view(&self, recording: &Recording, knobs: &Knobs, selection: Selection) -> View {
         let settings = settings(recording, knobs);
-        let count = |slice: &Slice| tally(recording, settings.rule, settings.at, slice);
+        let counts = Counts::new(recording, &settings.rule);
+        let count = |slice: &Slice| counts.of(slice);
         let whole = count(&settings.slice);
         let parts = settings.by.iter().flat_map(|column| {
             let part = |value: &String| settings.slice.with(&column.name, value);

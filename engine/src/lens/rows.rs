@@ -6,7 +6,6 @@ use std::sync::Arc;
 use crate::knob::Knobs;
 use crate::lens::exits::settings;
 use crate::model::NO_TOKEN;
-use crate::policy::replay;
 use crate::recording::{Recording, depth_of};
 use crate::signal::{Depth, Signal, Subject};
 
@@ -48,7 +47,7 @@ pub enum RowColumn {
     Depth,
     /// Whether both choices agree.
     Agrees,
-    /// The rule's signal at the exit depth.
+    /// The rule's signal at the exit depth; max probability where it compares none.
     Score,
     /// NLL of the next token at the exit depth.
     Nll,
@@ -277,9 +276,9 @@ pub(crate) fn rows(recording: Arc<Recording>, request: &RowsRequest) -> TokenRow
 /// Rows in order, exit depths of all tokens, the rule's signal.
 fn found(recording: &Recording, request: &RowsRequest) -> (Vec<u32>, Vec<u16>, Signal) {
     let settings = settings(recording, &request.knobs);
-    let signal = settings.rule.signal();
+    let signal = settings.rule.rule.card().signal.unwrap_or(Signal::MaxProb);
     let exits: Vec<u16> =
-        replay(recording, settings.rule, settings.at).into_iter().map(|depth| depth.0).collect();
+        settings.rule.all_exits(recording).into_iter().map(|depth| depth.0).collect();
     let filter = Filter::read(&request.filter, recording);
     let line = |token: usize| Line { recording, exits: &exits, token };
     let tokens = settings.slice.ranges(recording).into_iter().flatten();

@@ -1,19 +1,19 @@
 //! Modelled cost of exits. Never mixed with measured time.
 //!
 //! The full model runs L blocks and one readout. A token that exits at depth e runs e blocks and one
-//! readout at every depth at which it was checked, least depth ..= e; the last of them gives its
-//! answer. What a real early-exit run would still pay for keys and values of skipped blocks is left
+//! readout at every depth up to e at which it was checked, of which the last gives its answer; one readout, for the answer,
+//! where a check needs none or it was not checked at L. What a real early-exit run would still pay for keys and values of skipped blocks is left
 //! out. With a large vocabulary readouts can cost more than the blocks saved: the saving is then
 //! negative, and is shown so.
 //!
 //! Block l costs `fixed_l + K per_key_l`, with K the mean number of positions that the tokens of the slice
-//! attend to there, those that exit early as the others. With E the depth at which a token exits, n its tokens
-//! and R a readout, the share that is saved is
-//! `1 - mean over tokens of (sum over l < E of block l + (E - least + 1) R) / (sum over all l of block l + R)`.
+//! attend to there, those that exit early as the others. With E the depth at which a token exits, c(E) its readouts and R
+//! what one costs, the share that is saved is
+//! `1 - mean over tokens of (sum over l < E of block l + c(E) R) / (sum over all l of block l + R)`.
 //! Recordings of versions that stored no cost per key are priced with K of the whole recording.
 
+use crate::policy::exit::Checks;
 use crate::recording::{Recording, Slice, Tally};
-use crate::signal::Depth;
 
 /// Share of the full model's FLOPs that is saved in a slice, of which `tally` holds the exits; `None` without tokens
 /// or without a cost model.
@@ -21,7 +21,7 @@ pub(crate) fn flops_saved(
     recording: &Recording,
     slice: &Slice,
     tally: &Tally,
-    least: Depth,
+    (checks, reads_out): (&Checks, bool),
 ) -> Option<f64> {
     let manifest = &recording.manifest;
     let blocks: Vec<f64> = if manifest.prices_keys() {
@@ -39,8 +39,9 @@ pub(crate) fn flops_saved(
         .by_depth()
         .map(|(depth, exits)| {
             let run: f64 = blocks.iter().take(depth.index()).sum();
-            let checks = (depth.index() + 1).saturating_sub(least.index()) as f64;
-            exits as f64 * (run + checks * readout)
+            let answer = usize::from(!reads_out || depth.index() >= manifest.layers);
+            let checked = if reads_out { checks.up_to(depth) } else { 0 };
+            exits as f64 * (run + (checked + answer) as f64 * readout)
         })
         .sum();
     let saved = 1.0 - spent / (tally.num_tokens() as f64 * full);
@@ -51,6 +52,11 @@ pub(crate) fn flops_saved(
 mod tests {
     use super::*;
     use crate::recording::{BlockCost, synthetic};
+    use crate::signal::Depth;
+
+    fn from(least: u16) -> Checks {
+        Checks::new(2, |depth| depth >= Depth(least))
+    }
 
     /// Two samples of 16 and 4 tokens, tasks story and hops: they attend to 8.5 and 2.5 positions in the mean, in all
     /// to 7.3.
@@ -74,7 +80,7 @@ mod tests {
     }
 
     fn saved(recording: &Recording, tally: &Tally, least: u16) -> Option<f64> {
-        flops_saved(recording, &Slice::all(), tally, Depth(least))
+        flops_saved(recording, &Slice::all(), tally, (&from(least), true))
     }
 
     #[test]
@@ -97,12 +103,26 @@ mod tests {
     }
 
     #[test]
+    fn a_check_without_a_readout_pays_for_the_answer_only() {
+        let mut tally = Tally::empty(3);
+        tally.exits = vec![0, 1, 0];
+        let saved = flops_saved(&older(), &Slice::all(), &tally, (&from(0), false));
+        assert_eq!(saved, Some(0.5));
+        // An exit that is not there is not checked: depth 1 only.
+        let only_one = Checks::new(2, |depth| depth == Depth(1));
+        assert_eq!(flops_saved(&older(), &Slice::all(), &tally, (&only_one, true)), Some(0.5));
+        tally.exits = vec![0, 0, 1];
+        let saved = flops_saved(&older(), &Slice::all(), &tally, (&only_one, true));
+        assert_eq!(saved, Some(1.0 - 80.0 / 60.0));
+    }
+
+    #[test]
     fn a_slice_is_priced_with_its_own_number_of_keys() {
         let mut tally = Tally::empty(3);
         tally.exits = vec![0, 1, 1];
         let slice = |task| Slice::all().with("task", task);
         let of = |recording: &Recording, slice: &Slice| {
-            flops_saved(recording, slice, &tally, Depth(1)).unwrap()
+            flops_saved(recording, slice, &tally, (&from(1), true)).unwrap()
         };
         // story: blocks 3.5 + 8.5 = 12 and 4 * 8.5 = 34, full 12 + 34 + 20 = 66; spent (12 + 20) + (46 + 40).
         let story = of(&recording(), &slice("story"));

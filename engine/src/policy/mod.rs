@@ -5,9 +5,12 @@
 mod calibrate;
 mod cost;
 mod exit;
-mod replay;
+mod split;
+mod sweep;
 
 pub(crate) use calibrate::{Trial, calibrate, lower_bound};
 pub(crate) use cost::flops_saved;
-pub(crate) use exit::{LEAST_DEPTH, RULES, RuleEntry, Setting, layers, rule_or_default};
-pub(crate) use replay::{replay, tally, trials};
+#[cfg(test)]
+pub(crate) use exit::RULES;
+pub(crate) use exit::{About, Chosen, Counts, Line, RULE, cards, choose, rule_or_default};
+pub(crate) use sweep::{main_label, main_value, trials};

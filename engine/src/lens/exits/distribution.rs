@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::Scene;
 use crate::figure::{Axis, Direction, Figure, Ink, Mark};
+use crate::policy::Line;
 use crate::recording::depth_of;
 use crate::signal::Signal;
 
@@ -97,14 +98,15 @@ pub(super) fn figure(scene: &Scene<'_>) -> Figure {
     }
     let label = signal.label_of(scene.recording.subject());
     let mut y = Axis::linear(label, signal.unit());
-    if signal == scene.settings.rule.signal() {
+    let line = scene.settings.rule.line.filter(|line| line.signal == signal);
+    if let Some(Line { at, range, knob, .. }) = line {
         // The whole range of the threshold, so that the line can be dragged to both ends.
-        y = y.with_range(0.0, scene.settings.rule.threshold(scene.recording.manifest.vocab).max);
+        y = y.with_range(range.0, range.1);
         marks.push(Mark::Rule {
             label: "Threshold line".to_owned(),
             direction: Direction::Horizontal,
-            at: scene.settings.at.threshold,
-            knob: Some("threshold"),
+            at,
+            knob: Some(knob),
         });
     }
     Figure {

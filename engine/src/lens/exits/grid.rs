@@ -37,7 +37,7 @@ pub(super) fn figure(scene: &Scene<'_>) -> Figure {
         hovers: Arc::clone(&words.hovers),
         selected_column: scene.token.and_then(|token| token.checked_sub(window.start)),
     };
-    let exits = scene.settings.rule.replay(recording, scene.settings.at, window.clone());
+    let exits = scene.settings.rule.exits(recording, window.clone());
     let steps = window.zip(exits).flat_map(|(token, exit)| {
         let (x, y) = (token as f64, f64::from(exit.0));
         [[x - 0.5, y], [x + 0.5, y]]

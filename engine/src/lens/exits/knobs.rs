@@ -2,18 +2,14 @@
 
 use super::Settings;
 use crate::knob::{Choice, ChoiceOption, KnobCard, Knobs, Real};
-use crate::policy::{LEAST_DEPTH, RULES, RuleEntry, layers, rule_or_default};
+use crate::policy::cards as rule_cards;
+use crate::policy::{About, RULE, choose, rule_or_default};
 use crate::recording::{Column, Recording, Slice};
 use crate::signal::Signal;
-
-/// Vocabulary that ranges are shown for while nothing is recorded.
-const USUAL_VOCAB: usize = 131_072;
 
 /// Among fewer samples every column has a value for each, whatever it means.
 const LEAST_NAMES: usize = 4;
 
-const RULE: Choice =
-    Choice { id: "rule", label: "Rule", help: "What a token must show in order to stop" };
 const SLICE: Choice =
     Choice { id: "slice", label: "Slice", help: "The part of the recording that is counted" };
 const SIGNAL: Choice = Choice {
@@ -40,23 +36,20 @@ const ALL: &str = "all";
 
 /// The cards as they are for this recording and this rule.
 pub(super) fn cards(recording: Option<&Recording>, knobs: &Knobs) -> Vec<KnobCard> {
-    let rule = rule_or_default(knobs.choice(&RULE));
-    let vocab = recording.map_or(USUAL_VOCAB, |r| r.manifest.vocab);
+    let own = rule_or_default(knobs.choice(&RULE)).card().signal;
     let columns = recording.map(Recording::slice_columns);
     let columns = columns.as_deref().map(|c| c.0.as_slice()).unwrap_or_default();
-    let rules = RULES.iter().map(|rule| ChoiceOption::new(rule.id(), rule.label())).collect();
     let subject = recording.map(Recording::subject).unwrap_or_default();
     let label = |signal: Signal| ChoiceOption::new(signal.id(), signal.label_of(subject));
-    let signals = signals(recording, rule).map(label);
-    vec![
-        RULE.card(rules),
-        rule.threshold(vocab).card(),
-        LEAST_DEPTH.card(recording.map_or(LEAST_DEPTH.max, layers)),
+    let signals = signals(recording, own).map(label);
+    let mut cards = rule_cards(&About::of(recording), knobs);
+    cards.extend([
         SLICE.card(slices(columns).into_iter().map(|(option, _)| option).collect()),
         SIGNAL.card(signals.collect()),
         BY.card(comparisons(recording, columns)),
         TARGET.card(),
-    ]
+    ]);
+    cards
 }
 
 /// How the knobs stand; a value that this recording does not allow counts as not chosen.
@@ -64,7 +57,8 @@ pub(in crate::lens) fn settings(recording: &Recording, knobs: &Knobs) -> Setting
     let cards = cards(Some(recording), knobs);
     let mut allowed = knobs.clone();
     allowed.keep_allowed(&cards);
-    let rule = rule_or_default(allowed.choice(&RULE));
+    let rule = choose(recording, &allowed);
+    let own = rule.rule.card().signal;
     let columns = recording.slice_columns();
     let columns = &columns.0;
     let slice = allowed.choice(&SLICE).and_then(|id| {
@@ -72,18 +66,18 @@ pub(in crate::lens) fn settings(recording: &Recording, knobs: &Knobs) -> Setting
     });
     let signal = allowed
         .choice(&SIGNAL)
-        .and_then(|id| signals(Some(recording), rule).find(|signal| signal.id() == id));
+        .and_then(|id| signals(Some(recording), own).find(|signal| signal.id() == id));
     let by = allowed
         .choice(&BY)
         .map(str::to_owned)
         .or_else(|| comparisons(Some(recording), columns).first().map(|option| option.id.clone()));
     Settings {
         rule,
-        at: rule.setting(recording, &allowed),
         slice: slice.unwrap_or_default(),
-        signal: signal.unwrap_or_else(|| rule.signal()),
+        signal: signal.or(own).unwrap_or(Signal::MaxProb),
         by: columns.iter().find(|column| Some(&column.name) == by.as_ref()).cloned(),
         target: allowed.real(&TARGET),
+        knobs: allowed,
     }
 }
 
@@ -98,12 +92,11 @@ fn slices(columns: &[Column]) -> Vec<(ChoiceOption, Slice)> {
 }
 
 /// The rule's own signal first, then every other that is there.
-fn signals(recording: Option<&Recording>, rule: &dyn RuleEntry) -> impl Iterator<Item = Signal> {
-    let own = rule.signal();
-    let others = Signal::ALL.into_iter().filter(move |signal| *signal != own);
+fn signals(recording: Option<&Recording>, own: Option<Signal>) -> impl Iterator<Item = Signal> {
+    let others = Signal::ALL.into_iter().filter(move |signal| Some(*signal) != own);
     let others: Vec<Signal> =
         others.filter(|signal| recording.is_none_or(|r| r.signals.contains_key(signal))).collect();
-    std::iter::once(own).chain(others)
+    own.into_iter().chain(others)
 }
 
 /// Columns with something to compare. First, and so the default, is the last column of numbers

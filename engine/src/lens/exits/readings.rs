@@ -6,7 +6,7 @@ use crate::lens::{Reading, ReadingKind};
 use crate::notes::Note;
 use crate::policy::{flops_saved, lower_bound};
 use crate::recording::Slice;
-use crate::signal::Subject;
+use crate::signal::{Signal, Subject};
 
 pub(super) fn readings(scene: &Scene<'_>) -> Vec<Reading> {
     use ReadingKind::{Estimate, Exact, Measured, Modelled};
@@ -18,7 +18,8 @@ pub(super) fn readings(scene: &Scene<'_>) -> Vec<Reading> {
     let lower = lower_bound(tally.num_agreeing(), tally.answered);
     let full = curves::means(scene).0.last().map(|m| m.nll).filter(|nll| !nll.is_nan());
     let settings = &scene.settings;
-    let flops = flops_saved(scene.recording, &settings.slice, tally, settings.at.least);
+    let checks = (&settings.rule.checks, settings.rule.rule.card().reads_out);
+    let flops = flops_saved(scene.recording, &settings.slice, tally, checks);
     let secs = Some(manifest.block_secs.iter().sum()).filter(|_| !manifest.block_secs.is_empty());
     let rows = Some(tally.num_tokens() as f64);
     let subject = scene.recording.subject();
@@ -92,10 +93,24 @@ pub(super) fn notes(scene: &Scene<'_>) -> Vec<Note> {
         };
         notes.push(Note::new(what, hint));
     }
-    let rule = scene.settings.rule;
-    let unknown = distribution::quantiles(scene, rule.signal()).num_unknown;
+    if let Some(why) = scene.settings.rule.refusal() {
+        notes.push(Note::new(format!("No {} stops: {why}", subject.noun()), ""));
+    }
+    let card = scene.settings.rule.rule.card();
+    let missing = card.needs.iter().filter(|signal| !scene.recording.signals.contains_key(signal));
+    for signal in missing {
+        let what = format!(
+            "No {} stops: this recording has no {}",
+            subject.noun(),
+            signal.label_of(subject).to_lowercase()
+        );
+        notes.push(Note::new(what, "Record again with this version."));
+    }
+    let unknown =
+        card.signal.map_or(0, |signal| distribution::quantiles(scene, signal).num_unknown);
+    let unknown = if card.signal == Some(Signal::CosNext) { 0 } else { unknown };
     if unknown > 0 {
-        let signal = rule.label().to_lowercase();
+        let signal = card.label.to_lowercase();
         let noun = subject.noun();
         let (values, are) = (counted(unknown, "value"), if unknown == 1 { "is" } else { "are" });
         let what = format!("{values} of {signal} {are} not a number; no {noun} stops on one.");

@@ -1,7 +1,7 @@
 use super::*;
 use crate::figure::{Mark, to_csv};
 use crate::knob::{KnobKind, Value};
-use crate::policy::{RULES, replay};
+use crate::policy::{RULES, choose};
 use crate::recording::{rough, synthetic, synthetic_samples};
 use crate::signal::NO_TOKEN;
 
@@ -88,7 +88,7 @@ fn every_knob_at_both_ends_views_every_strange_recording_twice_alike() {
     ];
     for recording in &recordings {
         for rule in RULES {
-            let with_rule = knobs(&[("rule", choice(rule.id()))]);
+            let with_rule = knobs(&[("rule", choice(rule.card().id))]);
             for card in LENS.knobs(Some(recording), &with_rule) {
                 let ends = match &card.kind {
                     KnobKind::Real { min, max, .. } => vec![Value::Real(*min), Value::Real(*max)],
@@ -98,6 +98,7 @@ fn every_knob_at_both_ends_views_every_strange_recording_twice_alike() {
                     KnobKind::Choice { options, .. } => {
                         options.iter().map(|o| Value::Choice(o.id.clone())).collect()
                     }
+                    KnobKind::Places { .. } => vec![choice("all"), choice("none")],
                 };
                 for end in ends {
                     let mut turned = with_rule.clone();
@@ -125,8 +126,7 @@ fn readings_equal_a_count_over_the_tokens() {
             ("least-depth", Value::Integer(1)),
         ];
         let view = view(&recording, &turns);
-        let at = Setting { threshold, least: Depth(1) };
-        let exits = replay(&recording, <dyn RuleEntry>::find(rule).unwrap(), at);
+        let exits = choose(&recording, &knobs(&turns)).all_exits(&recording);
         let mean = exits.iter().map(|d| d.index() as f64).sum::<f64>() / 300.0;
         assert_eq!(reading(&view, "mean_exit_depth"), Some(mean));
         assert_eq!(reading(&view, "layers_saved"), Some(1.0 - mean / 5.0));
@@ -203,8 +203,7 @@ fn samples_with_labels_have_an_accuracy_beside_the_agreement() {
     let recording = synthetic_samples(300, 4, 3);
     let turns = [("threshold", Value::Real(0.6))];
     let view = view(&recording, &turns);
-    let at = Setting { threshold: 0.6, least: Depth(0) };
-    let exits = replay(&recording, RULES[0], at);
+    let exits = choose(&recording, &knobs(&turns)).all_exits(&recording);
     let labelled: Vec<usize> =
         (0..300).filter(|row| recording.tokens.next_ids[*row] != NO_TOKEN).collect();
     let share = |depth: &dyn Fn(usize) -> usize| {
@@ -247,10 +246,10 @@ fn the_suggested_threshold_keeps_the_agreement_that_it_promises() {
     let recording = synthetic(2000, 6, 3);
     for rule in RULES {
         let target = ("target", Value::Real(0.9));
-        let rule = ("rule", choice(rule.id()));
+        let rule = ("rule", choice(rule.card().id));
         let offered = view(&recording, &[rule.clone(), target.clone()]);
         let suggestion = &offered.suggestions[0];
-        assert_eq!(suggestion.label, "Threshold for 90 % agreement");
+        assert!(suggestion.label.ends_with(" for 90 % agreement"), "{}", suggestion.label);
         let (id, value) = suggestion.sets.first().unwrap().clone();
         let taken = view(&recording, &[rule, target, (id, value)]);
         assert!(reading(&taken, "agreement").unwrap() >= 0.9);

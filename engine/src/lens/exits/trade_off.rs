@@ -6,9 +6,8 @@ use rayon::prelude::*;
 
 use super::Scene;
 use crate::figure::{Axis, Direction, Figure, Ink, Mark};
-use crate::knob::Value;
 use crate::lens::Suggestion;
-use crate::policy::{Trial, calibrate, lower_bound, trials};
+use crate::policy::{Trial, calibrate, lower_bound, main_label, main_value, trials};
 
 /// Every threshold's outcome and the lower bounds of their agreements.
 pub(super) struct Curve {
@@ -19,10 +18,10 @@ pub(super) struct Curve {
 /// The curve of the scene's rule, least depth and slice; made once.
 pub(super) fn curve(scene: &Scene<'_>) -> Arc<Curve> {
     let settings = &scene.settings;
-    let (rule, least, slice) = (settings.rule, settings.at.least, &settings.slice);
-    let name = format!("curve {} {} {}", rule.id(), least.0, slice.key());
+    let (rule, slice) = (&settings.rule, &settings.slice);
+    let name = format!("curve {} {}", rule.key_of_curve, slice.key());
     scene.recording.cubes.memo.get(&name, || {
-        let trials = trials(scene.recording, rule, least, slice);
+        let trials = trials(scene.recording, rule, &settings.knobs, slice);
         let bound = |trial: &Trial| lower_bound(trial.agreeing, trial.tokens).unwrap_or(f64::NAN);
         Curve { bounds: trials.par_iter().map(bound).collect(), trials }
     })
@@ -68,7 +67,8 @@ pub(super) fn suggestion(scene: &Scene<'_>, curve: &Curve) -> Suggestion {
     let target = scene.settings.target;
     // To a thousandth of a per cent, so that 0.99 reads 99 and not 99.00000000000001.
     let wanted = (target * 1e5).round() / 1e3;
-    let label = format!("Threshold for {wanted} % agreement");
+    let rule = scene.settings.rule.rule;
+    let label = format!("{} for {wanted} % agreement", main_label(scene.recording, rule));
     let (explanation, sets) = if let Some(found) = calibrate(&curve.trials, target) {
         let agreement = percent(found.agreement);
         let lower = percent(found.agreement_lower);
@@ -78,7 +78,7 @@ pub(super) fn suggestion(scene: &Scene<'_>, curve: &Curve) -> Suggestion {
             "{agreement} % at mean exit depth {depth:.2}; at least {lower} % with 95 % confidence \
              (Clopper-Pearson, {rows} as independent), but chosen on them: check on others"
         );
-        (words, vec![("threshold", Value::Real(found.threshold))])
+        (words, vec![(rule.card().main, main_value(scene.recording, rule, found.threshold))])
     } else {
         let best = curve.trials.iter().map(Trial::agreement);
         let best = best.filter(|best| !best.is_nan()).max_by(f64::total_cmp);

@@ -1,19 +1,33 @@
 //! Stops where the entropy of the readout is below the threshold, in nats (BranchyNet, DeeBERT).
 
-use super::{Entry, ExitRule, TokenSignals};
-use crate::knob::Real;
-use crate::recording::Sense;
+use super::on_ladder;
+use super::rule::{Entry, ExitRule, RuleCard};
+use super::signals::{Place, TokenSignals};
+use crate::knob::{Knobs, Real};
+use crate::recording::{Ladder, Sense};
 use crate::signal::{Depth, Signal};
 
 /// Registry entry.
 pub(super) static RULE: Entry<Entropy> = Entry {
-    id: "entropy",
-    label: "Entropy",
-    signal: Signal::Entropy,
-    sense: Sense::Below,
-    threshold,
-    build: |threshold| Entropy { threshold },
+    card: RuleCard {
+        id: "entropy",
+        label: "Entropy",
+        meaning: "Stops where the entropy of the readout is below the threshold",
+        source: "Xin et al. 2020 (DeeBERT), section 3; Teerapittayanon et al. 2016 (BranchyNet)",
+        signal: Some(Signal::Entropy),
+        needs: &[Signal::Entropy],
+        reads_out: true,
+        is_fitted: false,
+        main: "threshold",
+    },
+    knobs: |about| vec![threshold(about.vocab).card()],
+    ladder: Some(|about, knobs| ladder(about.vocab, knobs)),
+    build: |knobs, fit| Ok(Entropy { threshold: ladder(fit.about.vocab, knobs).1 }),
 };
+
+fn ladder(vocab: usize, knobs: &Knobs) -> (Ladder, f64) {
+    on_ladder(Signal::Entropy, Sense::Below, &threshold(vocab), knobs)
+}
 
 /// 0 ..= ln V; a vocabulary of one token still gets a range. The default is a tenth of the range.
 fn threshold(vocab: usize) -> Real {
@@ -39,7 +53,7 @@ pub(super) struct Entropy {
 impl ExitRule for Entropy {
     type State = ();
 
-    fn stops(&self, _state: &mut (), token: TokenSignals, _depth: Depth) -> bool {
+    fn stops(&self, _state: &mut (), token: TokenSignals, _place: Place, _depth: Depth) -> bool {
         f64::from(token.entropy) < self.threshold
     }
 }

@@ -1,18 +1,35 @@
-//! Stops where the largest probability is at least the threshold (CALM's `softmax_max`).
+//! Stops where the largest probability reaches the threshold (CALM's `softmax_max`).
 
-use super::{Entry, ExitRule, TokenSignals, probability};
-use crate::recording::Sense;
+use super::rule::{Entry, ExitRule, RuleCard};
+use super::signals::{Place, TokenSignals};
+use super::{on_ladder, probability};
+use crate::knob::{Knobs, Real};
+use crate::recording::{Ladder, Sense};
 use crate::signal::{Depth, Signal};
+
+const THRESHOLD: Real = probability("A token stops where its largest probability reaches this");
 
 /// Registry entry.
 pub(super) static RULE: Entry<MaxProb> = Entry {
-    id: "max-prob",
-    label: "Max probability",
-    signal: Signal::MaxProb,
-    sense: Sense::AtLeast,
-    threshold: |_| probability("A token stops where its largest probability is at least this"),
-    build: |threshold| MaxProb { threshold },
+    card: RuleCard {
+        id: "max-prob",
+        label: "Max probability",
+        meaning: "Stops where the largest probability is at least the threshold",
+        source: "Schuster et al. 2022 (CALM), section 3.2; the default of its code",
+        signal: Some(Signal::MaxProb),
+        needs: &[Signal::MaxProb],
+        reads_out: true,
+        is_fitted: false,
+        main: "threshold",
+    },
+    knobs: |_| vec![THRESHOLD.card()],
+    ladder: Some(|_, knobs| ladder(knobs)),
+    build: |knobs, _| Ok(MaxProb { threshold: ladder(knobs).1 }),
 };
+
+fn ladder(knobs: &Knobs) -> (Ladder, f64) {
+    on_ladder(Signal::MaxProb, Sense::AtLeast, &THRESHOLD, knobs)
+}
 
 /// p1 >= threshold.
 #[derive(Debug)]
@@ -23,7 +40,7 @@ pub(super) struct MaxProb {
 impl ExitRule for MaxProb {
     type State = ();
 
-    fn stops(&self, _state: &mut (), token: TokenSignals, _depth: Depth) -> bool {
+    fn stops(&self, _state: &mut (), token: TokenSignals, _place: Place, _depth: Depth) -> bool {
         f64::from(token.max_prob) >= self.threshold
     }
 }

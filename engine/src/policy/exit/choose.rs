@@ -1,0 +1,243 @@
+//! The rule that the knobs of a lens or of a run choose, with how they stand.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::about::{About, Checks, Fit};
+use super::rule::{BuiltRule, LiveRule, RuleEntry};
+use super::signals::Place;
+use super::{RULES, max_prob};
+use crate::knob::{Choice, ChoiceOption, Integer, KnobCard, KnobKind, Knobs, PlacesKnob, Value};
+use crate::policy::split::{SEED, SHARE, Side, Split};
+use crate::recording::{Ladder, Recording, Slice, Tally, depth_of};
+use crate::signal::{Depth, Signal};
+
+/// Tokens that one thread replays at a time.
+const TOGETHER: usize = 4096;
+
+pub(crate) const RULE: Choice =
+    Choice { id: "rule", label: "Rule", help: "What a token must show in order to stop" };
+/// The first depth at which a token may stop.
+pub(crate) const LEAST_DEPTH: Integer = Integer {
+    id: "least-depth",
+    label: "Least depth",
+    help: "No token stops before this many blocks have run",
+    default: 0,
+    min: 0,
+    max: u16::MAX as i64,
+};
+/// The depths at which a token may stop at all.
+pub(crate) const EXIT_AT: PlacesKnob = PlacesKnob {
+    id: "exit-at",
+    label: "Exits at depths",
+    help: "The depths that have an exit: all, or numbers and ranges such as 4, 8, 12-15",
+    has_parts: false,
+    default: "all",
+};
+
+/// A rule with how its knobs stand for a recording.
+pub(crate) struct Chosen {
+    pub(crate) rule: &'static dyn RuleEntry,
+    pub(crate) checks: Checks,
+    /// The first depth at which a token may stop.
+    pub(crate) least: Depth,
+    /// Says how every knob stands; part of the name of what is remembered.
+    pub(crate) key: String,
+    /// The same without the knob that trades answers for depth.
+    pub(crate) key_of_curve: String,
+    /// Its threshold, where it compares one signal with one.
+    pub(crate) line: Option<Line>,
+    built: Result<Box<dyn BuiltRule>, String>,
+    /// The cube that answers it, and the threshold in it.
+    ladder: Option<(Ladder, f64)>,
+}
+
+/// The threshold of a rule, to be drawn across its signal.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Line {
+    pub(crate) signal: Signal,
+    pub(crate) at: f64,
+    /// Smallest and largest threshold.
+    pub(crate) range: (f64, f64),
+    /// The knob that moves it.
+    pub(crate) knob: &'static str,
+}
+
+/// The cards of the rule and of its knobs.
+pub(crate) fn cards(about: &About, knobs: &Knobs) -> Vec<KnobCard> {
+    let rules = RULES.iter().map(|rule| ChoiceOption::new(rule.card().id, rule.card().label));
+    let rule = rule_or_default(knobs.choice(&RULE));
+    let mut cards = vec![RULE.card(rules.collect())];
+    cards.extend(rule.knobs(about));
+    cards.extend(split_cards(rule));
+    cards.push(LEAST_DEPTH.card(about.most_layers()));
+    cards.push(EXIT_AT.card(0, last_exit(about)));
+    cards
+}
+
+/// How the recording is divided, where that matters to a rule.
+fn split_cards(rule: &dyn RuleEntry) -> Vec<KnobCard> {
+    if rule.card().is_fitted { vec![SHARE.card(), SEED.card(SEED.max)] } else { Vec::new() }
+}
+
+/// The last depth before L.
+fn last_exit(about: &About) -> u16 {
+    about.last().0.saturating_sub(1)
+}
+
+/// A rule by its id; the first of the registry where it is not known or not chosen.
+pub(crate) fn rule_or_default(id: Option<&str>) -> &'static dyn RuleEntry {
+    id.and_then(<dyn RuleEntry>::find).unwrap_or(&max_prob::RULE)
+}
+
+impl dyn RuleEntry + '_ {
+    /// A rule by its id.
+    pub(crate) fn find(id: &str) -> Option<&'static dyn RuleEntry> {
+        RULES.iter().copied().find(|rule| rule.card().id == id)
+    }
+}
+
+/// Reads the knobs. A value outside its range counts as not chosen.
+pub(crate) fn choose(recording: &Recording, knobs: &Knobs) -> Chosen {
+    let rule = rule_or_default(knobs.choice(&RULE));
+    choose_rule(recording, rule, knobs)
+}
+
+/// The same for a rule that was chosen otherwise.
+pub(crate) fn choose_rule(
+    recording: &Recording,
+    rule: &'static dyn RuleEntry,
+    knobs: &Knobs,
+) -> Chosen {
+    let about = About::of(Some(recording));
+    let own = rule.knobs(&about);
+    let least_card = LEAST_DEPTH.card(about.most_layers());
+    let exits_card = EXIT_AT.card(0, last_exit(&about));
+    let cards: Vec<KnobCard> =
+        own.into_iter().chain(split_cards(rule)).chain([least_card, exits_card]).collect();
+    let mut allowed = knobs.clone();
+    allowed.keep_allowed(&cards);
+    let least = usize::try_from(allowed.integer(&LEAST_DEPTH)).unwrap_or(0).min(about.layers);
+    let least = depth_of(least);
+    let exits = EXIT_AT.chosen(&allowed, 0, last_exit(&about));
+    let checks = Checks::new(about.layers, |depth| depth >= least && exits.part(depth.0).is_some());
+    let ladder = rule.ladder(&about, &allowed).filter(|_| exits.len() >= about.layers);
+    let split = Split::of(&allowed);
+    let is_fitted = rule.card().is_fitted;
+    let rows = if is_fitted { split.rows(recording, Side::Calibration) } else { Vec::new() };
+    let fit = Fit { about, recording, rows: &rows, key: &split.key() };
+    let resolved = allowed.resolved(&cards);
+    let named = |without: &str| {
+        let knobs = resolved.iter().filter(|(id, _)| **id != without);
+        let knobs = knobs.map(|(id, value)| format!(" {id}={value:?}"));
+        format!("{}{}", rule.card().id, knobs.collect::<String>())
+    };
+    let main = cards.iter().find(|card| card.id == rule.card().main);
+    let line = main.zip(rule.card().signal).and_then(|(card, signal)| match card.kind {
+        KnobKind::Real { min, max, .. } => {
+            let typed = match resolved.get(card.id) {
+                Some(Value::Real(value)) => Some(*value),
+                _ => None,
+            };
+            let at = ladder.map(|(_, threshold)| threshold).or(typed)?;
+            Some(Line { signal, at, range: (min, max), knob: card.id })
+        }
+        _ => None,
+    });
+    let built = rule.build(&allowed, &fit);
+    Chosen {
+        rule,
+        checks,
+        least,
+        key: named(""),
+        key_of_curve: named(rule.card().main),
+        line,
+        built,
+        ladder,
+    }
+}
+
+impl Chosen {
+    /// Why the rule cannot decide anything here; then nothing stops.
+    pub(crate) fn refusal(&self) -> Option<&str> {
+        self.built.as_ref().err().map(String::as_str)
+    }
+
+    /// Exit depths of the tokens of a range.
+    pub(crate) fn exits(&self, recording: &Recording, tokens: Range<usize>) -> Vec<Depth> {
+        match &self.built {
+            Ok(built) => built.replay(recording, &self.checks, tokens),
+            Err(_) => vec![depth_of(self.checks.layers()); tokens.len()],
+        }
+    }
+
+    /// Exit depth of every token.
+    pub(crate) fn all_exits(&self, recording: &Recording) -> Vec<Depth> {
+        let tokens = recording.num_tokens();
+        let starts = (0..tokens).into_par_iter().step_by(TOGETHER);
+        let parts: Vec<Vec<Depth>> = starts
+            .map(|start| self.exits(recording, start..tokens.min(start + TOGETHER)))
+            .collect();
+        parts.concat()
+    }
+
+    /// The rule in a forward pass of one sequence.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the seam of live runs; a test holds live = replay")
+    )]
+    pub(crate) fn live(&self, places: Vec<Place>) -> Option<Box<dyn LiveRule + '_>> {
+        self.built.as_ref().ok()?.live(&self.checks, places)
+    }
+
+    /// What is compared at each depth; empty where it is the same at all of them.
+    pub(crate) fn thresholds(&self) -> &[f64] {
+        self.built.as_ref().map_or(&[], |built| built.thresholds())
+    }
+
+    /// The cube that answers every threshold, and the present one in it.
+    pub(crate) fn ladder(&self) -> Option<(Ladder, f64)> {
+        self.ladder
+    }
+}
+
+/// Counts for slices of a recording: from the cube and, between its rungs, from what the threshold moves; by a replay,
+/// made once, where neither is at hand. All three are exact.
+pub(crate) struct Counts<'a> {
+    recording: &'a Recording,
+    chosen: &'a Chosen,
+    exits: std::cell::OnceCell<Vec<Depth>>,
+}
+
+impl<'a> Counts<'a> {
+    pub(crate) fn new(recording: &'a Recording, chosen: &'a Chosen) -> Self {
+        Self { recording, chosen, exits: std::cell::OnceCell::new() }
+    }
+
+    /// Exit depth of every token.
+    pub(crate) fn exits(&self) -> &[Depth] {
+        self.exits.get_or_init(|| self.chosen.all_exits(self.recording))
+    }
+
+    /// What happens to the tokens of a slice.
+    pub(crate) fn of(&self, slice: &Slice) -> Tally {
+        let counted = self.chosen.ladder.and_then(|(ladder, threshold)| {
+            let least = self.chosen.least;
+            match ladder.rung(threshold) {
+                Some(rung) => Some(self.recording.tally_at(ladder, least, slice, rung)),
+                None => self.recording.tally_between(ladder, least, slice, threshold),
+            }
+        });
+        counted.unwrap_or_else(|| self.by_replay(slice))
+    }
+
+    pub(super) fn by_replay(&self, slice: &Slice) -> Tally {
+        let mut tally = Tally::empty(self.recording.num_layers() + 1);
+        for range in slice.ranges(self.recording) {
+            let exits = self.exits().get(range.clone()).unwrap_or_default();
+            tally.add(self.recording, range, exits);
+        }
+        tally
+    }
+}

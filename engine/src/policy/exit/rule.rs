@@ -1,0 +1,193 @@
+//! What an exit rule is: one pure function with its own small state, the same for replay and live.
+
+use std::ops::Range;
+
+use super::about::{About, Checks, Fit};
+use super::signals::{Place, Reader, TokenSignals};
+use crate::knob::{KnobCard, Knobs};
+use crate::recording::{Ladder, Recording, depth_of};
+use crate::signal::{Depth, Signal};
+
+/// What a rule is, for menus, panels and the guide.
+#[derive(Debug)]
+pub(crate) struct RuleCard {
+    /// Stable, kebab-case.
+    pub(crate) id: &'static str,
+    /// Sentence case, for menus.
+    pub(crate) label: &'static str,
+    /// One line: when a token stops.
+    pub(crate) meaning: &'static str,
+    /// Paper, section, or code.
+    pub(crate) source: &'static str,
+    /// What it compares, for plots; `None` where it compares nothing.
+    pub(crate) signal: Option<Signal>,
+    /// Without these nothing ever stops.
+    pub(crate) needs: &'static [Signal],
+    /// Whether a check needs a readout; if not, only the answer does.
+    pub(crate) reads_out: bool,
+    /// Whether something in it is found on the calibration part of the recording.
+    pub(crate) is_fitted: bool,
+    /// The knob that trades answers for depth.
+    pub(crate) main: &'static str,
+}
+
+/// The decision itself.
+pub(crate) trait ExitRule: Send + Sync + 'static {
+    /// Memory of one token from depth to depth: patience counters, running sums; `()` for most.
+    type State: Default + Clone + Send + 'static;
+
+    /// Whether the token stops here. Asked once for each depth at which it may stop, in ascending order.
+    fn stops(
+        &self,
+        state: &mut Self::State,
+        token: TokenSignals,
+        place: Place,
+        depth: Depth,
+    ) -> bool;
+
+    /// What is compared at each depth, `[depth]`; empty where it is the same at all of them.
+    fn thresholds(&self) -> &[f64] {
+        &[]
+    }
+}
+
+/// All that a rule's file declares, where tokens decide alone.
+pub(crate) struct Entry<R> {
+    pub(super) card: RuleCard,
+    /// Its own knobs.
+    pub(super) knobs: fn(&About) -> Vec<KnobCard>,
+    /// The cube that answers it, and the threshold in it.
+    pub(super) ladder: Option<fn(&About, &Knobs) -> (Ladder, f64)>,
+    /// The rule for how the knobs stand, or why there is none.
+    pub(super) build: fn(&Knobs, &Fit<'_>) -> Result<R, String>,
+}
+
+/// A rule as others see it, whatever its state.
+pub(crate) trait RuleEntry: Sync {
+    /// What it is.
+    fn card(&self) -> &RuleCard;
+    /// Its own knobs; those that every rule has stand in `choose`.
+    fn knobs(&self, about: &About) -> Vec<KnobCard>;
+    /// The cube that answers it while a token may stop everywhere, and the threshold in it.
+    fn ladder(&self, about: &About, knobs: &Knobs) -> Option<(Ladder, f64)>;
+    /// The rule for how the knobs stand, or why there is none here.
+    fn build(&self, knobs: &Knobs, fit: &Fit<'_>) -> Result<Box<dyn BuiltRule>, String>;
+}
+
+/// A rule whose knobs stand.
+pub(crate) trait BuiltRule: Send + Sync {
+    /// Exit depths of the tokens of a range. No look-up of a knob and no virtual call per token.
+    fn replay(&self, recording: &Recording, checks: &Checks, tokens: Range<usize>) -> Vec<Depth>;
+
+    /// The same rule in a forward pass, for one sequence whose tokens stand at `places`; `None` where it needs what only
+    /// a finished run knows.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the seam of live runs; a test holds live = replay")
+    )]
+    fn live<'a>(&'a self, checks: &'a Checks, places: Vec<Place>)
+    -> Option<Box<dyn LiveRule + 'a>>;
+
+    /// What is compared at each depth, `[depth]`; empty where it is the same at all of them.
+    fn thresholds(&self) -> &[f64] {
+        &[]
+    }
+}
+
+/// A rule in a forward pass of one sequence.
+pub(crate) trait LiveRule: Send {
+    /// Asked once for each depth below L in ascending order, with the tokens (numbers in the sequence, ascending) that
+    /// still run and their signals. Sets those of `stops` that stop here.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the seam of live runs; a test holds live = replay")
+    )]
+    fn step(
+        &mut self,
+        depth: Depth,
+        tokens: &[usize],
+        signals: &[TokenSignals],
+        stops: &mut [bool],
+    );
+}
+
+impl<R: ExitRule> RuleEntry for Entry<R> {
+    fn card(&self) -> &RuleCard {
+        &self.card
+    }
+
+    fn knobs(&self, about: &About) -> Vec<KnobCard> {
+        (self.knobs)(about)
+    }
+
+    fn ladder(&self, about: &About, knobs: &Knobs) -> Option<(Ladder, f64)> {
+        self.ladder.map(|ladder| ladder(about, knobs))
+    }
+
+    fn build(&self, knobs: &Knobs, fit: &Fit<'_>) -> Result<Box<dyn BuiltRule>, String> {
+        Ok(Box::new(Alone((self.build)(knobs, fit)?)))
+    }
+}
+
+/// A rule by which every token decides alone.
+struct Alone<R>(R);
+
+impl<R: ExitRule> BuiltRule for Alone<R> {
+    fn replay(&self, recording: &Recording, checks: &Checks, tokens: Range<usize>) -> Vec<Depth> {
+        let reader = Reader::new(recording);
+        let depths: Vec<Depth> = checks.iter().collect();
+        let last = depth_of(checks.layers());
+        tokens
+            .map(|token| {
+                let mut state = R::State::default();
+                let place = reader.place(token);
+                let stops = |depth: &&Depth| {
+                    self.0.stops(&mut state, reader.signals(token, **depth), place, **depth)
+                };
+                depths.iter().find(stops).copied().unwrap_or(last)
+            })
+            .collect()
+    }
+
+    fn live<'a>(
+        &'a self,
+        checks: &'a Checks,
+        places: Vec<Place>,
+    ) -> Option<Box<dyn LiveRule + 'a>> {
+        let states = vec![R::State::default(); places.len()];
+        Some(Box::new(AloneLive { rule: &self.0, checks, places, states }))
+    }
+
+    fn thresholds(&self) -> &[f64] {
+        self.0.thresholds()
+    }
+}
+
+struct AloneLive<'a, R: ExitRule> {
+    rule: &'a R,
+    checks: &'a Checks,
+    places: Vec<Place>,
+    states: Vec<R::State>,
+}
+
+impl<R: ExitRule> LiveRule for AloneLive<'_, R> {
+    fn step(
+        &mut self,
+        depth: Depth,
+        tokens: &[usize],
+        signals: &[TokenSignals],
+        stops: &mut [bool],
+    ) {
+        if !self.checks.has(depth) {
+            return;
+        }
+        for ((token, signals), stops) in tokens.iter().zip(signals).zip(stops) {
+            // A token that the run does not know runs on.
+            if let (Some(state), Some(place)) =
+                (self.states.get_mut(*token), self.places.get(*token))
+            {
+                *stops = self.rule.stops(state, *signals, *place, depth);
+            }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! How deep a token goes is decided by its position alone (SkipDecode's budget of blocks, read as an exit depth).
+//!
+//! `b(t)` is `n_max` in the prompt, then falls along a line to `n_min` at the last token (T - 1) and stays there; halves are rounded to
+//! even. SkipDecode itself spends the budget on the *upper* blocks, which is a skip rule; here the lower ones run.
+//! Executed sets shrink along the positions, so no later token reads a key that is not there.
+
+use super::rule::{Entry, ExitRule, RuleCard};
+use super::signals::{Place, TokenSignals};
+use crate::knob::Integer;
+use crate::signal::Depth;
+
+const MOST: Integer = Integer {
+    id: "most-blocks",
+    label: "Blocks at first (layers)",
+    help: "How many blocks the prompt and the first token behind it run",
+    default: u16::MAX as i64,
+    min: 0,
+    max: u16::MAX as i64,
+};
+const LEAST: Integer = Integer {
+    id: "least-blocks",
+    label: "Blocks at last (layers)",
+    help: "How many blocks the last token runs",
+    default: 0,
+    min: 0,
+    max: u16::MAX as i64,
+};
+const LENGTH: Integer = Integer {
+    id: "schedule-length",
+    label: "Length (tokens)",
+    help: "Positions after which the budget has fallen to its end, the prompt's included",
+    default: 512,
+    min: 1,
+    max: 1 << 20,
+};
+
+/// Registry entry.
+pub(super) static RULE: Entry<Schedule> = Entry {
+    card: RuleCard {
+        id: "schedule",
+        label: "Position schedule",
+        meaning: "Stops at a depth that falls along the positions, whatever the token shows",
+        source: "Del Corro et al. 2023 (SkipDecode), budget; that the lower blocks run is an extension",
+        signal: None,
+        needs: &[],
+        reads_out: false,
+        is_fitted: false,
+        main: "least-blocks",
+    },
+    knobs: |about| {
+        let half = Integer { default: about.most_layers() / 2, ..LEAST };
+        let length = Integer { default: i64::from(about.longest), ..LENGTH };
+        let most = about.most_layers();
+        vec![MOST.card(most), half.card(most), length.card(LENGTH.max)]
+    },
+    ladder: None,
+    build: |knobs, fit| {
+        let about = fit.about;
+        let half = Integer { default: about.most_layers() / 2, ..LEAST };
+        let length = Integer { default: i64::from(about.longest), ..LENGTH };
+        let blocks = |knob| knobs.integer(knob).min(about.most_layers()) as f64;
+        Ok(Schedule {
+            most: blocks(&MOST),
+            least: blocks(&half),
+            // Counted from the end of the prompt, as steps are.
+            length: (knobs.integer(&length) - i64::from(about.prompt)) as f64,
+        })
+    },
+};
+
+/// depth >= b(t).
+#[derive(Debug)]
+pub(super) struct Schedule {
+    most: f64,
+    least: f64,
+    /// T - P.
+    length: f64,
+}
+
+impl Schedule {
+    /// b(t), of a token `step` tokens behind the prompt.
+    fn budget(&self, place: Place) -> f64 {
+        if place.is_prompt {
+            return self.most;
+        }
+        let last = self.length - 1.0;
+        let left = if last > 0.0 { (last - f64::from(place.step)) / last } else { 0.0 };
+        (self.least + (self.most - self.least) * left.max(0.0)).round_ties_even()
+    }
+}
+
+impl ExitRule for Schedule {
+    type State = ();
+
+    fn stops(&self, _state: &mut (), _token: TokenSignals, place: Place, depth: Depth) -> bool {
+        f64::from(depth.0) >= self.budget(place)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_budget_is_that_of_the_specification() {
+        // L = 24, P = 4, T = 14.
+        let rule = Schedule { most: 16.0, least: 4.0, length: 10.0 };
+        let budgets: Vec<f64> = (0..14).map(|at| rule.budget(Place::new(at, 4))).collect();
+        let golden = [16, 16, 16, 16, 16, 15, 13, 12, 11, 9, 8, 7, 5, 4].map(f64::from);
+        assert_eq!(budgets, golden);
+        assert_eq!(rule.budget(Place::new(100, 4)), 4.0);
+    }
+}

@@ -1,0 +1,109 @@
+//! What a rule may look at, and where a recording has it.
+
+use crate::model::NO_TOKEN;
+use crate::recording::Recording;
+use crate::signal::{Depth, Signal};
+
+/// One token at one depth. NaN, or `NO_TOKEN`, where it was not recorded. Definitions: `signal`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct TokenSignals {
+    pub(crate) max_prob: f32,
+    pub(crate) margin: f32,
+    pub(crate) entropy: f32,
+    /// RMS of the stream here.
+    pub(crate) rms: f32,
+    /// RMS of the stream one depth before; NaN at depth 0.
+    pub(crate) rms_prev: f32,
+    /// Cosine between the stream one depth before and here; NaN at depth 0.
+    pub(crate) cos_prev: f32,
+    /// First choice of the readout.
+    pub(crate) top1: u32,
+}
+
+/// Where a token stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Place {
+    /// Position in its sequence.
+    pub(crate) position: u32,
+    /// Whether it was given to a model that then wrote on; false where the whole text was given.
+    pub(crate) is_prompt: bool,
+    /// How many tokens before it were written, or, where the whole text was given, stand before it; 0 in a prompt.
+    pub(crate) step: u32,
+}
+
+impl Place {
+    /// Of a position behind a prompt of so many tokens.
+    pub(crate) fn new(position: u32, prompt: u32) -> Self {
+        Self { position, is_prompt: position < prompt, step: position.saturating_sub(prompt) }
+    }
+}
+
+/// Columns of a recording, to be read token by token.
+pub(crate) struct Reader<'a> {
+    recording: &'a Recording,
+    max_prob: &'a [Vec<f32>],
+    margin: &'a [Vec<f32>],
+    entropy: &'a [Vec<f32>],
+    rms: &'a [Vec<f32>],
+    cos_next: &'a [Vec<f32>],
+    prompt: u32,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(recording: &'a Recording) -> Self {
+        let of = |signal| recording.signals.get(&signal).map(Vec::as_slice).unwrap_or_default();
+        let prompt = recording.manifest.generation.as_ref().map_or(0, |g| g.prompt_tokens);
+        Self {
+            recording,
+            max_prob: of(Signal::MaxProb),
+            margin: of(Signal::Margin),
+            entropy: of(Signal::Entropy),
+            rms: of(Signal::Rms),
+            cos_next: of(Signal::CosNext),
+            prompt: u32::try_from(prompt).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// What a token shows at a depth.
+    #[inline]
+    pub(crate) fn signals(&self, token: usize, depth: Depth) -> TokenSignals {
+        let here = depth.index();
+        let value = |columns: &[Vec<f32>], depth: Option<usize>| {
+            let column = depth.and_then(|depth| columns.get(depth));
+            column.and_then(|column| column.get(token)).copied().unwrap_or(f32::NAN)
+        };
+        let before = here.checked_sub(1);
+        let top1 = self.recording.top1.get(here).and_then(|column| column.get(token));
+        TokenSignals {
+            max_prob: value(self.max_prob, Some(here)),
+            margin: value(self.margin, Some(here)),
+            entropy: value(self.entropy, Some(here)),
+            rms: value(self.rms, Some(here)),
+            rms_prev: value(self.rms, before),
+            cos_prev: value(self.cos_next, before),
+            top1: top1.copied().unwrap_or(NO_TOKEN),
+        }
+    }
+
+    /// Where a token stands.
+    #[inline]
+    pub(crate) fn place(&self, token: usize) -> Place {
+        let position = self.recording.tokens.position.get(token).copied().unwrap_or(0);
+        Place::new(position, self.prompt)
+    }
+}
+
+/// A token of which nothing is known.
+#[cfg(test)]
+pub(crate) fn token() -> TokenSignals {
+    let nan = f32::NAN;
+    TokenSignals {
+        max_prob: nan,
+        margin: nan,
+        entropy: nan,
+        rms: nan,
+        rms_prev: nan,
+        cos_prev: nan,
+        top1: NO_TOKEN,
+    }
+}

@@ -1,0 +1,147 @@
+//! Which part of a recording thresholds are found on, and which part they are judged on.
+//!
+//! Whole samples go to one side: tokens of one text know too much of each other. A recording of a single sample is cut in
+//! its middle.
+
+use std::ops::Range;
+
+use crate::knob::{Integer, Knobs, Real};
+use crate::recording::Recording;
+
+/// How much goes to the calibration part.
+pub(crate) const SHARE: Real = Real {
+    id: "calibration",
+    label: "Calibration part",
+    help: "Share of the samples that thresholds are found on; the others judge them",
+    unit: "fraction",
+    default: 0.5,
+    min: 0.05,
+    max: 0.95,
+    step: 0.05,
+};
+/// Another number, another split.
+pub(crate) const SEED: Integer = Integer {
+    id: "split-seed",
+    label: "Split number",
+    help: "Another number divides the samples in another way",
+    default: 0,
+    min: 0,
+    max: 9999,
+};
+
+/// A way to divide a recording in two.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Split {
+    share: f64,
+    seed: u64,
+}
+
+/// One of the two sides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// What thresholds are found on.
+    Calibration,
+    /// What they are judged on.
+    Test,
+}
+
+impl Split {
+    /// As the knobs stand.
+    pub(crate) fn of(knobs: &Knobs) -> Self {
+        Self { share: knobs.real(&SHARE), seed: knobs.integer(&SEED).unsigned_abs() }
+    }
+
+    /// Says everything about it.
+    pub(crate) fn key(self) -> String {
+        format!("{} {}", self.share, self.seed)
+    }
+
+    /// Rows of one side, ascending; neighbours are joined.
+    pub(crate) fn rows(self, recording: &Recording, side: Side) -> Vec<Range<usize>> {
+        let num_tokens = recording.num_tokens();
+        if recording.samples.len() < 2 {
+            let middle = self.part_of(num_tokens);
+            let rows = match side {
+                Side::Calibration => 0..middle,
+                Side::Test => middle..num_tokens,
+            };
+            return if rows.is_empty() { Vec::new() } else { vec![rows] };
+        }
+        let mut order: Vec<usize> = (0..recording.samples.len()).collect();
+        order.sort_by_cached_key(|sample| mixed(self.seed ^ mixed(*sample as u64)));
+        let (calibration, test) = order.split_at(self.part_of(order.len()));
+        let mut samples = match side {
+            Side::Calibration => calibration.to_vec(),
+            Side::Test => test.to_vec(),
+        };
+        samples.sort_unstable();
+        let mut rows: Vec<Range<usize>> = Vec::new();
+        for sample in samples.into_iter().filter_map(|sample| recording.samples.get(sample)) {
+            let start = sample.first_token.min(num_tokens);
+            let end = start.saturating_add(sample.num_tokens).min(num_tokens);
+            match rows.last_mut() {
+                Some(last) if last.end == start => last.end = end,
+                _ if start < end => rows.push(start..end),
+                _ => {}
+            }
+        }
+        rows
+    }
+
+    /// How many of `count` things calibrate: at least one, and one is left, where there are two.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share of a length lies inside the length"
+    )]
+    fn part_of(self, count: usize) -> usize {
+        let part = (count as f64 * self.share).round() as usize;
+        if count < 2 { part.min(count) } else { part.clamp(1, count - 1) }
+    }
+}
+
+/// Spreads numbers evenly and the same everywhere (the finaliser of SplitMix64).
+fn mixed(number: u64) -> u64 {
+    let z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::recording::synthetic;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn both_sides_together_are_everything_once(tokens in 0_usize..200, share in 0.05_f64..0.95, seed in 0_u64..50) {
+            let recording = synthetic(tokens, 2, 1);
+            let split = Split { share, seed };
+            let sides = [Side::Calibration, Side::Test].map(|side| split.rows(&recording, side));
+            let mut all: Vec<usize> = sides.iter().flatten().flat_map(Clone::clone).collect();
+            all.sort_unstable();
+            prop_assert_eq!(all, (0..tokens).collect::<Vec<_>>());
+            if tokens >= 2 {
+                prop_assert!(sides.iter().all(|side| !side.is_empty()));
+            }
+            // Whole samples: a range begins and ends where one does.
+            if recording.samples.len() >= 2 {
+                let ends = |at: usize| at == tokens || recording.samples.iter().any(|s| s.first_token == at);
+                prop_assert!(sides.iter().flatten().all(|rows| ends(rows.start) && ends(rows.end)));
+            }
+        }
+    }
+
+    #[test]
+    fn another_number_divides_otherwise() {
+        let recording = synthetic(400, 2, 1);
+        let rows = |seed| Split { share: 0.5, seed }.rows(&recording, Side::Calibration);
+        assert_eq!(rows(1), rows(1));
+        assert_ne!(rows(1), rows(2));
+    }
+}

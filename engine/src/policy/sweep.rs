@@ -1,0 +1,86 @@
+//! What every position of the knob that trades answers for depth does.
+
+use rayon::prelude::*;
+
+use crate::knob::{KnobCard, KnobKind, Knobs, Value};
+use crate::policy::calibrate::Trial;
+use crate::policy::exit::{About, Chosen, Counts, RuleEntry, cards, choose_rule};
+use crate::recording::{RUNGS, Recording, Slice};
+
+/// Positions of a knob whose rule no cube answers.
+const POSITIONS: u32 = 33;
+
+/// What every rung of the rule's ladder does or, without a ladder, evenly spaced positions of its main knob; in the order
+/// of the knob. Empty without tokens.
+pub(crate) fn trials(
+    recording: &Recording,
+    chosen: &Chosen,
+    knobs: &Knobs,
+    slice: &Slice,
+) -> Vec<Trial> {
+    let trial = |threshold, tally: &crate::recording::Tally| {
+        let mean_depth = tally.mean_depth()?;
+        let (agreeing, tokens) = (tally.num_agreeing(), tally.answered);
+        Some(Trial { threshold, mean_depth, agreeing, tokens })
+    };
+    if let Some((ladder, _)) = chosen.ladder() {
+        let cube = recording.cube(ladder, chosen.least, slice);
+        let trial = |rung| trial(ladder.threshold(rung), &cube.tally(rung));
+        return (0..RUNGS).filter_map(trial).collect();
+    }
+    let positions = main_card(recording, chosen.rule).map(|card| positions(&card));
+    let at = |value: &Value| {
+        let mut turned = knobs.clone();
+        turned.set(chosen.rule.card().main, value.clone());
+        let chosen = choose_rule(recording, chosen.rule, &turned);
+        trial(number(value), &Counts::new(recording, &chosen).of(slice))
+    };
+    positions.unwrap_or_default().par_iter().filter_map(at).collect()
+}
+
+/// The knob of a rule that trades answers for depth.
+fn main_card(recording: &Recording, rule: &'static dyn RuleEntry) -> Option<KnobCard> {
+    let mut knobs = Knobs::default();
+    knobs.set("rule", Value::Choice(rule.card().id.to_owned()));
+    let cards = cards(&About::of(Some(recording)), &knobs);
+    cards.into_iter().find(|card| card.id == rule.card().main)
+}
+
+/// "Threshold": what the main knob of a rule is called, without its unit.
+pub(crate) fn main_label(recording: &Recording, rule: &'static dyn RuleEntry) -> &'static str {
+    let label = main_card(recording, rule).map_or("Setting", |card| card.label);
+    label.split(" (").next().unwrap_or(label)
+}
+
+/// A position of the main knob of a rule as its value.
+pub(crate) fn main_value(recording: &Recording, rule: &'static dyn RuleEntry, at: f64) -> Value {
+    match main_card(recording, rule).map(|card| card.kind) {
+        #[expect(clippy::cast_possible_truncation, reason = "a position of a whole-number knob")]
+        Some(KnobKind::Integer { .. }) => Value::Integer(at.round() as i64),
+        _ => Value::Real(at),
+    }
+}
+
+/// Evenly spaced values, both ends among them.
+fn positions(card: &KnobCard) -> Vec<Value> {
+    match card.kind {
+        KnobKind::Real { min, max, .. } => {
+            let part = |idx| min + (max - min) * f64::from(idx) / f64::from(POSITIONS - 1);
+            (0..POSITIONS).map(|idx| Value::Real(part(idx))).collect()
+        }
+        KnobKind::Integer { min, max, .. } => {
+            let width = max.saturating_sub(min);
+            let last = i64::from(POSITIONS - 1).min(width);
+            (0..=last).map(|idx| Value::Integer(min + width * idx / last.max(1))).collect()
+        }
+        KnobKind::Choice { .. } | KnobKind::Places { .. } => Vec::new(),
+    }
+}
+
+fn number(value: &Value) -> f64 {
+    match value {
+        Value::Real(value) => *value,
+        Value::Integer(value) => *value as f64,
+        Value::Choice(_) => f64::NAN,
+    }
+}

@@ -34,7 +34,7 @@ enum Machine {
     Plain,
 }
 
-/// Proof of AVX2.
+/// Proof of AVX2 and of fused multiply-add.
 #[cfg(target_arch = "x86_64")]
 #[derive(Debug, Clone, Copy)]
 struct Avx2(());
@@ -42,17 +42,18 @@ struct Avx2(());
 #[cfg(target_arch = "x86_64")]
 impl Avx2 {
     fn detect() -> Option<Self> {
-        is_x86_feature_detected!("avx2").then_some(Self(()))
+        let found = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+        found.then_some(Self(()))
     }
 
     #[expect(clippy::unused_self, reason = "to have the token is what makes a call sound")]
     fn run<W: Work>(self, work: W) -> W::Output {
-        #[target_feature(enable = "avx2")]
+        #[target_feature(enable = "avx2,fma")]
         fn inside<W: Work>(work: W) -> W::Output {
             work.run()
         }
         #[expect(unsafe_code, reason = "the token stands for what the compiler cannot know")]
-        // SAFETY: the token proves AVX2.
+        // SAFETY: the token proves the features.
         unsafe {
             inside(work)
         }
@@ -84,7 +85,7 @@ impl Machine {
 }
 
 /// Runs `work` as AVX-512 or AVX2 code where the processor has that. The operations and their order stay
-/// those that are written, so the bits are the same everywhere.
+/// those that are written, fused where that is written, so the bits are the same everywhere.
 pub(crate) fn fastest<W: Work>(work: W) -> W::Output {
     Machine::here().run(work)
 }

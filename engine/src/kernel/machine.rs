@@ -107,7 +107,7 @@ mod tests {
         #[expect(clippy::inline_always, reason = "as `Work` asks")]
         fn run(self) -> Vec<Tally> {
             let mut tallies = vec![Tally::new(NO_TOKEN); 2];
-            let mut weights = vec![0.0; self.0[0].len()];
+            let mut weights = vec![0.0; 3 * self.0[0].len()];
             absorb(&mut tallies, |depth| &self.0[depth], &mut weights, 0, 7);
             tallies
         }
@@ -118,7 +118,11 @@ mod tests {
         let wave = |step: f32| (0..517).map(|i| (i as f32 * step).sin() * 9.0).collect();
         let logits = [wave(0.7), wave(1.3)];
         let bits = |machine: Machine| {
-            let sums = |t: Tally| ([t.sum, t.moment, t.cross, t.above].map(f64::to_bits), t.top);
+            let sums = |t: Tally| {
+                let step = [t.step.gap, t.step.square, t.step.along];
+                let row = [t.sum, t.squares, t.moment, t.cross, t.above];
+                (row.map(f64::to_bits), step.map(f64::to_bits), t.top)
+            };
             machine.run(Tile(&logits)).into_iter().map(sums).collect::<Vec<_>>()
         };
         let plain = bits(Machine::Plain);

@@ -98,6 +98,14 @@ pub(super) fn figure(scene: &Scene<'_>) -> Figure {
     }
     let label = signal.label_of(scene.recording.subject());
     let mut y = Axis::linear(label, signal.unit());
+    let own = scene.settings.rule.thresholds();
+    if scene.settings.rule.rule.card().signal == Some(signal) && !own.is_empty() {
+        // A closed exit has a threshold that nothing reaches.
+        let at = |threshold: f64| if threshold.abs() < 1e7 { threshold } else { f64::NAN };
+        let points = own.iter().enumerate().map(|(depth, own)| [depth as f64, at(*own)]).collect();
+        let label = "Threshold of each depth".to_owned();
+        marks.push(Mark::Points { label, points, ink: Ink::Accent });
+    }
     let line = scene.settings.rule.line.filter(|line| line.signal == signal);
     if let Some(Line { at, range, knob, .. }) = line {
         // The whole range of the threshold, so that the line can be dragged to both ends.

@@ -42,9 +42,7 @@ pub(crate) struct Chosen {
     pub(crate) checks: Checks,
     /// The first depth at which a token may stop.
     pub(crate) least: Depth,
-    /// Says how every knob stands; part of the name of what is remembered.
-    pub(crate) key: String,
-    /// The same without the knob that trades answers for depth.
+    /// Says how every knob stands but the one that trades answers for depth; part of the name of what is remembered.
     pub(crate) key_of_curve: String,
     /// Its threshold, where it compares one signal with one.
     pub(crate) line: Option<Line>,
@@ -126,13 +124,12 @@ pub(crate) fn choose_rule(
     let split = Split::of(&allowed);
     let is_fitted = rule.card().is_fitted;
     let rows = if is_fitted { split.rows(recording, Side::Calibration) } else { Vec::new() };
-    let fit = Fit { about, recording, rows: &rows, key: &split.key() };
+    let key = format!("{} {least:?} {}", split.key(), exits);
+    let fit = Fit { about, recording, checks: &checks, rows: &rows, key: &key };
     let resolved = allowed.resolved(&cards);
-    let named = |without: &str| {
-        let knobs = resolved.iter().filter(|(id, _)| **id != without);
-        let knobs = knobs.map(|(id, value)| format!(" {id}={value:?}"));
-        format!("{}{}", rule.card().id, knobs.collect::<String>())
-    };
+    let others = resolved.iter().filter(|(id, _)| **id != rule.card().main);
+    let others = others.map(|(id, value)| format!(" {id}={value:?}"));
+    let key_of_curve = format!("{}{}", rule.card().id, others.collect::<String>());
     let main = cards.iter().find(|card| card.id == rule.card().main);
     let line = main.zip(rule.card().signal).and_then(|(card, signal)| match card.kind {
         KnobKind::Real { min, max, .. } => {
@@ -146,16 +143,7 @@ pub(crate) fn choose_rule(
         _ => None,
     });
     let built = rule.build(&allowed, &fit);
-    Chosen {
-        rule,
-        checks,
-        least,
-        key: named(""),
-        key_of_curve: named(rule.card().main),
-        line,
-        built,
-        ladder,
-    }
+    Chosen { rule, checks, least, key_of_curve, line, built, ladder }
 }
 
 impl Chosen {

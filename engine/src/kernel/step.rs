@@ -92,32 +92,45 @@ impl Step {
     }
 }
 
-/// The sums over one tile.
+/// The sums over one tile. Loops of few sums: of more, the compiler keeps some in memory, which doubled the time.
 #[inline(always)]
 fn between((own, u): (Side<'_>, &[f32]), (before, v): (Side<'_>, &[f32])) -> Step {
     let (own_scale, before_scale) = (rounded(own.sum.recip()), rounded(before.sum.recip()));
-    let shift = own.max - before.max;
-    let (z, z_rest) = own.logits.as_chunks::<LANES>();
-    let (y, y_rest) = before.logits.as_chunks::<LANES>();
+    let gap = gap(u, own.logits, before.logits, own.max - before.max) / own.sum;
     let (u, u_rest) = u.as_chunks::<LANES>();
     let (v, v_rest) = v.as_chunks::<LANES>();
-    let (mut gaps, mut squares, mut alongs) =
-        ([0.0_f32; LANES], [0.0_f32; LANES], [0.0_f32; LANES]);
-    for (((z, y), u), v) in z.iter().zip(y).zip(u).zip(v) {
-        for lane in 0..LANES {
-            let (p, q) = (own_scale * u[lane], before_scale * v[lane]);
-            let apart = p - q;
-            gaps[lane] = p.mul_add(z[lane] - y[lane] - shift, gaps[lane]);
-            squares[lane] = apart.mul_add(apart, squares[lane]);
-            alongs[lane] = apart.mul_add(q, alongs[lane]);
+    let (mut squares, mut alongs) = ([0.0_f32; LANES], [0.0_f32; LANES]);
+    for (u, v) in u.iter().zip(v) {
+        let sums = squares.iter_mut().zip(&mut alongs);
+        for ((square, along), (&u, &v)) in sums.zip(u.iter().zip(v)) {
+            let q = before_scale * v;
+            let apart = own_scale * u - q;
+            *square = apart.mul_add(apart, *square);
+            *along = apart.mul_add(q, *along);
         }
     }
-    let mut all = Step { gap: folded(gaps), square: folded(squares), along: folded(alongs) };
-    for (((&z, &y), &u), &v) in z_rest.iter().zip(y_rest).zip(u_rest).zip(v_rest) {
-        let (p, q) = (f64::from(own_scale * u), f64::from(before_scale * v));
-        all.gap += p * f64::from(z - y - shift);
-        all.square += (p - q) * (p - q);
-        all.along += (p - q) * q;
+    let mut step = Step { gap, square: folded(squares), along: folded(alongs) };
+    for (&u, &v) in u_rest.iter().zip(v_rest) {
+        let q = before_scale * v;
+        let apart = f64::from(own_scale * u - q);
+        step.square += apart * apart;
+        step.along += apart * f64::from(q);
     }
-    all
+    step
+}
+
+/// Sum of `u (z - y - shift)`.
+#[inline(always)]
+fn gap(u: &[f32], z: &[f32], y: &[f32], shift: f32) -> f64 {
+    let (u, u_rest) = u.as_chunks::<LANES>();
+    let (z, z_rest) = z.as_chunks::<LANES>();
+    let (y, y_rest) = y.as_chunks::<LANES>();
+    let mut sums = [0.0_f32; LANES];
+    for ((u, z), y) in u.iter().zip(z).zip(y) {
+        for (((sum, &u), &z), &y) in sums.iter_mut().zip(u).zip(z).zip(y) {
+            *sum = u.mul_add(z - y - shift, *sum);
+        }
+    }
+    let rest = u_rest.iter().zip(z_rest).zip(y_rest);
+    folded(sums) + rest.map(|((&u, &z), &y)| f64::from(u * (z - y - shift))).sum::<f64>()
 }

@@ -159,28 +159,26 @@ fn largest(z: &[f32]) -> f32 {
 /// Sums of `e^(z - max)`, of its squares, and of `e^(z - max) (z - max)`; `weights` becomes `e^(z - max)`.
 #[inline(always)]
 fn spread(z: &[f32], max: f32, weights: &mut [f32]) -> [f64; 3] {
-    let (mut sums, mut squares, mut moments) =
-        ([0.0_f32; LANES], [0.0_f32; LANES], [0.0_f32; LANES]);
-    let (chunks, rest) = z.as_chunks::<LANES>();
-    let (out, out_rest) = weights.as_chunks_mut::<LANES>();
-    for (z, out) in chunks.iter().zip(out) {
-        for lane in 0..LANES {
-            let below = z[lane] - max;
-            let e = exp(below);
-            sums[lane] += e;
-            squares[lane] = e.mul_add(e, squares[lane]);
-            moments[lane] = e.mul_add(below, moments[lane]);
-            out[lane] = e;
+    for (e, &z) in weights.iter_mut().zip(z) {
+        *e = exp(z - max);
+    }
+    let (z, z_rest) = z.as_chunks::<LANES>();
+    let (e, e_rest) = weights.as_chunks::<LANES>();
+    let (mut sums, mut squares, mut moments) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
+    for (z, e) in z.iter().zip(e) {
+        let lanes = sums.iter_mut().zip(&mut squares).zip(&mut moments);
+        for (((sum, square), moment), (&z, &e)) in lanes.zip(z.iter().zip(e)) {
+            *sum += e;
+            *square = e.mul_add(e, *square);
+            *moment = e.mul_add(z - max, *moment);
         }
     }
     let mut total = [folded(sums), folded(squares), folded(moments)];
-    for (&z, out) in rest.iter().zip(out_rest) {
-        let below = z - max;
-        *out = exp(below);
-        let e = f64::from(*out);
+    for (&z, &e) in z_rest.iter().zip(e_rest) {
+        let (below, e) = (f64::from(z - max), f64::from(e));
         total[0] += e;
         total[1] += e * e;
-        total[2] += e * f64::from(below);
+        total[2] += e * below;
     }
     total
 }
@@ -202,7 +200,13 @@ pub(super) fn dot(a: &[f32], b: &[f32]) -> f64 {
 
 #[inline(always)]
 pub(super) fn folded(lanes: [f32; LANES]) -> f64 {
-    lanes.iter().map(|&lane| f64::from(lane)).sum()
+    let mut sums = lanes.map(f64::from);
+    // Halves onto each other: one lane after the other is four times as many additions that wait for one another.
+    for half in [8, 4, 2, 1] {
+        let (low, high) = sums.split_at_mut(half);
+        low.iter_mut().zip(high).for_each(|(low, high)| *low += *high);
+    }
+    sums[0]
 }
 
 /// How many of `z` are larger; counted in f32, whose whole numbers reach far beyond a tile.

@@ -11,6 +11,7 @@ mod record;
 mod run;
 mod train;
 mod usage;
+mod verify;
 mod view;
 
 use std::io::{self, Write as _};
@@ -50,6 +51,7 @@ enum SubCommand {
     Generate(generate::Arguments),
     Bench(bench::Arguments),
     View(view::Arguments),
+    Verify(verify::Arguments),
     Train(train::Arguments),
 }
 
@@ -105,6 +107,7 @@ pub fn main() -> ExitCode {
         Some(SubCommand::Generate(arguments)) => generate::run(arguments),
         Some(SubCommand::Bench(arguments)) => bench::run(arguments),
         Some(SubCommand::View(arguments)) => view::run(&arguments),
+        Some(SubCommand::Verify(arguments)) => verify::run(arguments),
         Some(SubCommand::Train(arguments)) => train::run(arguments),
         None => arguments
             .path

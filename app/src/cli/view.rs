@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use layerscope_engine::api::{self, Command, Event, Knobs, Look, Selection, counted};
+use layerscope_engine::api::{self, Command, Event, Knobs, Look, Recording, Selection, counted};
 
 use super::run::Runner;
 use super::{Failure, say};
@@ -37,27 +37,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let Event::Recorded(_, recording) = loaded else {
         return Err(Failure::Other(anyhow::anyhow!("the engine read nothing")));
     };
-    let mut settings = Vec::new();
-    for setting in &arguments.set {
-        let Some(pair) = setting.split_once('=') else {
-            return Err(Failure::Usage(format!("--set {setting}: expected KNOB=VALUE")));
-        };
-        settings.push(pair);
-    }
-    // The range of one knob may depend on the position of another (the threshold on the rule), so the
-    // settings are read until nothing changes any more: their order on the command line has no meaning.
-    let mut knobs = Knobs::default();
-    for _ in 0..=settings.len() {
-        let cards = api::knobs(&arguments.lens, Some(&recording), &knobs);
-        for (id, value) in &settings {
-            // Errors are told by the last pass, when every other knob stands where it was asked to.
-            drop(knobs.parse(&cards, id, value));
-        }
-    }
-    let cards = api::knobs(&arguments.lens, Some(&recording), &knobs);
-    for (id, value) in &settings {
-        knobs.parse(&cards, id, value).map_err(|error| Failure::Usage(error.to_string()))?;
-    }
+    let knobs = turned(&arguments.lens, &recording, &arguments.set)?;
     if let Some(token) = arguments.token.filter(|token| *token >= recording.num_tokens()) {
         let count = counted(recording.num_tokens(), recording.subject().noun());
         let what = format!("--token {token}: the recording has {count}, counted from 0");
@@ -71,4 +51,30 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     };
     runner.run(Command::Export { look, folder: arguments.out.clone() })?;
     say(&format!("Figures, tables and readings.json written to {}", arguments.out.display()))
+}
+
+/// The knobs of a lens as `--set` wishes them.
+pub(super) fn turned(lens: &str, recording: &Recording, set: &[String]) -> Result<Knobs, Failure> {
+    let mut settings = Vec::new();
+    for setting in set {
+        let Some(pair) = setting.split_once('=') else {
+            return Err(Failure::Usage(format!("--set {setting}: expected KNOB=VALUE")));
+        };
+        settings.push(pair);
+    }
+    // The range of one knob may depend on the position of another (the threshold on the rule), so the
+    // settings are read until nothing changes any more: their order on the command line has no meaning.
+    let mut knobs = Knobs::default();
+    for _ in 0..=settings.len() {
+        let cards = api::knobs(lens, Some(recording), &knobs);
+        for (id, value) in &settings {
+            // Errors are told by the last pass, when every other knob stands where it was asked to.
+            drop(knobs.parse(&cards, id, value));
+        }
+    }
+    let cards = api::knobs(lens, Some(recording), &knobs);
+    for (id, value) in &settings {
+        knobs.parse(&cards, id, value).map_err(|error| Failure::Usage(error.to_string()))?;
+    }
+    Ok(knobs)
 }

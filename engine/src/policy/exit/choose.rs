@@ -171,10 +171,6 @@ impl Chosen {
     }
 
     /// The rule in a forward pass of one sequence.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the seam of live runs; a test holds live = replay")
-    )]
     pub(crate) fn live(&self, places: Vec<Place>) -> Option<Box<dyn LiveRule + '_>> {
         self.built.as_ref().ok()?.live(&self.checks, places)
     }

@@ -35,7 +35,8 @@ mod window;
 
 pub(crate) use about::{About, Checks};
 pub(crate) use choose::{Chosen, Counts, Line, RULE, cards, choose, choose_rule, rule_or_default};
-pub(crate) use rule::RuleEntry;
+pub(crate) use rule::{LiveRule, RuleEntry};
+pub(crate) use signals::{Place, TokenSignals};
 
 use crate::knob::{Knobs, Real};
 use crate::recording::{Ladder, Sense};

@@ -94,10 +94,6 @@ pub(crate) trait BuiltRule: Send + Sync {
 pub(crate) trait LiveRule: Send {
     /// Asked once for each depth below L in ascending order, with the tokens (numbers in the sequence, ascending) that
     /// still run and their signals. Sets those of `stops` that stop here.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the seam of live runs; a test holds live = replay")
-    )]
     fn step(
         &mut self,
         depth: Depth,

@@ -5,6 +5,7 @@
 mod figure;
 mod input;
 mod knobs;
+mod live;
 mod model;
 mod notes;
 mod readings;
@@ -38,6 +39,8 @@ pub(crate) enum Pane {
     Table,
     /// A figure of the lens, by its id.
     Figure(String),
+    /// A rule that is executed.
+    Live,
     /// What to do while there is nothing to see.
     Start,
 }
@@ -63,6 +66,7 @@ impl Pane {
             },
             Self::Table => "Tokens".to_owned(),
             Self::Figure(id) => figure::title(state, id),
+            Self::Live => "Live".to_owned(),
             Self::Start => "Start".to_owned(),
         }
     }
@@ -77,6 +81,7 @@ impl Pane {
             | Self::Readings
             | Self::Notes
             | Self::Table
+            | Self::Live
             | Self::Start => None,
         }
     }
@@ -99,6 +104,7 @@ impl Pane {
                 let memory = memories.figures.entry(id.clone()).or_default();
                 figure::show(ui, state, id, memory)
             }
+            Self::Live => scrolled(ui, |ui| live::show(ui, state, &mut memories.figures)),
             Self::Start => start::show(ui, state),
         }
     }

@@ -22,10 +22,16 @@ pub(super) fn show(ui: &mut egui::Ui, state: &State) -> Vec<Action> {
             egui::Label::new(egui::RichText::new(caveat).color(ui.visuals().warn_fg_color)).wrap(),
         );
     }
-    for reading in &view.readings {
-        row(ui, reading);
-    }
+    list(ui, &view.readings);
     Vec::new()
+}
+
+/// One below the other.
+pub(super) fn list(ui: &mut egui::Ui, readings: &[Reading]) {
+    ui.scope(|ui| {
+        ui.set_max_width(ui.available_width().min(WIDEST));
+        readings.iter().for_each(|reading| row(ui, reading));
+    });
 }
 
 /// From the right, so that numbers stand below each other; the label has what is left and wraps.

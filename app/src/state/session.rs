@@ -9,6 +9,8 @@ use layerscope_engine::api::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::LiveSetup;
+
 /// Version of the session file; another one is refused with a sentence.
 pub(crate) const VERSION: u32 = 1;
 
@@ -38,6 +40,9 @@ pub(crate) struct Session {
     /// Knobs that stand elsewhere than at their default.
     #[serde(default)]
     pub(crate) knobs: Knobs,
+    /// How a rule is executed.
+    #[serde(default)]
+    pub(crate) live: LiveSetup,
     /// What is picked.
     #[serde(default)]
     pub(crate) selection: Selection,
@@ -169,6 +174,7 @@ impl Default for Session {
             input: InputSetup::default(),
             lens: default_lens(),
             knobs: Knobs::default(),
+            live: LiveSetup::default(),
             selection: Selection::default(),
             theme: Lights::default(),
             layout: None,

@@ -6,7 +6,7 @@
 //! the last layer. Here both stages are exits of one model, not members of an ensemble. The risk of accepting k is the
 //! share of wrong answers among the k best; tau accepts as many as keep it, and no fewer than `max(20, N / 100)`.
 
-use super::about::Fit;
+use super::about::{About, Fit};
 use super::rule::{Entry, ExitRule, RuleCard};
 use super::signals::{Place, Reader, TokenSignals};
 use super::truth::{self, Truth, nothing_to_fit};
@@ -23,14 +23,17 @@ const WIDTH: Real = Real {
     max: 1.0,
     step: 0.005,
 };
-const DEPTH: Integer = Integer {
-    id: "first-stage",
-    label: "First stage (layers)",
-    help: "The depth at which everything outside the window stops",
-    default: 8,
-    min: 0,
-    max: u16::MAX as i64,
-};
+/// Half of the blocks where nobody chose.
+fn first_stage(about: &About) -> Integer {
+    Integer {
+        id: "first-stage",
+        label: "First stage (layers)",
+        help: "The depth at which everything outside the window stops",
+        default: about.most_layers() / 2,
+        min: 0,
+        max: about.most_layers(),
+    }
+}
 const SCORE: Choice =
     Choice { id: "score", label: "Score", help: "What is accepted from a threshold on" };
 const TASK: Choice = Choice {
@@ -65,7 +68,7 @@ pub(super) static RULE: Entry<Window> = Entry {
         let most = about.most_layers() - 1;
         vec![
             WIDTH.card(),
-            DEPTH.card(most),
+            first_stage(about).card(most),
             SCORE.card(options(&scores)),
             TASK.card(options(&tasks)),
             truth::card(about),
@@ -90,7 +93,7 @@ fn sureness(is_entropy: bool, token: TokenSignals) -> f64 {
 }
 
 fn build(knobs: &crate::knob::Knobs, fit: &Fit<'_>) -> Result<Window, String> {
-    let wanted = Depth(u16::try_from(knobs.integer(&DEPTH)).unwrap_or(u16::MAX));
+    let wanted = Depth(u16::try_from(knobs.integer(&first_stage(&fit.about))).unwrap_or(u16::MAX));
     let exits: Vec<Depth> = fit.checks.iter().collect();
     let depth = exits.iter().find(|exit| **exit >= wanted).or(exits.last());
     let Some(depth) = depth.copied() else { return Err("there is no exit".to_owned()) };

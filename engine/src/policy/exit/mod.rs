@@ -25,7 +25,9 @@ mod stability;
 mod tests;
 
 pub(crate) use about::{About, Checks};
-pub(crate) use choose::{Chosen, Counts, Line, RULE, cards, choose, choose_rule, rule_or_default};
+pub(crate) use choose::{
+    Chosen, Counts, Handle, Line, RULE, cards, choose, choose_rule, rule_or_default,
+};
 pub(crate) use rule::RuleEntry;
 
 use crate::knob::{Knobs, Real};

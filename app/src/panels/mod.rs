@@ -2,12 +2,15 @@
 //!
 //! May use state and paint. Must not know: the engine's threads, where a pane stands.
 
+mod comparison;
 mod figure;
 mod input;
 mod knobs;
+mod lens_card;
 mod live;
 mod model;
 mod notes;
+mod places;
 mod readings;
 mod readout;
 mod start;
@@ -64,6 +67,7 @@ impl Pane {
                 0 => "Notes".to_owned(),
                 count => format!("Notes ({count})"),
             },
+            Self::Table if state.session.versus.is_some() => "Tokens (A)".to_owned(),
             Self::Table => "Tokens".to_owned(),
             Self::Figure(id) => figure::title(state, id),
             Self::Live => "Live".to_owned(),

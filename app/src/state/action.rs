@@ -8,7 +8,7 @@ use layerscope_engine::api::{
 };
 
 use super::LiveSetup;
-use super::session::{InputKind, Lights, Session, Writing};
+use super::session::{InputKind, Lights, Session, Side, Writing};
 
 /// Everything that a person can do.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,6 +65,8 @@ pub(crate) enum File {
         /// The file.
         file: PathBuf,
     },
+    /// Put the command line that makes what is on screen on the clipboard.
+    CopyCommandLine,
     /// Leave.
     Quit,
 }
@@ -167,6 +169,14 @@ pub(crate) enum Lens {
     Follow(Vec<(&'static str, Value)>),
     /// Every knob back to its default.
     Reset,
+    /// Keep the present setting as B, to compare what follows with it.
+    Compare,
+    /// Turn the knobs of this setting.
+    Edit(Side),
+    /// A becomes B and B becomes A.
+    Swap,
+    /// Only A stays.
+    EndComparison,
     /// Pick a token.
     Select(Option<usize>),
     /// Show only some tokens in the table.
@@ -211,6 +221,8 @@ pub(crate) enum Effect {
     Columns(PathBuf),
     /// Write a small file.
     Write(PathBuf, String),
+    /// Put a text on the clipboard.
+    Copy(String),
     /// Put a path at the head of the recent ones.
     Remember(PathBuf),
     /// Put the panes where the session says.

@@ -184,6 +184,10 @@ impl State {
             (false, _) => format!("{} recorded", counted(tokens, noun)),
         };
         self.session.recording = None;
+        self.made_by = match running.task {
+            Task::Record | Task::Generate => self.asked.take(),
+            _ => None,
+        };
         if let Task::OpenRecording(path) = running.task {
             self.session.recording = Some(path.clone());
             effects.push(Effect::Remember(path));
@@ -226,11 +230,15 @@ impl State {
     }
 
     fn tell_view(&self, knobs: &Knobs) -> Effect {
-        let resolved = knobs.resolved(&self.knob_cards);
+        let cards = api::knobs(&self.session.lens, self.recording.as_deref(), knobs);
+        let resolved = knobs.resolved(&cards);
         let mut line = json!({"event": "viewed", "knobs": resolved});
         // The one knob that every rule has; scripts follow it.
         if let Some(threshold) = resolved.get("threshold") {
             line["threshold"] = json!(threshold);
+        }
+        if self.session.versus.is_some() {
+            line["is_compared"] = json!(true);
         }
         Effect::Tell(line)
     }

@@ -4,9 +4,12 @@
 
 mod exits;
 mod rows;
+mod versus;
 
 pub(crate) use rows::rows;
 pub use rows::{RowColumn, RowsRequest, TokenRows};
+pub use versus::{ReadingRow, Versus};
+pub(crate) use versus::{look, token_columns};
 
 use crate::figure::Figure;
 use crate::knob::{KnobCard, Knobs, Value};
@@ -107,6 +110,8 @@ pub struct View {
     pub suggestions: Vec<Suggestion>,
     /// What was done differently than asked.
     pub notes: Vec<Note>,
+    /// What a second setting of the knobs says beside the figures; no lens fills it itself.
+    pub versus: Option<Versus>,
 }
 
 /// What a person has picked in the figures; every figure follows it.

@@ -116,6 +116,7 @@ fn record(limit_tokens: u64) -> Command {
 
 fn look(lens: &str, recording: &Shared<Recording>) -> Look {
     Look {
+        versus: None,
         lens: lens.to_owned(),
         recording: recording.clone(),
         knobs: Knobs::default(),

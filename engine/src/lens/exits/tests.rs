@@ -37,7 +37,16 @@ fn figures_stand_in_the_order_of_the_window() {
     let ids: Vec<_> = view(&synthetic(40, 3, 1), &[]).figures.iter().map(|f| f.id).collect();
     assert_eq!(
         ids,
-        ["grid", "exits", "slices", "distribution", "trade-off", "per-depth", "agreement"]
+        [
+            "grid",
+            "exits",
+            "slices",
+            "distribution",
+            "trade-off",
+            "per-depth",
+            "agreement",
+            "layers"
+        ]
     );
 }
 
@@ -336,6 +345,37 @@ fn an_older_recording_says_that_it_cannot_price_a_slice() {
     assert!(!says(&recording, "task:hops"));
     recording.manifest.block_costs.clear();
     assert!(says(&recording, "task:hops") && !says(&recording, "all"));
+}
+
+#[test]
+fn what_runs_is_what_exits_behind() {
+    let recording = rough(300, 5, 7);
+    let turns = [("threshold", Value::Real(0.6))];
+    let figure = view(&recording, &turns).figures.pop().unwrap();
+    let exits = choose(&recording, &knobs(&turns)).all_exits(&recording);
+    let share = |is: &dyn Fn(usize) -> bool| {
+        exits.iter().filter(|depth| is(depth.index())).count() as f64 / 300.0
+    };
+    let [Mark::Bars { bars: reach, .. }, Mark::Bars { bars: run, .. }, Mark::Line { points, .. }] =
+        figure.marks.as_slice()
+    else {
+        panic!("{figure:?}")
+    };
+    for layer in 0..5 {
+        assert_eq!(reach[layer], [layer as f64, share(&|depth| depth >= layer)]);
+        assert_eq!(run[layer], [layer as f64, share(&|depth| depth > layer)]);
+    }
+    assert!(reach[2][1] > run[2][1]);
+    assert!((points.iter().map(|point| point[1]).sum::<f64>() - 1.0).abs() < 1e-12);
+}
+
+#[test]
+fn the_rule_is_offered_with_what_it_means_and_where_it_comes_from() {
+    let cards = LENS.knobs(None, &Knobs::default());
+    let rule = cards.iter().find(|card| card.id == "rule").unwrap();
+    let KnobKind::Choice { options, .. } = &rule.kind else { panic!("{rule:?}") };
+    assert_eq!(options.len(), RULES.len());
+    assert!(options.iter().all(|option| !option.help.is_empty() && !option.source.is_empty()));
 }
 
 #[test]

@@ -46,6 +46,8 @@ pub(crate) struct Chosen {
     pub(crate) key_of_curve: String,
     /// Its threshold, where it compares one signal with one.
     pub(crate) line: Option<Line>,
+    /// Its thresholds that have a knob for each depth.
+    pub(crate) handles: Vec<Handle>,
     built: Result<Box<dyn BuiltRule>, String>,
     /// The cube that answers it, and the threshold in it.
     ladder: Option<(Ladder, f64)>,
@@ -62,9 +64,34 @@ pub(crate) struct Line {
     pub(crate) knob: &'static str,
 }
 
+/// The knob of the threshold at one depth.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Handle {
+    pub(crate) depth: Depth,
+    pub(crate) knob: &'static str,
+    /// Smallest and largest threshold.
+    pub(crate) range: (f64, f64),
+}
+
+impl Handle {
+    /// Of a real knob `threshold-<depth>`; no other knob has one.
+    fn of(card: &KnobCard) -> Option<Self> {
+        let depth = card.id.strip_prefix("threshold-")?.parse().ok()?;
+        match card.kind {
+            KnobKind::Real { min, max, .. } => {
+                Some(Self { depth: Depth(depth), knob: card.id, range: (min, max) })
+            }
+            _ => None,
+        }
+    }
+}
+
 /// The cards of the rule and of its knobs.
 pub(crate) fn cards(about: &About, knobs: &Knobs) -> Vec<KnobCard> {
-    let rules = RULES.iter().map(|rule| ChoiceOption::new(rule.card().id, rule.card().label));
+    let rules = RULES
+        .iter()
+        .map(|rule| rule.card())
+        .map(|card| ChoiceOption::new(card.id, card.label).explained(card.meaning, card.source));
     let rule = rule_or_default(knobs.choice(&RULE));
     let mut cards = vec![RULE.card(rules.collect())];
     cards.extend(rule.knobs(about));
@@ -143,7 +170,8 @@ pub(crate) fn choose_rule(
         _ => None,
     });
     let built = rule.build(&allowed, &fit);
-    Chosen { rule, checks, least, key_of_curve, line, built, ladder }
+    let handles = cards.iter().filter_map(Handle::of).collect();
+    Chosen { rule, checks, least, key_of_curve, line, handles, built, ladder }
 }
 
 impl Chosen {

@@ -34,7 +34,9 @@ mod truth;
 mod window;
 
 pub(crate) use about::{About, Checks};
-pub(crate) use choose::{Chosen, Counts, Line, RULE, cards, choose, choose_rule, rule_or_default};
+pub(crate) use choose::{
+    Chosen, Counts, Handle, Line, RULE, cards, choose, choose_rule, rule_or_default,
+};
 pub(crate) use rule::{LiveRule, RuleEntry};
 pub(crate) use signals::{Place, TokenSignals};
 

@@ -3,7 +3,10 @@
 //! Must not know: windows, threads, files.
 
 mod exits;
+mod makespan;
 mod rows;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use rows::rows;
 pub use rows::{RowColumn, RowsRequest, TokenRows};
@@ -129,7 +132,7 @@ pub(crate) trait Lens: Sync {
 }
 
 /// Every lens, in the order of menus.
-pub(crate) static LENSES: &[&dyn Lens] = &[&exits::LENS];
+pub(crate) static LENSES: &[&dyn Lens] = &[&exits::LENS, &makespan::LENS];
 
 /// A lens by its id.
 pub(crate) fn find(id: &str) -> Option<&'static dyn Lens> {

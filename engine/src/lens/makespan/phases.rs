@@ -15,20 +15,20 @@ pub(super) struct Phases {
     begin: RowDVector<f64>,
 }
 
-/// Which state a way leads from and to, how likely it is, and how fast that state is left.
+/// Which state a way leads from and to, how likely it is, and how long that state lasts.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Way {
     pub(super) from: &'static str,
     pub(super) to: &'static str,
     pub(super) probability: f64,
-    /// 1 / mean time; NaN where that time is not known, infinite where it is 0.
-    pub(super) rate: f64,
+    /// Mean time until it is left; its rate is 1 over this.
+    pub(super) mean_time: f64,
 }
 
 /// Every way of the process, for a table.
 pub(super) fn ways(case: Case) -> [Way; 6] {
     let (weights, times) = (case.weights(), case.times);
-    let way = |from, to, probability, mean: f64| Way { from, to, probability, rate: 1.0 / mean };
+    let way = |from, to, probability, mean_time| Way { from, to, probability, mean_time };
     [
         way("start", "success", weights.success, times.restart),
         way("start", "failure", weights.failure, times.restart),

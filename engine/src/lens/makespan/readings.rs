@@ -167,8 +167,8 @@ pub(super) fn tables(scene: &Scene<'_>) -> Vec<DataTable> {
         let ways = ways(case);
         tables.push(DataTable {
             id: "states",
-            columns: vec!["probability", "rate"],
-            rows: ways.iter().map(|way| vec![way.probability, way.rate]).collect(),
+            columns: vec!["probability", "mean_time"],
+            rows: ways.iter().map(|way| vec![way.probability, way.mean_time]).collect(),
             names: Some(("way", ways.iter().map(|w| format!("{} to {}", w.from, w.to)).collect())),
         });
     }

@@ -40,7 +40,7 @@ pub(super) fn show(
             ui.set_min_size(size);
             let memory = figures.entry(format!("live {}", figure.id)).or_default();
             // Nothing in these can be turned: they say what was.
-            drop(memory.show(ui, figure));
+            let _touch = memory.show(ui, figure);
         });
     }
     actions

@@ -79,7 +79,7 @@ pub(super) fn readings(scene: &Scene<'_>) -> Vec<Reading> {
     readings
 }
 
-/// E[p] − exp(E ln p) over some rates, and what variance / (2 mean) says it is: why items are clustered first.
+/// `E[p] − exp(E ln p)` over some rates, and what variance / (2 mean) says it is: why items are clustered first.
 pub(super) fn gaps(rates: &[f64]) -> (f64, f64) {
     let num = rates.len() as f64;
     let mean = rates.iter().sum::<f64>() / num;

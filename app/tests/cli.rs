@@ -408,7 +408,10 @@ fn a_usage_error_is_one_line_and_the_usage_of_what_was_called() {
             "`--text <TEXT>` cannot be used together with `--column <COLUMN>`",
         ),
         (&["record", "--out", "a", "--cut", "line"], "Missing: `--data <FILE>`"),
-        (&["record", "--out", "a", "--lens", "exit"], "No lens `exit`; there are: exits"),
+        (
+            &["record", "--out", "a", "--lens", "exit"],
+            "No lens `exit`; there are: exits, cod, makespan",
+        ),
         (
             &["train", "deflaut", "--out", "a"],
             "`deflaut` is no value of `<NAME>`; allowed: `default`",

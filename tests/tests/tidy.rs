@@ -40,7 +40,7 @@ const REGISTRIES: &[(&str, &str, &[&str])] = &[
     ("engine/src/model/families", "FAMILIES", &["encoders", "mod"]),
     ("engine/src/model/families/encoders", "ENCODERS", &["mod", "shared"]),
     ("engine/src/policy/exit", "RULES", &["mod"]),
-    ("engine/src/lens", "LENSES", &["mod", "rows"]),
+    ("engine/src/lens", "LENSES", &["mod", "rows", "versus"]),
     ("engine/src/train/grammar", "TASKS", &["mod"]),
 ];
 

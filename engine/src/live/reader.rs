@@ -5,7 +5,7 @@ use crate::kernel::geometry;
 use crate::live::LiveError;
 use crate::model::{LayeredModel, NO_TOKEN, Stream};
 use crate::policy::{Chosen, LiveRule, TokenSignals};
-use crate::signal::Depth;
+use crate::signal::{Depth, Signal};
 
 /// What a readout says of a row.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -16,6 +16,9 @@ pub(super) struct Answer {
     pub(super) max_prob: f32,
     margin: f32,
     entropy: f32,
+    /// Against the depth before; NaN where that was not read out, too.
+    kl_prev: f32,
+    prob_step: f32,
 }
 
 /// One sequence with its rule, and those of its rows that still run.
@@ -61,8 +64,12 @@ impl Reader<'_> {
         if !chosen.checks.has(depth) {
             return Ok(vec![None; rows.truths.len()]);
         }
-        let reads_out = chosen.rule.card().reads_out;
-        let read = reads_out.then(|| self.answers(depth, rows.stream, rows.truths)).transpose()?;
+        let card = chosen.rule.card();
+        // The depth before is read out again only for rules that compare the two.
+        let compares = |signal: &Signal| matches!(signal, Signal::KlPrev | Signal::ProbStep);
+        let before = rows.before.filter(|_| card.needs.iter().any(compares));
+        let read = || self.answers_behind(before, depth, rows.stream, rows.truths);
+        let read = card.reads_out.then(read).transpose()?;
         let signals = signals(rows, read.as_deref());
         let mut stops = vec![false; signals.len()];
         let mut first = 0;
@@ -89,17 +96,35 @@ impl Reader<'_> {
         stream: &Stream,
         truths: &[u32],
     ) -> Result<Vec<Answer>, LiveError> {
+        self.answers_behind(None, depth, stream, truths)
+    }
+
+    /// The same, compared with the readout of the depth before where its stream is given.
+    fn answers_behind(
+        &self,
+        before: Option<&Stream>,
+        depth: Depth,
+        stream: &Stream,
+        truths: &[u32],
+    ) -> Result<Vec<Answer>, LiveError> {
         if truths.is_empty() {
             return Ok(Vec::new());
         }
-        let read = self.model.readout(&[depth], &[stream], truths, self.job)?;
-        let of = |column: &[f32], row: usize| column.get(row).copied().unwrap_or(f32::NAN);
+        let earlier = before.zip(depth.0.checked_sub(1).map(Depth));
+        let (streams, depths): (Vec<_>, Vec<_>) =
+            earlier.into_iter().chain([(stream, depth)]).unzip();
+        let read = self.model.readout(&depths, &streams, truths, self.job)?;
+        let skipped = (streams.len() - 1) * truths.len();
+        let of =
+            |column: &[f32], row: usize| column.get(skipped + row).copied().unwrap_or(f32::NAN);
         let answer = |row: usize| Answer {
-            id: read.top_ids.get(row).map_or(NO_TOKEN, |best| best[0]),
+            id: read.top_ids.get(skipped + row).map_or(NO_TOKEN, |best| best[0]),
             nll: of(&read.nll, row),
             max_prob: of(&read.max_prob, row),
             margin: of(&read.margin, row),
             entropy: of(&read.entropy, row),
+            kl_prev: of(&read.kl_prev, row),
+            prob_step: of(&read.prob_step, row),
         };
         Ok((0..truths.len()).map(answer).collect())
     }
@@ -126,6 +151,8 @@ fn signals(rows: &Rows<'_>, read: Option<&[Answer]>) -> Vec<TokenSignals> {
                 rms: *rms,
                 rms_prev: before.map_or(f32::NAN, |before| before.0),
                 cos_prev: before.map_or(f32::NAN, |before| before.1),
+                kl_prev: of(|read| read.kl_prev),
+                prob_step: of(|read| read.prob_step),
                 top1: read.map_or(NO_TOKEN, |read| read.id),
             }
         })

@@ -41,6 +41,7 @@ pub(super) fn view(
         tables: vec![table(recording, &rows)],
         suggestions: Vec::new(),
         notes: notes(recording, (&rows, treatment), is_exact),
+        versus: None,
     }
 }
 
@@ -242,6 +243,7 @@ fn depths(rows: &[Row], subject: Subject) -> Figure {
             mark("Replay", points(|row| row.replay), 0),
             mark("Run", points(|row| row.live.depth), 1),
         ],
+        picks: Vec::new(),
     }
 }
 
@@ -269,6 +271,7 @@ fn histogram(rows: &[Row], layers: usize, subject: Subject) -> Figure {
             bars("Replay", counts(|row| row.replay), -0.2, 0),
             bars("Run", counts(|row| row.live.depth), 0.2, 1),
         ],
+        picks: Vec::new(),
     }
 }
 

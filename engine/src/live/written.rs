@@ -175,6 +175,7 @@ fn figure(done: &Compared) -> Figure {
         x: Axis::integer("Written token"),
         y: Axis::integer("Depth"),
         marks: vec![Mark::Points { label: "Run".to_owned(), points, ink: Ink::Series(1) }],
+        picks: Vec::new(),
     }
 }
 

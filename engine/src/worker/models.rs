@@ -407,12 +407,13 @@ fn export_look(
     let lens = lens::find(&look.lens).ok_or_else(|| Ending::Problem(unknown_lens(&look.lens)))?;
     let recording = look.recording.0.as_ref();
     let knob_cards = lens.knobs(Some(recording), &look.knobs);
-    let view = lens.view(recording, &look.knobs, look.selection);
-    let token_columns = lens.token_columns(recording, &look.knobs);
+    let (knobs, versus) = (&look.knobs, look.versus.as_ref());
+    let view = lens::look(lens, recording, knobs, versus, look.selection);
+    let token_columns = lens::token_columns(lens, recording, knobs, versus);
     let export = Export {
         card: lens.card(),
-        knob_cards: &knob_cards,
-        knobs: &look.knobs,
+        knobs: look.knobs.resolved(&knob_cards),
+        versus: versus.map(|knobs| knobs.resolved(&lens.knobs(Some(recording), knobs))),
         recording,
         selection: look.selection,
         view: &view,

@@ -86,6 +86,8 @@ pub struct Look {
     pub recording: Shared<Recording>,
     /// How the knobs stand.
     pub knobs: Knobs,
+    /// How they stand in the setting that is shown beside it.
+    pub versus: Option<Knobs>,
     /// What is selected.
     pub selection: Selection,
 }

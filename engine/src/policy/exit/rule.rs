@@ -117,11 +117,15 @@ impl<R: ExitRule> RuleEntry for Entry<R> {
     }
 
     fn build(&self, knobs: &Knobs, fit: &Fit<'_>) -> Result<Box<dyn BuiltRule>, String> {
-        Ok(Box::new(Alone((self.build)(knobs, fit)?)))
+        Ok(Box::new(alone((self.build)(knobs, fit)?)))
     }
 }
 
 /// A rule by which every token decides alone.
+pub(super) fn alone<R: ExitRule>(rule: R) -> impl BuiltRule {
+    Alone(rule)
+}
+
 struct Alone<R>(R);
 
 impl<R: ExitRule> BuiltRule for Alone<R> {

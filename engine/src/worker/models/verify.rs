@@ -107,8 +107,8 @@ pub(super) fn export(
     let token_columns = lens.token_columns(recording, &request.knobs);
     let export = Export {
         card: &live::CARD,
-        knob_cards: &knob_cards,
-        knobs: &knobs,
+        knobs: knobs.resolved(&knob_cards),
+        versus: None,
         recording,
         selection: Selection::default(),
         view,

@@ -64,8 +64,9 @@ impl Work for Absorb<'_> {
         let mut tally = Tally::new(NO_TOKEN);
         tally.next = logits.get(next as usize).copied().unwrap_or(f32::NAN);
         let firsts = (0_u32..).step_by(VOCAB_TILE);
+        let mut weights = vec![0.0; VOCAB_TILE];
         for (logits, first) in logits.chunks(VOCAB_TILE).zip(firsts) {
-            tally.absorb(logits, first, next);
+            tally.absorb(logits, first, next, &mut weights[..logits.len()]);
         }
         tally
     }

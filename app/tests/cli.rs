@@ -450,7 +450,10 @@ fn a_misspelt_sub_command_is_no_reason_to_open_a_window() {
     assert_eq!(done.status.code(), Some(3));
     let message = text(&done.stderr);
     assert!(message.starts_with("error: there is no such file or folder: recrod\n"), "{message}");
-    assert!(message.contains("inspect, lenses, record, generate, bench, view, train"), "{message}");
+    assert!(
+        message.contains("inspect, lenses, record, generate, bench, view, verify, train"),
+        "{message}"
+    );
 }
 
 #[test]

@@ -133,8 +133,18 @@ fn control(ui: &mut egui::Ui, card: &KnobCard, value: &Value) -> Option<Lens> {
     match (&card.kind, value) {
         (KnobKind::Real { min, max, step, .. }, Value::Real(now)) => {
             let mut at = *now;
-            let slider = egui::Slider::new(&mut at, *min..=*max).max_decimals(4);
-            let response = named(ui, slider.step_by(slider_step(*step)), card);
+            // Without steps of its own: the slider would move a typed number, or one of a session, by being shown.
+            let slider = egui::Slider::new(&mut at, *min..=*max)
+                .max_decimals(4)
+                .clamping(egui::SliderClamping::Edits);
+            let response = named(ui, slider, card);
+            if at != *now && response.dragged() {
+                at = stepped(at, *min, *max, *step);
+            } else if at != *now && response.has_focus() {
+                // A press of an arrow key moves by a pixel, which may be less than a step.
+                let by = (at - *now).abs().max(*step);
+                at = stepped(*now + by.copysign(at - *now), *min, *max, *step);
+            }
             follow(&response, at != *now).map(|is_held| turn(Value::Real(at), is_held))
         }
         (KnobKind::Integer { min, max, .. }, Value::Integer(now)) => {
@@ -191,9 +201,12 @@ fn control(ui: &mut egui::Ui, card: &KnobCard, value: &Value) -> Option<Lens> {
     }
 }
 
-/// A step that is no number would stop the slider.
-fn slider_step(step: f64) -> f64 {
-    if step.is_finite() && step > 0.0 { step } else { 0.0 }
+/// The nearest slider position; a step that is no number leaves every position.
+fn stepped(at: f64, min: f64, max: f64, step: f64) -> f64 {
+    if !step.is_finite() || step <= 0.0 {
+        return at;
+    }
+    (min + ((at - min) / step).round() * step).clamp(min, max)
 }
 
 fn named(ui: &mut egui::Ui, slider: egui::Slider<'_>, card: &KnobCard) -> egui::Response {

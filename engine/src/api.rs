@@ -16,6 +16,7 @@ pub use crate::lens::{
     DataTable, LensCard, Reading, ReadingKind, ReadingRow, RowColumn, RowsRequest, Selection,
     Suggestion, TokenRows, Versus, View,
 };
+pub use crate::live::Treatment;
 pub use crate::measure::{
     Absent as BenchAbsent, Machine as BenchMachine, Model as BenchModel, Report as BenchReport,
     Row as BenchRow, Source as BenchSource, Work as BenchWork,
@@ -28,7 +29,7 @@ pub use crate::recording::{
 pub use crate::signal::Subject;
 pub use crate::worker::{
     BenchRequest, Blame, Command, Engine, Event, GenerateRequest, Input, Inspected, Live, Look,
-    Problem, RecordRequest, Shared, Start,
+    Problem, RecordRequest, Shared, Start, VerifyRequest, WriteRequest,
 };
 
 /// The card of every lens, in the order of menus.

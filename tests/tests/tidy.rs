@@ -23,6 +23,7 @@ const ROOMS: &[&str] = &[
     "measure",
     "train",
     "lens",
+    "live",
     "export",
     "worker",
     "api",

@@ -13,6 +13,7 @@ mod record;
 mod run;
 mod train;
 mod usage;
+mod verify;
 mod view;
 
 use std::io::{self, Write as _};
@@ -52,6 +53,7 @@ enum SubCommand {
     Generate(generate::Arguments),
     Bench(bench::Arguments),
     View(view::Arguments),
+    Verify(verify::Arguments),
     Train(train::Arguments),
 }
 
@@ -107,6 +109,7 @@ pub fn main() -> ExitCode {
         Some(SubCommand::Generate(arguments)) => generate::run(arguments),
         Some(SubCommand::Bench(arguments)) => bench::run(arguments),
         Some(SubCommand::View(arguments)) => view::run(&arguments),
+        Some(SubCommand::Verify(arguments)) => verify::run(arguments),
         Some(SubCommand::Train(arguments)) => train::run(arguments),
         None => arguments
             .path

@@ -95,3 +95,8 @@ fn knobs(
     }
     Ok(knobs)
 }
+
+/// The knobs of a lens as `--set` wishes them.
+pub(super) fn turned(lens: &str, recording: &Recording, set: &[String]) -> Result<Knobs, Failure> {
+    knobs("--set", lens, recording, set)
+}

@@ -5,6 +5,10 @@ use layerscope_engine::api::{self, KnobCard, KnobKind, Suggestion, Value};
 use super::{comparison, lens_card, places};
 use crate::state::{Action, File, Lens, Side, State};
 
+/// How the names of thresholds of single depths begin; more of them than `FEW` are folded away.
+const OF_DEPTH: &str = "threshold-";
+const FEW: usize = 4;
+
 /// In a wider pane a control would stand too far from its caption.
 const WIDEST_CAPTION: f32 = 200.0;
 
@@ -15,8 +19,20 @@ pub(super) fn show(ui: &mut egui::Ui, state: &State) -> Vec<Action> {
         lens_card::show(ui, card);
     }
     comparison::show(ui, state, &mut actions);
-    for card in &state.knob_cards {
-        actions.extend(knob(ui, card, &state.knob_value(card)).map(Action::Lens));
+    let is_of_depth = |card: &KnobCard| card.id.starts_with(OF_DEPTH);
+    for cards in state.knob_cards.chunk_by(|a, b| is_of_depth(a) == is_of_depth(b)) {
+        let mut knobs = |ui: &mut egui::Ui| {
+            for card in cards {
+                actions.extend(knob(ui, card, &state.knob_value(card)).map(Action::Lens));
+            }
+        };
+        if cards.len() > FEW && cards.first().is_some_and(is_of_depth) {
+            let head = format!("{} thresholds, one for each depth", cards.len());
+            let folded = egui::CollapsingHeader::new(head).id_salt(OF_DEPTH).show(ui, knobs);
+            folded.header_response.on_hover_text("The figure of the signal has a handle for each");
+        } else {
+            knobs(ui);
+        }
     }
     if state.knob_cards.is_empty() {
         ui.weak("The knobs appear with the first recording");

@@ -7,6 +7,7 @@ mod figure;
 mod input;
 mod knobs;
 mod lens_card;
+mod live;
 mod model;
 mod notes;
 mod places;
@@ -41,6 +42,8 @@ pub(crate) enum Pane {
     Table,
     /// A figure of the lens, by its id.
     Figure(String),
+    /// A rule that is executed.
+    Live,
     /// What to do while there is nothing to see.
     Start,
 }
@@ -67,6 +70,7 @@ impl Pane {
             Self::Table if state.session.versus.is_some() => "Tokens (A)".to_owned(),
             Self::Table => "Tokens".to_owned(),
             Self::Figure(id) => figure::title(state, id),
+            Self::Live => "Live".to_owned(),
             Self::Start => "Start".to_owned(),
         }
     }
@@ -81,6 +85,7 @@ impl Pane {
             | Self::Readings
             | Self::Notes
             | Self::Table
+            | Self::Live
             | Self::Start => None,
         }
     }
@@ -103,6 +108,7 @@ impl Pane {
                 let memory = memories.figures.entry(id.clone()).or_default();
                 figure::show(ui, state, id, memory)
             }
+            Self::Live => scrolled(ui, |ui| live::show(ui, state, &mut memories.figures)),
             Self::Start => start::show(ui, state),
         }
     }

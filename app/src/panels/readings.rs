@@ -29,11 +29,19 @@ pub(super) fn show(ui: &mut egui::Ui, state: &State) -> Vec<Action> {
     if view.versus.is_some() {
         compared(ui, &rows);
     } else {
-        for line in &rows {
-            row(ui, &line.reading);
-        }
+        list(ui, &view.readings);
     }
     Vec::new()
+}
+
+/// One below the other.
+pub(super) fn list(ui: &mut egui::Ui, readings: &[Reading]) {
+    ui.scope(|ui| {
+        ui.set_max_width(ui.available_width().min(WIDEST));
+        for reading in readings {
+            row(ui, reading);
+        }
+    });
 }
 
 /// A column for each setting; how a number came about stands behind its name.

@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use layerscope_engine::api::{
     Command, Cut, JobId, Look, Numerics, ReadAt, Recording, RowColumn, RowsRequest, Shared, Value,
+    VerifyRequest,
 };
 
+use super::LiveSetup;
 use super::session::{InputKind, Lights, Session, Side, Writing};
 
 /// Everything that a person can do.
@@ -132,6 +134,10 @@ pub(crate) enum Run {
     Generate,
     /// Let it go on with what was generated.
     Continue,
+    /// How a rule is executed.
+    LiveSetup(LiveSetup),
+    /// Execute the rule on the texts of the recording.
+    Verify,
     /// End what is running.
     Cancel,
 }
@@ -228,7 +234,7 @@ pub(crate) enum Effect {
 }
 
 /// What a job is for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Task {
     /// Opens the checkpoint in the binary, and runs its data then.
     OpenEmbedded,
@@ -240,6 +246,8 @@ pub(crate) enum Task {
     Record,
     /// Goes on with a text.
     Generate,
+    /// Executes a rule.
+    Verify(Box<VerifyRequest>),
     /// Writes the recording.
     SaveRecording(PathBuf),
     /// Writes the view.
@@ -256,6 +264,7 @@ impl Task {
             Self::OpenRecording(_) => "Opening recording",
             Self::Record => "Recording",
             Self::Generate => "Generating",
+            Self::Verify(_) => "Verifying live",
             Self::SaveRecording(_) => "Saving recording",
             Self::Export(_) | Self::ExportFigure(_) => "Exporting",
         }

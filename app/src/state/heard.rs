@@ -70,6 +70,7 @@ impl State {
                 self.forget_opening(running.as_ref());
                 vec![Effect::Tell(json!({"event": "cancelled"}))]
             }
+            Event::Verified(job, view) => self.verified(job, view),
             // Only the command line asks for it.
             Event::Measured(job, _) => {
                 self.jobs.remove(&job);
@@ -121,6 +122,7 @@ impl State {
             Task::OpenRecording(_)
             | Task::Record
             | Task::Generate
+            | Task::Verify(_)
             | Task::SaveRecording(_)
             | Task::Export(_)
             | Task::ExportFigure(_) => {}
@@ -222,7 +224,8 @@ impl State {
             | Task::OpenModel(_)
             | Task::OpenRecording(_)
             | Task::Record
-            | Task::Generate => Vec::new(),
+            | Task::Generate
+            | Task::Verify(_) => Vec::new(),
         }
     }
 

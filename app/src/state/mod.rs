@@ -8,6 +8,7 @@ mod file;
 mod heard;
 mod layout;
 mod lens;
+mod live;
 mod run;
 mod session;
 #[cfg(test)]
@@ -24,6 +25,7 @@ use layerscope_engine::api::{
 };
 
 pub(crate) use action::{Action, Ask, Effect, File, Layout, Lens, Run, Task};
+pub(crate) use live::{LiveSetup, Verified};
 pub(crate) use session::{ENDING, InputKind, Lights, Session, Side, Source, Writing, is_session};
 use undo::Undo;
 
@@ -78,6 +80,8 @@ pub(crate) struct State {
     pub(crate) message: String,
     /// What was generated last, as far as it is known.
     pub(crate) written: String,
+    /// What came of the last rule that was executed.
+    pub(crate) verified: Option<Verified>,
     /// Columns of the chosen data file.
     pub(crate) columns: Vec<String>,
     /// Ticket and knobs of the view that is being computed.

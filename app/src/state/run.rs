@@ -43,6 +43,8 @@ impl State {
                 let Some(recording) = self.recording.clone() else { return Vec::new() };
                 return self.generate(self.why_no_more(), Start::More(recording));
             }
+            Run::LiveSetup(setup) => self.session.live = setup,
+            Run::Verify => return self.verify(),
             Run::Cancel => return self.cancel(),
         }
         Vec::new()

@@ -9,6 +9,8 @@ use layerscope_engine::api::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::LiveSetup;
+
 /// Version of the session file; another one is refused with a sentence.
 pub(crate) const VERSION: u32 = 1;
 
@@ -38,6 +40,9 @@ pub(crate) struct Session {
     /// Knobs that stand elsewhere than at their default.
     #[serde(default)]
     pub(crate) knobs: Knobs,
+    /// How a rule is executed.
+    #[serde(default)]
+    pub(crate) live: LiveSetup,
     /// Setting B, where two are compared; `knobs` is A then.
     #[serde(default)]
     pub(crate) versus: Option<Knobs>,
@@ -186,6 +191,7 @@ impl Default for Session {
             input: InputSetup::default(),
             lens: default_lens(),
             knobs: Knobs::default(),
+            live: LiveSetup::default(),
             versus: None,
             side: Side::default(),
             selection: Selection::default(),

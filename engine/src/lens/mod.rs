@@ -2,8 +2,12 @@
 //!
 //! Must not know: windows, threads, files.
 
+mod cod;
 mod exits;
+mod makespan;
 mod rows;
+#[cfg(test)]
+mod tests;
 mod versus;
 
 pub(crate) use rows::rows;
@@ -134,7 +138,7 @@ pub(crate) trait Lens: Sync {
 }
 
 /// Every lens, in the order of menus.
-pub(crate) static LENSES: &[&dyn Lens] = &[&exits::LENS];
+pub(crate) static LENSES: &[&dyn Lens] = &[&exits::LENS, &cod::LENS, &makespan::LENS];
 
 /// A lens by its id.
 pub(crate) fn find(id: &str) -> Option<&'static dyn Lens> {

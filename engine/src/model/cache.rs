@@ -63,13 +63,11 @@ impl Cache {
     }
 
     /// Forgets all positions from `positions` on, in every block.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the seam of live exits and skips"))]
     pub(crate) fn crop(&mut self, positions: usize) {
         self.blocks.iter_mut().for_each(|kept| kept.crop(positions));
     }
 
     /// Bytes of all keys and values that are here.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the seam of live exits and skips"))]
     pub(crate) fn bytes(&self) -> u64 {
         self.blocks.iter().map(|kept| (kept.keys.len() + kept.values.len()) as u64 * 4).sum()
     }

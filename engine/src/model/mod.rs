@@ -230,7 +230,7 @@ pub(crate) trait LayeredModel: Send {
     fn subjects(&self, batch: &Batch, stream: &Stream) -> Result<Stream, ModelError>;
     /// Statistics of the readout of `streams` (un-normed, one per depth, all of the same subjects).
     /// `next_ids`: what is true for each (the next token, the label), or `NO_TOKEN`. KL is taken against the last stream when
-    /// that is depth L. The [tokens x vocabulary] matrix of a depth is never stored whole. `job` is looked
+    /// that is depth L; a depth is compared with the one before where the stream of that stands before its own. The [tokens x vocabulary] matrix of a depth is never stored whole. `job` is looked
     /// at between tiles, so that a cancel does not wait for a whole vocabulary.
     fn readout(
         &self,
@@ -288,7 +288,6 @@ pub(crate) trait LayeredModel: Send {
     /// `mask` says which, and what is read in the place of their keys and values. A batch is one of empty caches. With
     /// nothing left out it gives the bits of `block` and of `step`. What attention and feed-forward sublayer added, and
     /// the router, have rows only of the tokens that ran them; nobody can look at columns of attention.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the seam of live exits and skips"))]
     fn step_masked(
         &self,
         _layer: Layer,

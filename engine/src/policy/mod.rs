@@ -12,5 +12,8 @@ pub(crate) use calibrate::{Trial, calibrate, lower_bound};
 pub(crate) use cost::{block_shares, flops_saved};
 #[cfg(test)]
 pub(crate) use exit::RULES;
-pub(crate) use exit::{About, Chosen, Counts, Handle, Line, RULE, cards, choose, rule_or_default};
+pub(crate) use exit::{
+    About, Chosen, Counts, Handle, Line, LiveRule, Place, RULE, TokenSignals, cards, choose,
+    rule_or_default,
+};
 pub(crate) use sweep::{main_label, main_value, trials};

@@ -3,6 +3,7 @@
 
 mod bench;
 mod generate;
+mod verify;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -15,6 +16,7 @@ use crate::generate::GenerateError;
 use crate::job::{CancelSwitch, Cancelled, Job, JobId};
 use crate::kernel::numerics::Numerics;
 use crate::lens;
+use crate::live::LiveError;
 use crate::measure::MeasureError;
 use crate::model::{self, LayeredModel, ModelCard, ModelError};
 use crate::notes::Note;
@@ -105,6 +107,15 @@ impl From<MeasureError> for Ending {
     fn from(error: MeasureError) -> Self {
         match error {
             MeasureError::Cancelled(_) => Self::Cancelled,
+            other => Self::Problem(blamed(&other, other.hint(), other.is_input())),
+        }
+    }
+}
+
+impl From<LiveError> for Ending {
+    fn from(error: LiveError) -> Self {
+        match error {
+            LiveError::Cancelled(_) => Self::Cancelled,
             other => Self::Problem(blamed(&other, other.hint(), other.is_input())),
         }
     }
@@ -209,6 +220,14 @@ impl Models {
             Command::Bench(request) => {
                 let report = self.bench(job, &request)?;
                 Ok(Event::Measured(id, Arc::new(report)))
+            }
+            Command::Verify(request) => {
+                let view = self.verify(job, &request)?;
+                Ok(Event::Verified(id, Arc::new(view)))
+            }
+            Command::ExportVerified { request, view, folder } => {
+                verify::export(&request, &view, &folder, job)?;
+                Ok(Event::Wrote(id, folder))
             }
             Command::Save { recording, folder } => {
                 recording.save(&folder, job)?;

@@ -74,6 +74,8 @@ impl LayeredModel for Puppet {
             margin: numbers(),
             entropy: numbers(),
             kl: numbers(),
+            kl_prev: numbers(),
+            prob_step: numbers(),
             nll: numbers(),
             rank: numbers(),
             top_ids: vec![[0, 1, 2, 3, NO_TOKEN]; cells],

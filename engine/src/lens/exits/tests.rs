@@ -253,13 +253,18 @@ fn the_grid_of_samples_shows_neighbours() {
 #[test]
 fn the_suggested_threshold_keeps_the_agreement_that_it_promises() {
     let recording = synthetic(2000, 6, 3);
-    for rule in RULES {
+    for entry in RULES {
         let target = ("target", Value::Real(0.9));
-        let rule = ("rule", choice(rule.card().id));
+        let rule = ("rule", choice(entry.card().id));
         let offered = view(&recording, &[rule.clone(), target.clone()]);
         let suggestion = &offered.suggestions[0];
         assert!(suggestion.label.ends_with(" for 90 % agreement"), "{}", suggestion.label);
-        let (id, value) = suggestion.sets.first().unwrap().clone();
+        let Some((id, value)) = suggestion.sets.first().cloned() else {
+            // It has to let some leave at every exit.
+            assert_eq!(entry.card().id, "budget");
+            assert!(suggestion.explanation.contains("the best agreement is"));
+            continue;
+        };
         let taken = view(&recording, &[rule, target, (id, value)]);
         assert!(reading(&taken, "agreement").unwrap() >= 0.9);
         let depth =
@@ -340,6 +345,20 @@ fn an_older_recording_says_that_it_cannot_price_a_slice() {
     assert!(!says(&recording, "task:hops"));
     recording.manifest.block_costs.clear();
     assert!(says(&recording, "task:hops") && !says(&recording, "all"));
+}
+
+#[test]
+fn thresholds_of_depths_stand_only_over_the_signal_that_they_are_of() {
+    let recording = synthetic(60, 3, 3);
+    let has_handles = |score: &str, signal: &str| {
+        let turns = [("rule", choice("per-depth")), ("score", choice(score))];
+        let view = view(&recording, &[&turns[..], &[("signal", choice(signal))]].concat());
+        let marks = &view.figures.iter().find(|figure| figure.id == "distribution").unwrap().marks;
+        assert!(!marks.iter().any(|mark| matches!(mark, Mark::Rule { .. })), "{marks:?}");
+        marks.iter().any(|mark| matches!(mark, Mark::Handles { points, .. } if points.len() == 3))
+    };
+    assert!(has_handles("max-prob", "max-prob") && has_handles("margin", "margin"));
+    assert!(!has_handles("margin", "max-prob") && !has_handles("max-prob", "margin"));
 }
 
 #[test]

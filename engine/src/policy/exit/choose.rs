@@ -42,9 +42,7 @@ pub(crate) struct Chosen {
     pub(crate) checks: Checks,
     /// The first depth at which a token may stop.
     pub(crate) least: Depth,
-    /// Says how every knob stands; part of the name of what is remembered.
-    pub(crate) key: String,
-    /// The same without the knob that trades answers for depth.
+    /// Says how every knob stands but the one that trades answers for depth; part of the name of what is remembered.
     pub(crate) key_of_curve: String,
     /// Its threshold, where it compares one signal with one.
     pub(crate) line: Option<Line>,
@@ -71,17 +69,20 @@ pub(crate) struct Line {
 pub(crate) struct Handle {
     pub(crate) depth: Depth,
     pub(crate) knob: &'static str,
+    /// Where the knob stands; the threshold itself may be shifted.
+    pub(crate) at: f64,
     /// Smallest and largest threshold.
     pub(crate) range: (f64, f64),
 }
 
 impl Handle {
-    /// Of a real knob `threshold-<depth>`; no other knob has one.
-    fn of(card: &KnobCard) -> Option<Self> {
+    /// Of a real knob `threshold-<depth>` and its value; no other knob has one.
+    fn of(card: &KnobCard, value: &Value) -> Option<Self> {
         let depth = card.id.strip_prefix("threshold-")?.parse().ok()?;
-        match card.kind {
-            KnobKind::Real { min, max, .. } => {
-                Some(Self { depth: Depth(depth), knob: card.id, range: (min, max) })
+        match (&card.kind, value) {
+            (KnobKind::Real { min, max, .. }, Value::Real(at)) => {
+                let (knob, range) = (card.id, (*min, *max));
+                Some(Self { depth: Depth(depth), knob, at: *at, range })
             }
             _ => None,
         }
@@ -153,13 +154,12 @@ pub(crate) fn choose_rule(
     let split = Split::of(&allowed);
     let is_fitted = rule.card().is_fitted;
     let rows = if is_fitted { split.rows(recording, Side::Calibration) } else { Vec::new() };
-    let fit = Fit { about, recording, rows: &rows, key: &split.key() };
+    let key = format!("{} {least:?} {}", split.key(), exits);
+    let fit = Fit { about, recording, checks: &checks, rows: &rows, key: &key };
     let resolved = allowed.resolved(&cards);
-    let named = |without: &str| {
-        let knobs = resolved.iter().filter(|(id, _)| **id != without);
-        let knobs = knobs.map(|(id, value)| format!(" {id}={value:?}"));
-        format!("{}{}", rule.card().id, knobs.collect::<String>())
-    };
+    let others = resolved.iter().filter(|(id, _)| **id != rule.card().main);
+    let others = others.map(|(id, value)| format!(" {id}={value:?}"));
+    let key_of_curve = format!("{}{}", rule.card().id, others.collect::<String>());
     let main = cards.iter().find(|card| card.id == rule.card().main);
     let line = main.zip(rule.card().signal).and_then(|(card, signal)| match card.kind {
         KnobKind::Real { min, max, .. } => {
@@ -173,17 +173,9 @@ pub(crate) fn choose_rule(
         _ => None,
     });
     let built = rule.build(&allowed, &fit);
-    Chosen {
-        rule,
-        checks,
-        least,
-        key: named(""),
-        key_of_curve: named(rule.card().main),
-        line,
-        handles: cards.iter().filter_map(Handle::of).collect(),
-        built,
-        ladder,
-    }
+    let handle = |card: &KnobCard| Handle::of(card, resolved.get(card.id)?);
+    let handles = cards.iter().filter_map(handle).collect();
+    Chosen { rule, checks, least, key_of_curve, line, handles, built, ladder }
 }
 
 impl Chosen {
@@ -211,10 +203,6 @@ impl Chosen {
     }
 
     /// The rule in a forward pass of one sequence.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the seam of live runs; a test holds live = replay")
-    )]
     pub(crate) fn live(&self, places: Vec<Place>) -> Option<Box<dyn LiveRule + '_>> {
         self.built.as_ref().ok()?.live(&self.checks, places)
     }
@@ -222,6 +210,12 @@ impl Chosen {
     /// What is compared at each depth; empty where it is the same at all of them.
     pub(crate) fn thresholds(&self) -> &[f64] {
         self.built.as_ref().map_or(&[], |built| built.thresholds())
+    }
+
+    /// The signal that its thresholds are of.
+    pub(crate) fn signal(&self) -> Option<Signal> {
+        let own = self.built.as_ref().ok().and_then(|built| built.signal());
+        own.or(self.rule.card().signal)
     }
 
     /// The cube that answers every threshold, and the present one in it.

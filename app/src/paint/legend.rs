@@ -14,7 +14,15 @@ const INDENT: f32 = 13.0;
 
 /// Draws the row; nothing where a figure has one series, which its title names.
 pub(super) fn show(ui: &mut egui::Ui, figure: &Figure) {
-    let entries: Vec<_> = figure.marks.iter().filter_map(entry).collect();
+    let mut entries: Vec<_> = figure.marks.iter().filter_map(entry).collect();
+    // What B shows in the same hue under the same name is said once, for all of them.
+    let names: Vec<&str> = entries.iter().map(|(label, ..)| *label).collect();
+    let count = entries.len();
+    entries
+        .retain(|(label, ..)| label.strip_prefix("B: ").is_none_or(|name| !names.contains(&name)));
+    if entries.len() < count {
+        entries.push(("B: paler, dashed", Ink::Other(6), false));
+    }
     if entries.len() < 2 || ui.available_height() < LEAST_HEIGHT {
         return;
     }

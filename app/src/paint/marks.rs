@@ -44,6 +44,8 @@ impl<'a> Maker<'a, '_> {
                             // An edge in the colour of the ground: the line shows on every cell.
                             let edge = theme::color(self.colors.ground);
                             let line = Line::new("", run.to_vec()).color(edge).width(4.0);
+                            // Under the dashes only: between them another line is seen.
+                            let line = line.style(style(*ink));
                             plot.line(line.allow_hover(false).allow_band(run.len() > MANY));
                         }
                         let line = Line::new(label, run.to_vec())
@@ -52,11 +54,7 @@ impl<'a> Maker<'a, '_> {
                             // Bands slant steps; lines are thinned already, so only what could not be is left to them.
                             .allow_band(run.len() > MANY)
                             .allow_hover(!is_over_heat);
-                        plot.line(match ink {
-                            Ink::Muted => line.style(LineStyle::dashed_dense()),
-                            Ink::Other(_) => line.style(LineStyle::dashed_loose()),
-                            Ink::Series(_) | Ink::Accent => line,
-                        });
+                        plot.line(line.style(style(*ink)));
                         if run.len() == 1 {
                             plot.points(Points::new(label, run.to_vec()).color(color).radius(2.0));
                         }
@@ -150,6 +148,14 @@ impl<'a> Maker<'a, '_> {
     }
 }
 
+fn style(ink: Ink) -> LineStyle {
+    match ink {
+        Ink::Muted => LineStyle::dashed_dense(),
+        Ink::Other(_) => LineStyle::dashed_loose(),
+        Ink::Series(_) | Ink::Accent => LineStyle::Solid,
+    }
+}
+
 /// All words of a figure; those that would lie on others are left out until there is room.
 struct Words<'a> {
     base: PlotItemBase,
@@ -185,7 +191,7 @@ impl PlotItem for Words<'_> {
             if taken.iter().any(|other| other.intersects(place)) {
                 continue;
             }
-            taken.push(place.expand2(vec2(2.0, 0.0)));
+            taken.push(place.expand2(vec2(0.5, 0.0)));
             shapes.push(Shape::galley(place.min, galley, self.color));
         }
     }

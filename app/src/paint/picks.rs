@@ -26,7 +26,8 @@ pub(super) fn show_all(
             continue;
         }
         let grip = Rect::from_center_size(at, Vec2::splat(GRIP));
-        let response = ui.interact(grip, plot.with(("pick", place)), Sense::click());
+        // With a drag, too: else the plot below would answer to the pointer with words of its own.
+        let response = ui.interact(grip, plot.with(("pick", place)), Sense::click_and_drag());
         response.widget_info(|| WidgetInfo::labeled(Role::Button, ui.is_enabled(), &pick.label));
         if response.hovered() || response.has_focus() {
             let ring = Stroke::new(2.0, theme::ink(ui, Ink::Accent));

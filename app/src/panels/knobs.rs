@@ -5,6 +5,10 @@ use layerscope_engine::api::{self, KnobCard, KnobKind, Suggestion, Value};
 use super::{comparison, lens_card, places};
 use crate::state::{Action, File, Lens, Side, State};
 
+/// How the names of thresholds of single depths begin; more of them than `FEW` are folded away.
+const OF_DEPTH: &str = "threshold-";
+const FEW: usize = 4;
+
 /// In a wider pane a control would stand too far from its caption.
 const WIDEST_CAPTION: f32 = 200.0;
 
@@ -15,8 +19,20 @@ pub(super) fn show(ui: &mut egui::Ui, state: &State) -> Vec<Action> {
         lens_card::show(ui, card);
     }
     comparison::show(ui, state, &mut actions);
-    for card in &state.knob_cards {
-        actions.extend(knob(ui, card, &state.knob_value(card)).map(Action::Lens));
+    let is_of_depth = |card: &KnobCard| card.id.starts_with(OF_DEPTH);
+    for cards in state.knob_cards.chunk_by(|a, b| is_of_depth(a) == is_of_depth(b)) {
+        let mut knobs = |ui: &mut egui::Ui| {
+            for card in cards {
+                actions.extend(knob(ui, card, &state.knob_value(card)).map(Action::Lens));
+            }
+        };
+        if cards.len() > FEW && cards.first().is_some_and(is_of_depth) {
+            let head = format!("{} thresholds, one for each depth", cards.len());
+            let folded = egui::CollapsingHeader::new(head).id_salt(OF_DEPTH).show(ui, knobs);
+            folded.header_response.on_hover_text("The figure of the signal has a handle for each");
+        } else {
+            knobs(ui);
+        }
     }
     if state.knob_cards.is_empty() {
         ui.weak("The knobs appear with the first recording");
@@ -133,8 +149,18 @@ fn control(ui: &mut egui::Ui, card: &KnobCard, value: &Value) -> Option<Lens> {
     match (&card.kind, value) {
         (KnobKind::Real { min, max, step, .. }, Value::Real(now)) => {
             let mut at = *now;
-            let slider = egui::Slider::new(&mut at, *min..=*max).max_decimals(4);
-            let response = named(ui, slider.step_by(slider_step(*step)), card);
+            // Without steps of its own: the slider would move a typed number, or one of a session, by being shown.
+            let slider = egui::Slider::new(&mut at, *min..=*max)
+                .max_decimals(4)
+                .clamping(egui::SliderClamping::Edits);
+            let response = named(ui, slider, card);
+            if at != *now && response.dragged() {
+                at = stepped(at, *min, *max, *step);
+            } else if at != *now && response.has_focus() {
+                // A press of an arrow key moves by a pixel, which may be less than a step.
+                let by = (at - *now).abs().max(*step);
+                at = stepped(*now + by.copysign(at - *now), *min, *max, *step);
+            }
             follow(&response, at != *now).map(|is_held| turn(Value::Real(at), is_held))
         }
         (KnobKind::Integer { min, max, .. }, Value::Integer(now)) => {
@@ -191,9 +217,12 @@ fn control(ui: &mut egui::Ui, card: &KnobCard, value: &Value) -> Option<Lens> {
     }
 }
 
-/// A step that is no number would stop the slider.
-fn slider_step(step: f64) -> f64 {
-    if step.is_finite() && step > 0.0 { step } else { 0.0 }
+/// The nearest slider position; a step that is no number leaves every position.
+fn stepped(at: f64, min: f64, max: f64, step: f64) -> f64 {
+    if !step.is_finite() || step <= 0.0 {
+        return at;
+    }
+    (min + ((at - min) / step).round() * step).clamp(min, max)
 }
 
 fn named(ui: &mut egui::Ui, slider: egui::Slider<'_>, card: &KnobCard) -> egui::Response {

@@ -38,11 +38,13 @@ pub(super) fn show(ui: &mut egui::Ui, state: &State) -> Vec<Action> {
 pub(super) fn list(ui: &mut egui::Ui, readings: &[Reading]) {
     ui.scope(|ui| {
         ui.set_max_width(ui.available_width().min(WIDEST));
-        readings.iter().for_each(|reading| row(ui, reading));
+        for reading in readings {
+            row(ui, reading);
+        }
     });
 }
 
-/// A column for each setting; how a number came about stands below its name, where there is room.
+/// A column for each setting; how a number came about stands behind its name.
 fn compared(ui: &mut egui::Ui, rows: &[ReadingRow]) {
     let column = |ui: &mut egui::Ui, text: egui::RichText| {
         let size = egui::vec2(VALUE_WIDTH, ui.text_style_height(&egui::TextStyle::Body));
@@ -53,7 +55,9 @@ fn compared(ui: &mut egui::Ui, rows: &[ReadingRow]) {
         });
     };
     ui.with_layout(egui::Layout::right_to_left(egui::Align::Min), |ui| {
-        ["B", "A"].into_iter().for_each(|side| column(ui, egui::RichText::new(side).weak()));
+        for side in ["B", "A"] {
+            column(ui, egui::RichText::new(side).weak());
+        }
     });
     for ReadingRow { reading, versus } in rows {
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Min), |ui| {
@@ -62,10 +66,9 @@ fn compared(ui: &mut egui::Ui, rows: &[ReadingRow]) {
                 column(ui, egui::RichText::new(words(reading)).strong());
             }
             ui.with_layout(egui::Layout::top_down(egui::Align::Min), |ui| {
-                ui.spacing_mut().item_spacing.y = 0.0;
-                ui.add(egui::Label::new(&reading.label).wrap());
                 let (kind, meaning) = kind(reading.kind);
-                ui.label(egui::RichText::new(kind).small().weak()).on_hover_text(meaning);
+                ui.add(egui::Label::new(named(ui, &reading.label, kind)).wrap())
+                    .on_hover_text(meaning);
             });
         });
     }
@@ -90,6 +93,20 @@ fn row(ui: &mut egui::Ui, reading: &Reading) {
             ui.add(egui::Label::new(&reading.label).wrap());
         });
     });
+}
+
+/// A name, and how the number came about in small letters behind it.
+fn named(ui: &egui::Ui, label: &str, kind: &str) -> egui::WidgetText {
+    let mut job = egui::text::LayoutJob::default();
+    let (style, align) = (ui.style(), egui::Align::BOTTOM);
+    let words = [
+        egui::RichText::new(format!("{label} ")),
+        egui::RichText::new(kind).small().color(ui.visuals().weak_text_color()),
+    ];
+    for text in words {
+        text.append_to(&mut job, style, egui::FontSelection::Default, align);
+    }
+    job.into()
 }
 
 fn kind(kind: ReadingKind) -> (&'static str, &'static str) {

@@ -61,6 +61,24 @@ fn below_the_rule_stands_what_it_means_and_under_the_pointer_where_it_comes_from
 }
 
 #[test]
+fn a_number_between_two_slider_positions_is_not_moved_by_being_shown() {
+    let kind = KnobKind::Real { default: 0.9, min: 0.0, max: 7.0, step: 0.4 };
+    let card = KnobCard { id: "threshold", label: "Threshold", help: "", unit: "", kind };
+    let mut harness = window();
+    let typed = Value::Real(1.234_567_8);
+    harness.state_mut().state.session.knobs.set("threshold", typed.clone());
+    again(&mut harness, card);
+    assert_eq!(harness.state().state.session.knobs.get("threshold"), Some(&typed));
+    assert_eq!(harness.state().state.undo_state(), (false, false));
+    harness.get_by_role_and_label(Role::Slider, "Threshold").focus();
+    harness.run();
+    harness.key_press(Key::ArrowRight);
+    harness.run();
+    let moved = harness.state().state.session.knobs.get("threshold").cloned();
+    assert_eq!(moved, Some(Value::Real(1.6)), "an arrow key goes to slider positions");
+}
+
+#[test]
 fn a_click_takes_a_place_out_of_its_set_and_puts_it_in_again() {
     let mut harness = with(vec![places(9, false)]);
     harness.get_by_role_and_label(Role::CheckBox, "Exits at depths 4").click();

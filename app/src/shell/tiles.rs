@@ -97,7 +97,7 @@ fn arranged(figures: &[String]) -> Tree<Pane> {
     let knobs = tabs(&mut tiles, vec![Pane::Knobs]);
     let readings = tabs(&mut tiles, vec![Pane::Readings, Pane::Notes]);
     let left =
-        linear(&mut tiles, LinearDir::Vertical, &[(input, 0.27), (knobs, 0.43), (readings, 0.30)]);
+        linear(&mut tiles, LinearDir::Vertical, &[(input, 0.27), (knobs, 0.45), (readings, 0.28)]);
     let right = if let Some((first, others)) = figures.split_first() {
         let pane = |id: &String| Pane::Figure(id.clone());
         let first = tabs(&mut tiles, vec![pane(first), Pane::Live]);
@@ -122,7 +122,7 @@ fn arranged(figures: &[String]) -> Tree<Pane> {
     } else {
         tiles.insert_pane(Pane::Start)
     };
-    let root = linear(&mut tiles, LinearDir::Horizontal, &[(left, 0.23), (right, 0.77)]);
+    let root = linear(&mut tiles, LinearDir::Horizontal, &[(left, 0.25), (right, 0.75)]);
     Tree::new(egui::Id::unique("panes"), root, tiles)
 }
 

@@ -81,7 +81,7 @@ impl State {
 }
 
 fn recorded(request: &RecordRequest) -> Result<Vec<String>, &'static str> {
-    let RecordRequest { input, limit_tokens, read_at, numerics, folder: _ } = request;
+    let RecordRequest { input, limit_tokens, read_at, numerics, .. } = request;
     let mut words = Vec::new();
     match input {
         Input::Embedded => {}

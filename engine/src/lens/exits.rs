@@ -153,8 +153,8 @@ impl Lens for Exits {
             distribution::figure(&scene),
             trade_off::figure(&scene, &trials),
             curves::nats(&scene),
-            curves::agreement(&scene),
             layers::figure(&scene),
+            curves::agreement(&scene),
         ];
         View {
             figures,

@@ -92,12 +92,11 @@ pub(crate) fn token_columns<'a>(
 fn beside(mut a: View, b: View) -> View {
     let mut notes = Vec::new();
     for mut other in b.figures {
-        match a.figures.iter_mut().find(|figure| figure.id == other.id) {
-            Some(figure) => notes.extend(join::join(figure, other)),
-            None => {
-                other.title = format!("{PREFIX}{}", other.title);
-                a.figures.push(other);
-            }
+        if let Some(figure) = a.figures.iter_mut().find(|figure| figure.id == other.id) {
+            notes.extend(join::join(figure, other));
+        } else {
+            other.title = format!("{PREFIX}{}", other.title);
+            a.figures.push(other);
         }
     }
     for note in b.notes {

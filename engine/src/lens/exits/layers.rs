@@ -29,7 +29,7 @@ pub(super) fn figure(scene: &Scene<'_>) -> Figure {
     let last = scene.num_layers() as f64 - 0.5;
     Figure {
         id: "layers",
-        title: format!("{rows} that run each layer"),
+        title: "Layers run".to_owned(),
         x: Axis::integer("Layer").with_range(-0.5, last.max(0.5)),
         y: Axis::linear(rows, "fraction").with_range(0.0, 1.0),
         marks,

@@ -44,8 +44,8 @@ fn figures_stand_in_the_order_of_the_window() {
             "distribution",
             "trade-off",
             "per-depth",
-            "agreement",
-            "layers"
+            "layers",
+            "agreement"
         ]
     );
 }
@@ -348,10 +348,25 @@ fn an_older_recording_says_that_it_cannot_price_a_slice() {
 }
 
 #[test]
+fn thresholds_of_depths_stand_only_over_the_signal_that_they_are_of() {
+    let recording = synthetic(60, 3, 3);
+    let has_handles = |score: &str, signal: &str| {
+        let turns = [("rule", choice("per-depth")), ("score", choice(score))];
+        let view = view(&recording, &[&turns[..], &[("signal", choice(signal))]].concat());
+        let marks = &view.figures.iter().find(|figure| figure.id == "distribution").unwrap().marks;
+        assert!(!marks.iter().any(|mark| matches!(mark, Mark::Rule { .. })), "{marks:?}");
+        marks.iter().any(|mark| matches!(mark, Mark::Handles { points, .. } if points.len() == 3))
+    };
+    assert!(has_handles("max-prob", "max-prob") && has_handles("margin", "margin"));
+    assert!(!has_handles("margin", "max-prob") && !has_handles("max-prob", "margin"));
+}
+
+#[test]
 fn what_runs_is_what_exits_behind() {
     let recording = rough(300, 5, 7);
     let turns = [("threshold", Value::Real(0.6))];
-    let figure = view(&recording, &turns).figures.pop().unwrap();
+    let mut figures = view(&recording, &turns).figures.into_iter();
+    let figure = figures.find(|figure| figure.id == "layers").unwrap();
     let exits = choose(&recording, &knobs(&turns)).all_exits(&recording);
     let share = |is: &dyn Fn(usize) -> bool| {
         exits.iter().filter(|depth| is(depth.index())).count() as f64 / 300.0

@@ -21,6 +21,7 @@ pub(super) fn join(figure: &mut Figure, mut other: Figure) -> Option<Note> {
     if !is_comparable(figure, &other, columns.is_some()) {
         let axes = [&other.x, &other.y].map(Axis::caption).join(" and ");
         let what = format!("“{}” shows A only: the axes of B are {axes}", figure.title);
+        figure.title.push_str(" (A only)");
         return Some(Note::new(what, ""));
     }
     take_names(&mut figure.x, &mut other);

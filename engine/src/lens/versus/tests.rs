@@ -24,8 +24,17 @@ fn joined(mut a: Figure, b: Figure) -> (Figure, Option<Note>) {
 
 fn knobs(turns: &[(&str, Value)]) -> Knobs {
     let mut knobs = Knobs::default();
-    turns.iter().for_each(|(id, value)| knobs.set(id, value.clone()));
+    for (id, value) in turns {
+        knobs.set(id, value.clone());
+    }
     knobs
+}
+
+/// How many marks a hand can drag.
+fn held(figure: &Figure) -> usize {
+    let is_held =
+        |mark: &&Mark| matches!(mark, Mark::Rule { knob: Some(_), .. } | Mark::Handles { .. });
+    figure.marks.iter().filter(is_held).count()
 }
 
 /// Places of the bars' edges, from left to right, each with the name of its series.
@@ -121,7 +130,8 @@ fn another_quantity_is_never_drawn_on_the_same_axis() {
     b.y = Axis::linear("Entropy", "nats");
     b.marks = vec![line("mean", &[[0.0, 2.0]])];
     let (figure, note) = joined(a.clone(), b);
-    assert_eq!(figure, a);
+    assert_eq!(figure.title, "F (A only)");
+    assert_eq!((&figure.marks, &figure.y), (&a.marks, &a.y));
     let what = note.unwrap().what;
     assert_eq!(what, "“F” shows A only: the axes of B are Depth and Entropy (nats).");
 }
@@ -176,12 +186,6 @@ fn every_lens_stands_two_settings_beside_each_other_on_every_strange_recording()
                 assert_eq!(both.readings.len(), alone.readings.len());
                 for (one, two) in alone.figures.iter().zip(&both.figures) {
                     assert_eq!(one.id, two.id);
-                    let held = |figure: &Figure| {
-                        let is_held = |mark: &&Mark| {
-                            matches!(mark, Mark::Rule { knob: Some(_), .. } | Mark::Handles { .. })
-                        };
-                        figure.marks.iter().filter(is_held).count()
-                    };
                     assert_eq!(held(one), held(two), "{}", one.id);
                     if std::ptr::eq(a, b) {
                         assert_eq!(to_csv(one), to_csv(two));

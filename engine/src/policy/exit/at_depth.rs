@@ -2,7 +2,7 @@
 
 use super::rule::ExitRule;
 use super::signals::{Place, TokenSignals};
-use crate::signal::Depth;
+use crate::signal::{Depth, Signal};
 
 /// What is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,5 +64,13 @@ impl ExitRule for AtDepth {
 
     fn thresholds(&self) -> &[f64] {
         &self.thresholds
+    }
+
+    fn signal(&self) -> Option<Signal> {
+        Some(match self.score {
+            Score::MaxProb => Signal::MaxProb,
+            Score::Margin => Signal::Margin,
+            Score::ProbStep => Signal::ProbStep,
+        })
     }
 }

@@ -69,17 +69,20 @@ pub(crate) struct Line {
 pub(crate) struct Handle {
     pub(crate) depth: Depth,
     pub(crate) knob: &'static str,
+    /// Where the knob stands; the threshold itself may be shifted.
+    pub(crate) at: f64,
     /// Smallest and largest threshold.
     pub(crate) range: (f64, f64),
 }
 
 impl Handle {
-    /// Of a real knob `threshold-<depth>`; no other knob has one.
-    fn of(card: &KnobCard) -> Option<Self> {
+    /// Of a real knob `threshold-<depth>` and its value; no other knob has one.
+    fn of(card: &KnobCard, value: &Value) -> Option<Self> {
         let depth = card.id.strip_prefix("threshold-")?.parse().ok()?;
-        match card.kind {
-            KnobKind::Real { min, max, .. } => {
-                Some(Self { depth: Depth(depth), knob: card.id, range: (min, max) })
+        match (&card.kind, value) {
+            (KnobKind::Real { min, max, .. }, Value::Real(at)) => {
+                let (knob, range) = (card.id, (*min, *max));
+                Some(Self { depth: Depth(depth), knob, at: *at, range })
             }
             _ => None,
         }
@@ -170,7 +173,8 @@ pub(crate) fn choose_rule(
         _ => None,
     });
     let built = rule.build(&allowed, &fit);
-    let handles = cards.iter().filter_map(Handle::of).collect();
+    let handle = |card: &KnobCard| Handle::of(card, resolved.get(card.id)?);
+    let handles = cards.iter().filter_map(handle).collect();
     Chosen { rule, checks, least, key_of_curve, line, handles, built, ladder }
 }
 
@@ -206,6 +210,12 @@ impl Chosen {
     /// What is compared at each depth; empty where it is the same at all of them.
     pub(crate) fn thresholds(&self) -> &[f64] {
         self.built.as_ref().map_or(&[], |built| built.thresholds())
+    }
+
+    /// The signal that its thresholds are of.
+    pub(crate) fn signal(&self) -> Option<Signal> {
+        let own = self.built.as_ref().ok().and_then(|built| built.signal());
+        own.or(self.rule.card().signal)
     }
 
     /// The cube that answers every threshold, and the present one in it.

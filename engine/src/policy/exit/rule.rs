@@ -49,6 +49,11 @@ pub(crate) trait ExitRule: Send + Sync + 'static {
     fn thresholds(&self) -> &[f64] {
         &[]
     }
+
+    /// What is compared, where the knobs choose it and so the card cannot say it.
+    fn signal(&self) -> Option<Signal> {
+        None
+    }
 }
 
 /// All that a rule's file declares, where tokens decide alone.
@@ -87,6 +92,11 @@ pub(crate) trait BuiltRule: Send + Sync {
     /// What is compared at each depth, `[depth]`; empty where it is the same at all of them.
     fn thresholds(&self) -> &[f64] {
         &[]
+    }
+
+    /// What is compared, where the knobs choose it and so the card cannot say it.
+    fn signal(&self) -> Option<Signal> {
+        None
     }
 }
 
@@ -156,6 +166,10 @@ impl<R: ExitRule> BuiltRule for Alone<R> {
 
     fn thresholds(&self) -> &[f64] {
         self.0.thresholds()
+    }
+
+    fn signal(&self) -> Option<Signal> {
+        self.0.signal()
     }
 }
 

@@ -44,7 +44,7 @@ fn lit(figure: Figure, lights: Theme) -> Harness<'static, Pane> {
 }
 
 fn figure(id: &'static str, x: Axis, y: Axis, marks: Vec<Mark>) -> Figure {
-    Figure { id, title: "Exits".to_owned(), x, y, marks }
+    Figure { id, title: "Exits".to_owned(), x, y, marks, picks: Vec::new() }
 }
 
 fn heat(columns: usize, rows: usize, value: impl Fn(usize, usize) -> f32) -> Heat {

@@ -34,6 +34,7 @@ fn figure(id: &'static str, title: &str) -> Figure {
         x: Axis::integer("Depth"),
         y: Axis::linear("Entropy", "nats"),
         marks: vec![Mark::Line { label: String::new(), points, ink: Ink::Series(0) }],
+        picks: Vec::new(),
     }
 }
 

@@ -244,6 +244,7 @@ mod tests {
                 width: 1.0,
                 ink: crate::figure::Ink::Accent,
             }],
+            picks: Vec::new(),
         };
         let [_, y] = figure.spans();
         assert_eq!(y.0, 0.0);

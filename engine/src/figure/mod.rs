@@ -22,6 +22,8 @@ pub use png::{PngError, to_png};
 pub use svg::{Size, Theme, to_svg};
 pub use thin::thin_line;
 
+use crate::knob::Value;
+
 /// One drawing. Everything a reader needs is inside.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Figure {
@@ -35,6 +37,19 @@ pub struct Figure {
     pub y: Axis,
     /// Drawn in this order.
     pub marks: Vec<Mark>,
+    /// Places that turn knobs when a person takes them; only a window can offer them.
+    pub picks: Vec<Pick>,
+}
+
+/// A place of a figure and the knob settings that it stands for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pick {
+    /// x and y, in axis units.
+    pub at: [f64; 2],
+    /// What it is: "Margin, threshold 0.8".
+    pub label: String,
+    /// Knobs by id and their values.
+    pub sets: Vec<(&'static str, Value)>,
 }
 
 /// One axis of a figure.

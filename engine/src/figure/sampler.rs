@@ -43,6 +43,7 @@ pub(crate) fn every_mark() -> Figure {
             },
             Mark::Text { at: [7.9, 3.5], text: "Present point & <more>".to_owned() },
         ],
+        picks: Vec::new(),
     }
 }
 
@@ -72,6 +73,7 @@ pub(crate) fn heat() -> Figure {
             hovers: Arc::from([]),
             selected_column: Some(3),
         })],
+        picks: Vec::new(),
     }
 }
 
@@ -83,5 +85,6 @@ pub(crate) fn empty() -> Figure {
         x: Axis::integer("Depth"),
         y: Axis::linear("Entropy", "nats"),
         marks: Vec::new(),
+        picks: Vec::new(),
     }
 }

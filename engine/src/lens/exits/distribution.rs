@@ -115,5 +115,6 @@ pub(super) fn figure(scene: &Scene<'_>) -> Figure {
         x: Axis::integer("Depth"),
         y,
         marks,
+        picks: Vec::new(),
     }
 }

@@ -51,6 +51,7 @@ pub(super) fn figure(scene: &Scene<'_>) -> Figure {
         x: Axis::integer(capital(noun)),
         y: Axis::integer("Depth"),
         marks: vec![Mark::Heat(heat), exit_line],
+        picks: Vec::new(),
     }
 }
 

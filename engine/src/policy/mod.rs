@@ -2,15 +2,24 @@
 //!
 //! Must not know: models, windows, files.
 
+mod bounds;
 mod calibrate;
+mod claim;
 mod cost;
 mod exit;
+mod goal;
+mod outcomes;
 mod split;
 mod sweep;
 
-pub(crate) use calibrate::{Trial, calibrate, lower_bound};
+pub(crate) use bounds::lower_bound;
+pub(crate) use calibrate::{Trial, calibrate};
+pub(crate) use claim::{Claim, Method, Unit};
 pub(crate) use cost::flops_saved;
 #[cfg(test)]
 pub(crate) use exit::RULES;
 pub(crate) use exit::{About, Chosen, Counts, Line, RULE, cards, choose, rule_or_default};
-pub(crate) use sweep::{main_label, main_value, trials};
+pub(crate) use goal::{Goal, has_truth};
+pub(crate) use outcomes::{Counted, Failures, Outcome, Outcomes};
+pub(crate) use split::{SEED, SHARE, Side, Split, sides};
+pub(crate) use sweep::{POSITIONS, main_label, main_value, trials};

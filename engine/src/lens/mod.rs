@@ -2,8 +2,13 @@
 //!
 //! Must not know: windows, threads, files.
 
+mod claims;
 mod exits;
+mod pareto;
+mod reliability;
 mod rows;
+#[cfg(test)]
+mod walk_tests;
 
 pub(crate) use rows::rows;
 pub use rows::{RowColumn, RowsRequest, TokenRows};
@@ -129,7 +134,8 @@ pub(crate) trait Lens: Sync {
 }
 
 /// Every lens, in the order of menus.
-pub(crate) static LENSES: &[&dyn Lens] = &[&exits::LENS];
+pub(crate) static LENSES: &[&dyn Lens] =
+    &[&exits::LENS, &claims::LENS, &pareto::LENS, &reliability::LENS];
 
 /// A lens by its id.
 pub(crate) fn find(id: &str) -> Option<&'static dyn Lens> {

@@ -22,20 +22,26 @@ pub(crate) enum Goal {
 }
 
 impl Goal {
-    const ALL: [Self; 3] = [Self::Agreement, Self::Accuracy, Self::Kept];
+    /// What an exit can be judged by.
+    pub(crate) const OF_EXITS: &[Self] = &[Self::Agreement, Self::Accuracy, Self::Kept];
+    /// What the readout of every depth can be judged by.
+    pub(crate) const OF_READOUTS: &[Self] = &[Self::Accuracy, Self::Agreement];
 
-    /// As the knob stands; agreement where nothing is known to be true.
-    pub(crate) fn of(recording: &Recording, knobs: &Knobs) -> Self {
-        let chosen =
-            knobs.choice(&GOAL).and_then(|id| Self::ALL.into_iter().find(|g| g.id() == id));
-        chosen.filter(|_| has_truth(recording)).unwrap_or(Self::Agreement)
+    /// As the knob stands among `goals`; the first that can be counted where it does not.
+    pub(crate) fn of(recording: &Recording, knobs: &Knobs, goals: &[Self]) -> Self {
+        let mut counted = goals.iter().copied().filter(|goal| goal.is_counted(Some(recording)));
+        let first = counted.clone().next().unwrap_or(Self::Agreement);
+        counted.find(|goal| Some(goal.id()) == knobs.choice(&GOAL)).unwrap_or(first)
     }
 
-    /// The knob, with what can be counted here.
-    pub(crate) fn card(recording: Option<&Recording>) -> KnobCard {
-        let may = |goal: &Self| *goal == Self::Agreement || recording.is_none_or(has_truth);
-        let options = Self::ALL.into_iter().filter(may);
+    /// The knob, with those of `goals` that can be counted here; the first is the default.
+    pub(crate) fn card(recording: Option<&Recording>, goals: &[Self]) -> KnobCard {
+        let options = goals.iter().filter(|goal| goal.is_counted(recording));
         GOAL.card(options.map(|goal| ChoiceOption::new(goal.id(), goal.label())).collect())
+    }
+
+    fn is_counted(self, recording: Option<&Recording>) -> bool {
+        self == Self::Agreement || recording.is_none_or(has_truth)
     }
 
     /// Kebab-case name.

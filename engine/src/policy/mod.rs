@@ -15,11 +15,11 @@ mod sweep;
 pub(crate) use bounds::lower_bound;
 pub(crate) use calibrate::{Trial, calibrate};
 pub(crate) use claim::{Claim, Method, Unit};
-pub(crate) use cost::flops_saved;
-#[cfg(test)]
-pub(crate) use exit::RULES;
-pub(crate) use exit::{About, Chosen, Counts, Line, RULE, cards, choose, rule_or_default};
+pub(crate) use cost::{CostModel, Fill, Prices, Readouts, flops_saved};
+pub(crate) use exit::{
+    About, Chosen, Counts, Line, RULE, RULES, cards, choose, choose_rule, rule_or_default,
+};
 pub(crate) use goal::{Goal, has_truth};
-pub(crate) use outcomes::{Counted, Failures, Outcome, Outcomes};
+pub(crate) use outcomes::{Outcome, Outcomes, Part};
 pub(crate) use split::{SEED, SHARE, Side, Split, sides};
 pub(crate) use sweep::{POSITIONS, main_label, main_value, trials};

@@ -5,14 +5,16 @@
 //! Every other rule is replayed at each position. All sums are whole numbers, so the order of rows changes nothing.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
 use crate::knob::{Knobs, Value};
 use crate::policy::exit::{Chosen, choose_rule};
 use crate::policy::goal::Goal;
+use crate::policy::split::{Side, Split};
 use crate::policy::sweep::{main_card, number, positions};
-use crate::recording::{Ladder, RUNGS, Recording};
+use crate::recording::{Ladder, RUNGS, Recording, Slice, depth_of};
 
 /// Rows that one thread counts at a time.
 const TOGETHER: usize = 8192;
@@ -32,6 +34,11 @@ impl Failures {
     /// The mean; `None` where nothing counts.
     pub(crate) fn risk(&self) -> Option<f64> {
         (self.num > 0).then(|| self.failing / self.num as f64)
+    }
+
+    /// The share that does not fail; `None` where nothing counts.
+    pub(crate) fn kept(&self) -> Option<f64> {
+        (self.num > 0).then(|| (self.num as f64 - self.failing) / self.num as f64)
     }
 }
 
@@ -75,7 +82,7 @@ impl Outcomes {
 }
 
 /// Rows that are counted, and by what.
-pub(crate) struct Counted<'a> {
+pub(super) struct Counted<'a> {
     recording: &'a Recording,
     rows: &'a [Range<usize>],
     goal: Goal,
@@ -86,7 +93,7 @@ pub(crate) struct Counted<'a> {
 }
 
 impl<'a> Counted<'a> {
-    pub(crate) fn new(recording: &'a Recording, rows: &'a [Range<usize>], goal: Goal) -> Self {
+    pub(super) fn new(recording: &'a Recording, rows: &'a [Range<usize>], goal: Goal) -> Self {
         let last = recording.num_layers();
         let mut counted =
             Self { recording, rows, goal, shares: Vec::new(), num_rows: 0, num_texts: 0 };
@@ -113,7 +120,7 @@ impl<'a> Counted<'a> {
     }
 
     /// What one built rule does.
-    pub(crate) fn outcome(&self, chosen: &Chosen, at: f64) -> Outcome {
+    fn outcome(&self, chosen: &Chosen, at: f64) -> Outcome {
         let mut cells = Cells::new(1, self.recording.num_layers() + 1);
         let mut shares = self.shares.iter();
         for rows in self.rows {
@@ -126,7 +133,7 @@ impl<'a> Counted<'a> {
     }
 
     /// What happens where nothing stops.
-    pub(crate) fn full(&self) -> Outcome {
+    fn full(&self) -> Outcome {
         let last = self.recording.num_layers();
         let mut cells = Cells::new(1, last + 1);
         let rows = self.rows.iter().flat_map(Clone::clone);
@@ -151,9 +158,8 @@ impl<'a> Counted<'a> {
     /// What every rung of a ladder does, the strictest first.
     fn ladder(&self, ladder: Ladder, least: usize) -> Vec<Outcome> {
         let last = self.recording.num_layers();
-        let columns: Vec<Option<&[f32]>> = (0..last)
-            .map(|depth| self.recording.column(ladder.signal, crate::recording::depth_of(depth)))
-            .collect();
+        let columns: Vec<Option<&[f32]>> =
+            (0..last).map(|depth| self.recording.column(ladder.signal, depth_of(depth))).collect();
         let mut chunks = Vec::new();
         let mut before = 0;
         for rows in self.rows {
@@ -193,7 +199,7 @@ impl<'a> Counted<'a> {
     }
 
     /// What the positions of the rule's main knob do: every rung where a cube answers the rule, else at most `most`.
-    pub(crate) fn outcomes(&self, chosen: &Chosen, knobs: &Knobs, most: u32) -> Outcomes {
+    pub(super) fn outcomes(&self, chosen: &Chosen, knobs: &Knobs, most: u32) -> Outcomes {
         let full = self.full();
         if let Some((ladder, _)) = chosen.ladder() {
             return Outcomes { positions: self.ladder(ladder, chosen.least.index()), full };
@@ -206,13 +212,65 @@ impl<'a> Counted<'a> {
             self.outcome(&choose_rule(self.recording, chosen.rule, &turned), number(value))
         };
         let mut positions: Vec<Outcome> = values.par_iter().map(at).collect();
-        // Every rule runs deeper, or at least not less deep, all the way to one end of its knob; which end that is says
-        // nothing about what fails, so it may be read off the rows that a claim is tested on.
-        let depth = |outcome: Option<&Outcome>| outcome.and_then(Outcome::mean_depth);
-        if depth(positions.first()) < depth(positions.last()) {
-            positions.reverse();
-        }
+        // Of two positions one stops no row earlier than the other (a patience of 0, which never stops, stands behind all
+        // others), so the order is the same whatever rows it is read off; and it is read off exits alone, never off what
+        // fails, so a claim may be tested in it.
+        let depth = |outcome: &Outcome| outcome.mean_depth().unwrap_or(0.0);
+        positions.sort_by(|a, b| depth(b).total_cmp(&depth(a)));
         Outcomes { positions, full }
+    }
+}
+
+/// Rows to be counted, with a name that says which they are.
+pub(crate) struct Part {
+    rows: Vec<Range<usize>>,
+    key: String,
+}
+
+impl Part {
+    /// A whole slice.
+    pub(crate) fn slice(recording: &Recording, slice: &Slice) -> Self {
+        Self { rows: slice.ranges(recording), key: slice.key() }
+    }
+
+    /// The rows of a slice that stand on one side.
+    pub(crate) fn side(recording: &Recording, slice: &Slice, split: Split, side: Side) -> Self {
+        let key = format!("{} {} {side:?}", slice.key(), split.key());
+        Self { rows: split.rows_in(recording, side, slice), key }
+    }
+
+    /// Number of rows.
+    pub(crate) fn num_rows(&self) -> usize {
+        self.rows.iter().map(ExactSizeIterator::len).sum()
+    }
+
+    /// What every position of the rule's main knob does (every rung, or at most `most`); counted once.
+    pub(crate) fn outcomes(
+        &self,
+        recording: &Recording,
+        (chosen, knobs): (&Chosen, &Knobs),
+        goal: Goal,
+        most: u32,
+    ) -> Arc<Outcomes> {
+        let name = format!("outcomes {} {} {goal:?} {most}", chosen.key_of_curve, self.key);
+        recording
+            .cubes
+            .memo
+            .get(&name, || Counted::new(recording, &self.rows, goal).outcomes(chosen, knobs, most))
+    }
+
+    /// What the rule does as its knobs stand; counted once.
+    pub(crate) fn outcome(
+        &self,
+        recording: &Recording,
+        chosen: &Chosen,
+        goal: Goal,
+    ) -> Arc<Outcome> {
+        let name = format!("outcome {} {} {goal:?}", chosen.key, self.key);
+        recording
+            .cubes
+            .memo
+            .get(&name, || Counted::new(recording, &self.rows, goal).outcome(chosen, f64::NAN))
     }
 }
 
@@ -292,7 +350,7 @@ mod tests {
     use super::*;
     use crate::policy::exit::{Counts, RULES, choose};
     use crate::policy::sweep::POSITIONS;
-    use crate::recording::{Slice, rough, synthetic, synthetic_samples};
+    use crate::recording::{rough, synthetic, synthetic_samples};
 
     fn outcomes(
         recording: &Recording,
@@ -340,13 +398,13 @@ mod tests {
     }
 
     #[test]
-    fn the_safest_position_stands_first() {
+    fn positions_stand_from_deep_to_shallow() {
         let recording = synthetic(400, 6, 2);
         let rows = Slice::all().ranges(&recording);
         for rule in RULES {
             let found = outcomes(&recording, &rows, Goal::Agreement, &knobs(rule.card().id, 0));
             let depths: Vec<_> = found.positions.iter().map(Outcome::mean_depth).collect();
-            assert!(depths.first() >= depths.last(), "{}: {depths:?}", rule.card().id);
+            assert!(depths.is_sorted_by(|a, b| a >= b), "{}: {depths:?}", rule.card().id);
         }
     }
 
@@ -364,7 +422,7 @@ mod tests {
             knobs.set("depth", Value::Integer(0));
             knobs
         };
-        let rows = [0..40];
+        let rows = Slice::all().ranges(&recording);
         let found = outcomes(&recording, &rows, Goal::Agreement, &fixed);
         let at_once = found.at(0.0).unwrap();
         assert_eq!((at_once.rows.failing, at_once.rows.num), (28.0, 40));
@@ -382,7 +440,8 @@ mod tests {
     #[test]
     fn nothing_is_counted_twice_in_parts() {
         let recording = synthetic(300, 4, 7);
-        let all = outcomes(&recording, &[0..300], Goal::Accuracy, &Knobs::default());
+        let rows = Slice::all().ranges(&recording);
+        let all = outcomes(&recording, &rows, Goal::Accuracy, &Knobs::default());
         let [a, b] = [vec![0..80, 96..160], vec![80..96, 160..300]]
             .map(|rows| outcomes(&recording, &rows, Goal::Accuracy, &Knobs::default()));
         for ((all, a), b) in all.positions.iter().zip(&a.positions).zip(&b.positions) {

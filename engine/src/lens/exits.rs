@@ -35,7 +35,7 @@ use crate::lens::{Lens, LensCard, Selection, TokenColumns, View};
 use crate::policy::{Chosen, Counts};
 use crate::recording::{Column, Recording, Slice, Tally, depth_of};
 use crate::signal::{Depth, Signal, Subject};
-pub(super) use knobs::settings;
+pub(super) use knobs::{by_card, settings, slice_card};
 
 /// Registry entry.
 pub(super) static LENS: Exits = Exits;
@@ -59,10 +59,10 @@ pub(super) struct Settings {
     pub(super) rule: Chosen,
     pub(super) slice: Slice,
     signal: Signal,
-    by: Option<Column>,
+    pub(super) by: Option<Column>,
     target: f64,
     /// Those that are allowed here.
-    knobs: Knobs,
+    pub(super) knobs: Knobs,
 }
 
 /// All that the figures are drawn from.
@@ -115,7 +115,7 @@ impl Scene<'_> {
 }
 
 /// "Token" of "token".
-fn capital(noun: &str) -> String {
+pub(super) fn capital(noun: &str) -> String {
     let mut letters = noun.chars();
     let first = letters.next().map(|letter| letter.to_ascii_uppercase());
     first.into_iter().chain(letters).collect()

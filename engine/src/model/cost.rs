@@ -18,6 +18,12 @@ impl ModelCard {
         2.0 * 2.0 * self.heads as f64 * self.head_dim as f64
     }
 
+    /// FLOPs of the keys and values alone of one block for one token (modelled): with K key/value heads of width c
+    /// `2 d * 2 K c`.
+    pub(crate) fn flops_per_fill(&self) -> f64 {
+        2.0 * self.width as f64 * 2.0 * self.kv_heads as f64 * self.head_dim as f64
+    }
+
     /// How many positions a token of block `layer` sees at most, its own included.
     pub(crate) fn window(&self, layer: usize) -> Option<usize> {
         self.windows.get(layer).copied().flatten()

@@ -19,5 +19,6 @@ mod policy;
 mod record;
 mod recording;
 mod signal;
+mod skips;
 mod train;
 mod worker;

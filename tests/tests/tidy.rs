@@ -23,6 +23,7 @@ const ROOMS: &[&str] = &[
     "measure",
     "train",
     "lens",
+    "skips",
     "export",
     "worker",
     "api",
@@ -38,7 +39,8 @@ const REGISTRIES: &[(&str, &str, &[&str])] = &[
     ("engine/src/dataset", "FORMATS", &["error", "images", "mod", "pack"]),
     ("engine/src/model/families", "FAMILIES", &["encoders", "mod"]),
     ("engine/src/model/families/encoders", "ENCODERS", &["mod", "shared"]),
-    ("engine/src/policy/exit", "RULES", &["mod"]),
+    ("engine/src/policy/exit", "RULES", &["about", "choose", "mod", "rule", "signals"]),
+    ("engine/src/policy/skip", "RULES", &["choose", "mod", "place", "plan", "rule", "set"]),
     ("engine/src/lens", "LENSES", &["mod", "rows"]),
     ("engine/src/train/grammar", "TASKS", &["mod"]),
 ];

@@ -8,7 +8,10 @@ mod generate;
 mod inspect;
 mod lenses;
 mod record;
+mod rules;
 mod run;
+mod settings;
+mod skip;
 mod train;
 mod usage;
 mod view;
@@ -46,10 +49,12 @@ struct Arguments {
 enum SubCommand {
     Inspect(inspect::Arguments),
     Lenses(lenses::Arguments),
+    Rules(rules::Arguments),
     Record(record::Arguments),
     Generate(generate::Arguments),
     Bench(bench::Arguments),
     View(view::Arguments),
+    Skip(skip::Arguments),
     Train(train::Arguments),
 }
 
@@ -101,10 +106,12 @@ pub fn main() -> ExitCode {
     let done = match arguments.command {
         Some(SubCommand::Inspect(arguments)) => inspect::run(&arguments),
         Some(SubCommand::Lenses(arguments)) => lenses::run(&arguments),
+        Some(SubCommand::Rules(arguments)) => rules::run(&arguments),
         Some(SubCommand::Record(arguments)) => record::run(arguments),
         Some(SubCommand::Generate(arguments)) => generate::run(arguments),
         Some(SubCommand::Bench(arguments)) => bench::run(arguments),
         Some(SubCommand::View(arguments)) => view::run(&arguments),
+        Some(SubCommand::Skip(arguments)) => skip::run(arguments),
         Some(SubCommand::Train(arguments)) => train::run(arguments),
         None => arguments
             .path

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use layerscope_engine::api::{self, Command, Event, Knobs, Look, Selection, counted};
 
 use super::run::Runner;
-use super::{Failure, say};
+use super::{Failure, say, settings};
 
 /// Look at a recording through a lens; write its figures, tables and readings.json.
 #[derive(Debug, clap::Args)]
@@ -37,27 +37,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let Event::Recorded(_, recording) = loaded else {
         return Err(Failure::Other(anyhow::anyhow!("the engine read nothing")));
     };
-    let mut settings = Vec::new();
-    for setting in &arguments.set {
-        let Some(pair) = setting.split_once('=') else {
-            return Err(Failure::Usage(format!("--set {setting}: expected KNOB=VALUE")));
-        };
-        settings.push(pair);
-    }
-    // The range of one knob may depend on the position of another (the threshold on the rule), so the
-    // settings are read until nothing changes any more: their order on the command line has no meaning.
-    let mut knobs = Knobs::default();
-    for _ in 0..=settings.len() {
-        let cards = api::knobs(&arguments.lens, Some(&recording), &knobs);
-        for (id, value) in &settings {
-            // Errors are told by the last pass, when every other knob stands where it was asked to.
-            drop(knobs.parse(&cards, id, value));
-        }
-    }
-    let cards = api::knobs(&arguments.lens, Some(&recording), &knobs);
-    for (id, value) in &settings {
-        knobs.parse(&cards, id, value).map_err(|error| Failure::Usage(error.to_string()))?;
-    }
+    let cards = |knobs: &Knobs| api::knobs(&arguments.lens, Some(&recording), knobs);
+    let knobs = settings::knobs(&arguments.set, cards)?;
     if let Some(token) = arguments.token.filter(|token| *token >= recording.num_tokens()) {
         let count = counted(recording.num_tokens(), recording.subject().noun());
         let what = format!("--token {token}: the recording has {count}, counted from 0");

@@ -71,7 +71,7 @@ impl State {
                 vec![Effect::Tell(json!({"event": "cancelled"}))]
             }
             // Only the command line asks for it.
-            Event::Measured(job, _) => {
+            Event::Measured(job, _) | Event::Verified(job, _) => {
                 self.jobs.remove(&job);
                 Vec::new()
             }

@@ -69,7 +69,6 @@ impl Cache {
     }
 
     /// Bytes of all keys and values that are here.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the seam of live exits and skips"))]
     pub(crate) fn bytes(&self) -> u64 {
         self.blocks.iter().map(|kept| (kept.keys.len() + kept.values.len()) as u64 * 4).sum()
     }

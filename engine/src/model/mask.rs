@@ -11,7 +11,6 @@
 use crate::model::ModelError;
 
 /// What a token reads in a block at the position of an earlier token that did not run the attention there.
-#[cfg_attr(not(test), expect(dead_code, reason = "the seam of live exits and skips"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MissingKv {
     /// Nothing: to look at such a position is an error. For sets that are known to be nested.

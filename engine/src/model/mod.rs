@@ -288,7 +288,6 @@ pub(crate) trait LayeredModel: Send {
     /// `mask` says which, and what is read in the place of their keys and values. A batch is one of empty caches. With
     /// nothing left out it gives the bits of `block` and of `step`. What attention and feed-forward sublayer added, and
     /// the router, have rows only of the tokens that ran them; nobody can look at columns of attention.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the seam of live exits and skips"))]
     fn step_masked(
         &self,
         _layer: Layer,

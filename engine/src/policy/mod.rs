@@ -5,12 +5,13 @@
 mod calibrate;
 mod cost;
 mod exit;
+pub(crate) mod skip;
 mod split;
 mod sweep;
 
 pub(crate) use calibrate::{Trial, calibrate, lower_bound};
 pub(crate) use cost::flops_saved;
-#[cfg(test)]
-pub(crate) use exit::RULES;
-pub(crate) use exit::{About, Chosen, Counts, Line, RULE, cards, choose, rule_or_default};
-pub(crate) use sweep::{main_label, main_value, trials};
+pub(crate) use exit::{
+    About, Chosen, Counts, Line, Place, RULE, RULES, RuleEntry, cards, choose, rule_or_default,
+};
+pub(crate) use sweep::{main_label, main_value, positions, trials};

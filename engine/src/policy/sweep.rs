@@ -28,7 +28,7 @@ pub(crate) fn trials(
         let trial = |rung| trial(ladder.threshold(rung), &cube.tally(rung));
         return (0..RUNGS).filter_map(trial).collect();
     }
-    let positions = main_card(recording, chosen.rule).map(|card| positions(&card));
+    let positions = main_card(recording, chosen.rule).map(|card| positions(&card, POSITIONS));
     let at = |value: &Value| {
         let mut turned = knobs.clone();
         turned.set(chosen.rule.card().main, value.clone());
@@ -61,16 +61,17 @@ pub(crate) fn main_value(recording: &Recording, rule: &'static dyn RuleEntry, at
     }
 }
 
-/// Evenly spaced values, both ends among them.
-fn positions(card: &KnobCard) -> Vec<Value> {
+/// `count` evenly spaced values, both ends among them; fewer where there are no more.
+pub(crate) fn positions(card: &KnobCard, count: u32) -> Vec<Value> {
+    let last = count.saturating_sub(1).max(1);
     match card.kind {
         KnobKind::Real { min, max, .. } => {
-            let part = |idx| min + (max - min) * f64::from(idx) / f64::from(POSITIONS - 1);
-            (0..POSITIONS).map(|idx| Value::Real(part(idx))).collect()
+            let part = |idx| min + (max - min) * f64::from(idx) / f64::from(last);
+            (0..=last).map(|idx| Value::Real(part(idx))).collect()
         }
         KnobKind::Integer { min, max, .. } => {
             let width = max.saturating_sub(min);
-            let last = i64::from(POSITIONS - 1).min(width);
+            let last = i64::from(last).min(width);
             (0..=last).map(|idx| Value::Integer(min + width * idx / last.max(1))).collect()
         }
         KnobKind::Choice { .. } | KnobKind::Places { .. } => Vec::new(),

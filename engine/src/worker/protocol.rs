@@ -29,6 +29,8 @@ pub enum Command {
     Generate(GenerateRequest),
     /// Times what the open model does; ends in `Event::Measured`.
     Bench(BenchRequest),
+    /// Runs the texts of a recording again with blocks left out; ends in `Event::Verified`.
+    Skip(SkipRequest),
     /// Writes a recording to a folder.
     Save {
         /// What is written.
@@ -40,6 +42,17 @@ pub enum Command {
     Export {
         /// What is looked at.
         look: Look,
+        /// The folder; made if it is not there.
+        folder: PathBuf,
+    },
+    /// Writes what `Skip` found to a folder, as `Export` writes a view.
+    ExportSkips {
+        /// Of the request.
+        recording: Shared<Recording>,
+        /// Of the request.
+        knobs: Knobs,
+        /// What was found.
+        view: Arc<View>,
         /// The folder; made if it is not there.
         folder: PathBuf,
     },
@@ -122,6 +135,28 @@ pub struct BenchRequest {
     pub works: Vec<Work>,
 }
 
+/// What is run with blocks left out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SkipRequest {
+    /// Its texts are run again; of the open model.
+    pub recording: Shared<Recording>,
+    /// The rule, its knobs, and what is measured besides: those of `api::skip_knobs`.
+    pub knobs: Knobs,
+    /// Only so many tokens of the recording, from its start; `None`: all of them.
+    pub limit_tokens: Option<u64>,
+    /// A continuation with and without skips, timed by turns; `None`: none, and no time.
+    pub generate: Option<SkipGenerate>,
+}
+
+/// What is gone on with, with and without skips.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SkipGenerate {
+    /// `None`: the beginning of the recording's first text, as much of it as counts as its prompt.
+    pub prompt: Option<String>,
+    /// How many tokens follow.
+    pub tokens: usize,
+}
+
 /// What a generation goes on with.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Start {
@@ -183,6 +218,8 @@ pub enum Event {
     Generated(JobId, Live),
     /// The open model was timed.
     Measured(JobId, Arc<Report>),
+    /// A rule was executed, and this is what came of it.
+    Verified(JobId, Arc<View>),
     /// A file or folder was written.
     Wrote(JobId, PathBuf),
     /// A view is ready; the number is the one that `look` returned.
@@ -239,6 +276,7 @@ impl Event {
             Self::Opened(job, _)
             | Self::Recorded(job, _)
             | Self::Measured(job, _)
+            | Self::Verified(job, _)
             | Self::Wrote(job, _)
             | Self::Failed(job, _)
             | Self::Cancelled(job)

@@ -3,6 +3,7 @@
 mod generating;
 mod measuring;
 mod rounding;
+mod skipping;
 
 use std::cell::{Cell, RefCell};
 use std::fs;

@@ -27,6 +27,8 @@ mod tests;
 pub(crate) use about::{About, Checks};
 pub(crate) use choose::{Chosen, Counts, Line, RULE, cards, choose, choose_rule, rule_or_default};
 pub(crate) use rule::RuleEntry;
+pub(in crate::policy) use schedule::Schedule;
+pub(crate) use signals::Place;
 
 use crate::knob::{Knobs, Real};
 use crate::recording::{Ladder, Sense};

@@ -180,13 +180,12 @@ fn start(
     prompt: u32,
     card: &ModelCard,
 ) -> Result<Vec<u32>, SkipError> {
-    let ids = match generate.prompt {
-        Some(text) => generate.tokenizer.encode(text)?,
-        None => {
-            let first = texts.texts.first().copied().unwrap_or_default();
-            let given = usize::try_from(prompt).unwrap_or(usize::MAX).clamp(1, first.len().max(1));
-            first.get(..given).unwrap_or(first).to_vec()
-        }
+    let ids = if let Some(text) = generate.prompt {
+        generate.tokenizer.encode(text)?
+    } else {
+        let first = texts.texts.first().copied().unwrap_or_default();
+        let given = usize::try_from(prompt).unwrap_or(usize::MAX).clamp(1, first.len().max(1));
+        first.get(..given).unwrap_or(first).to_vec()
     };
     let (prompt, tokens, context) = (ids.len(), generate.tokens, card.context);
     if prompt == 0 {

@@ -39,7 +39,7 @@ impl Placed {
             return &self.prompt;
         }
         let step = usize::try_from(place.step).unwrap_or(usize::MAX);
-        self.behind.get(step).or(self.behind.last()).unwrap_or(&self.prompt)
+        self.behind.get(step).or_else(|| self.behind.last()).unwrap_or(&self.prompt)
     }
 
     /// Whether the attention of executed sets only shrinks along the positions, so that no missing key is ever read.

@@ -66,41 +66,38 @@ fn ids_are_unique_and_kebab_case_and_every_main_knob_is_there() {
     }
 }
 
+/// Both ends of a knob, or all its options.
+fn ends(kind: &KnobKind) -> Vec<Value> {
+    match kind {
+        KnobKind::Real { min, max, .. } => vec![Value::Real(*min), Value::Real(*max)],
+        KnobKind::Integer { min, max, .. } => vec![Value::Integer(*min), Value::Integer(*max)],
+        KnobKind::Choice { options, .. } => {
+            options.iter().map(|option| Value::Choice(option.id.clone())).collect()
+        }
+        KnobKind::Places { .. } => vec![word("all"), word("none")],
+    }
+}
+
 #[test]
 fn every_rule_plans_at_both_ends_of_every_knob_whatever_the_number_of_blocks() {
-    for layers in [1, 2, 3, 7] {
+    for (layers, rule) in [1, 2, 3, 7].into_iter().flat_map(|n| RULES.iter().map(move |r| (n, r))) {
         let recording = synthetic(40, layers, 1);
         let about = About::of(Some(&recording));
-        for rule in RULES {
-            let mut base = Knobs::default();
-            base.set(RULE.id, word(rule.card.id));
-            for card in cards(&about, &base).into_iter().skip(1) {
-                let ends = match &card.kind {
-                    KnobKind::Real { min, max, .. } => vec![Value::Real(*min), Value::Real(*max)],
-                    KnobKind::Integer { min, max, .. } => {
-                        vec![Value::Integer(*min), Value::Integer(*max)]
-                    }
-                    KnobKind::Choice { options, .. } => {
-                        options.iter().map(|option| Value::Choice(option.id.clone())).collect()
-                    }
-                    KnobKind::Places { .. } => vec![word("all"), word("none")],
-                };
-                for end in ends {
-                    let mut knobs = base.clone();
-                    knobs.set(card.id, end);
-                    let planned = plan(about, &recording, &knobs, &mut Still::new(layers));
-                    let what = format!("{} {}", rule.card.id, card.id);
-                    match planned {
-                        Ok(Planned { plan: Plan::Placed(placed), .. }) => {
-                            for place in (0..50).map(|at| Place::new(at, 10)) {
-                                assert_eq!(placed.at(place).layers(), layers, "{what}");
-                            }
-                        }
-                        Ok(_) => {}
-                        Err(Unplanned::Refused(why)) => assert!(layers < 3, "{what}: {why}"),
-                        Err(other) => panic!("{what}: {other:?}"),
-                    }
+        let mut base = Knobs::default();
+        base.set(RULE.id, word(rule.card.id));
+        let own = cards(&about, &base).into_iter().skip(1);
+        for (id, end) in own.flat_map(|c| ends(&c.kind).into_iter().map(move |end| (c.id, end))) {
+            let what = format!("{} {id} {end:?}", rule.card.id);
+            let mut knobs = base.clone();
+            knobs.set(id, end);
+            match plan(about, &recording, &knobs, &mut Still::new(layers)) {
+                Ok(Planned { plan: Plan::Placed(placed), .. }) => {
+                    let places = (0..50).map(|at| Place::new(at, 10));
+                    assert!(places.map(|at| placed.at(at).layers()).all(|n| n == layers), "{what}");
                 }
+                Ok(_) => {}
+                Err(Unplanned::Refused(why)) => assert!(layers < 3, "{what}: {why}"),
+                Err(other) => panic!("{what}: {other:?}"),
             }
         }
     }

@@ -46,6 +46,40 @@ fn reading(readings: &serde_json::Value, id: &str) -> f64 {
 }
 
 #[test]
+fn two_settings_are_written_beside_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let (recording, out) = (folder.path().join("recording"), folder.path().join("both"));
+    record_embedded(&recording);
+    let set = ["--set", "threshold=0.5", "--versus-set", "rule=entropy", "--versus-set"];
+    let paths = ["view", words(&recording), "--out", words(&out)];
+    let done = layerscope(&[&paths[..], &set[..], &["threshold=0.75"][..]].concat());
+    assert_eq!(done.status.code(), Some(0), "{}", text(&done.stderr));
+    let both: serde_json::Value =
+        serde_json::from_slice(&fs::read(out.join("readings.json")).unwrap()).unwrap();
+    assert_eq!(both["versus"]["rule"], "entropy");
+    let a = view(&recording, &["threshold=0.5"], &folder.path().join("a"));
+    let b = view(&recording, &["rule=entropy", "threshold=0.75"], &folder.path().join("b"));
+    for row in both["readings"].as_array().unwrap() {
+        let id = row["id"].as_str().unwrap();
+        let of = |alone: &serde_json::Value| {
+            let rows = alone["readings"].as_array().unwrap();
+            rows.iter().find(|row| row["id"] == id).unwrap()["value"].clone()
+        };
+        assert_eq!((&row["value"], &row["versus"]), (&of(&a), &of(&b)), "{id}");
+    }
+    assert!(a.get("versus").is_none() && a["readings"][0].get("versus").is_none());
+    let same = |name: &str, of: &str| {
+        let alone = name.trim_start_matches("b_");
+        fs::read(out.join(name)).unwrap() == fs::read(folder.path().join(of).join(alone)).unwrap()
+    };
+    assert!(same("b_per_depth.csv", "b") && same("per_depth.csv", "a"));
+    let head = fs::read_to_string(out.join("tokens.csv")).unwrap();
+    assert!(head.lines().next().unwrap().contains("b_exit_depth"), "{head}");
+    let refused = layerscope(&[&paths[..], &["--versus-set", "threshold"][..]].concat());
+    assert!(text(&refused.stderr).contains("--versus-set threshold: expected KNOB=VALUE"));
+}
+
+#[test]
 fn recording_and_viewing_the_embedded_checkpoint_writes_figures_and_readings() {
     let folder = tempfile::tempdir().unwrap();
     let (recording, out) = (folder.path().join("recording"), folder.path().join("view"));
@@ -465,7 +499,8 @@ fn a_misspelt_sub_command_is_no_reason_to_open_a_window() {
     let message = text(&done.stderr);
     assert!(message.starts_with("error: there is no such file or folder: recrod\n"), "{message}");
     assert!(
-        message.contains("inspect, lenses, rules, record, generate, bench, view, skip, train"),
+        message
+            .contains("inspect, lenses, rules, record, generate, bench, view, verify, skip, train"),
         "{message}"
     );
 }

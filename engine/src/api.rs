@@ -3,8 +3,8 @@
 pub use crate::count::counted;
 pub use crate::dataset::Cut;
 pub use crate::figure::{
-    Axis, ColorMap, Direction, Figure, Heat, Ink, Mark, Palette, PngError, Rgb, Scale, Size, Theme,
-    round_step, thin_line, to_csv, to_png, to_svg, wants_dark_text,
+    Axis, ColorMap, Direction, Figure, Heat, Ink, Mark, Palette, Pick, PngError, Rgb, Scale, Size,
+    Theme, round_step, thin_line, to_csv, to_png, to_svg, wants_dark_text,
 };
 pub use crate::generate::Settings as GenerateSettings;
 pub use crate::job::{JobId, Progress, per_second};
@@ -13,9 +13,10 @@ pub use crate::knob::{
     ChoiceOption, KnobCard, KnobError, KnobKind, Knobs, Part, Places, PlacesKnob, Value,
 };
 pub use crate::lens::{
-    DataTable, LensCard, Reading, ReadingKind, RowColumn, RowsRequest, Selection, Suggestion,
-    TokenRows, View,
+    DataTable, LensCard, Reading, ReadingKind, ReadingRow, RowColumn, RowsRequest, Selection,
+    Suggestion, TokenRows, Versus, View,
 };
+pub use crate::live::Treatment;
 pub use crate::measure::{
     Absent as BenchAbsent, Machine as BenchMachine, Model as BenchModel, Report as BenchReport,
     Row as BenchRow, Source as BenchSource, Work as BenchWork,
@@ -28,7 +29,7 @@ pub use crate::recording::{
 pub use crate::signal::Subject;
 pub use crate::worker::{
     BenchRequest, Blame, Command, Engine, Event, GenerateRequest, Input, Inspected, Live, Look,
-    Problem, RecordRequest, Shared, SkipGenerate, SkipRequest, Start,
+    Problem, RecordRequest, Shared, SkipGenerate, SkipRequest, Start, VerifyRequest, WriteRequest,
 };
 
 /// The card of every lens, in the order of menus.

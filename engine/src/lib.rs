@@ -12,6 +12,7 @@ mod job;
 mod kernel;
 mod knob;
 mod lens;
+mod live;
 mod measure;
 mod model;
 mod notes;

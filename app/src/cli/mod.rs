@@ -4,6 +4,8 @@
 //! Exit codes: 0 done, 2 usage, 3 bad input, 4 cancelled, 1 everything else.
 
 mod bench;
+#[cfg(all(test, feature = "window"))]
+mod copied_tests;
 mod generate;
 mod inspect;
 mod lenses;
@@ -14,6 +16,7 @@ mod settings;
 mod skip;
 mod train;
 mod usage;
+mod verify;
 mod view;
 
 use std::io::{self, Write as _};
@@ -54,6 +57,7 @@ enum SubCommand {
     Generate(generate::Arguments),
     Bench(bench::Arguments),
     View(view::Arguments),
+    Verify(verify::Arguments),
     Skip(skip::Arguments),
     Train(train::Arguments),
 }
@@ -111,6 +115,7 @@ pub fn main() -> ExitCode {
         Some(SubCommand::Generate(arguments)) => generate::run(arguments),
         Some(SubCommand::Bench(arguments)) => bench::run(arguments),
         Some(SubCommand::View(arguments)) => view::run(&arguments),
+        Some(SubCommand::Verify(arguments)) => verify::run(arguments),
         Some(SubCommand::Skip(arguments)) => skip::run(arguments),
         Some(SubCommand::Train(arguments)) => train::run(arguments),
         None => arguments

@@ -1,4 +1,4 @@
-//! What `--set KNOB=VALUE` says.
+//! What `--set KNOB=VALUE` says, and flags like it.
 
 use layerscope_engine::api::{KnobCard, Knobs};
 
@@ -7,13 +7,14 @@ use super::Failure;
 /// Reads settings against the cards as they are for what was read so far: the range of one knob may depend on the
 /// position of another (the threshold on the rule), so their order on the command line has no meaning.
 pub(super) fn knobs(
+    flag: &str,
     settings: &[String],
     cards: impl Fn(&Knobs) -> Vec<KnobCard>,
 ) -> Result<Knobs, Failure> {
     let mut pairs = Vec::new();
     for setting in settings {
         let Some(pair) = setting.split_once('=') else {
-            return Err(Failure::Usage(format!("--set {setting}: expected KNOB=VALUE")));
+            return Err(Failure::Usage(format!("{flag} {setting}: expected KNOB=VALUE")));
         };
         pairs.push(pair);
     }

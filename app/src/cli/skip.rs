@@ -49,7 +49,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     let Event::Recorded(_, recording) = runner.run(Command::Load(folder))? else {
         return Err(Failure::Other(anyhow::anyhow!("the engine read nothing")));
     };
-    let knobs = settings::knobs(&set, |knobs| api::skip_knobs(Some(&recording), knobs))?;
+    let knobs = settings::knobs("--set", &set, |knobs| api::skip_knobs(Some(&recording), knobs))?;
     runner.run(paths.pop().map_or(Command::OpenEmbedded, Command::Open))?;
     let generate = generate.map(|tokens| SkipGenerate {
         prompt,

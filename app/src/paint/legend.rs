@@ -23,7 +23,7 @@ pub(super) fn show(ui: &mut egui::Ui, figure: &Figure) {
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing = vec2(10.0, 0.0);
         for (label, ink, is_faint) in entries {
-            let color = theme::color(palette.ink(ink));
+            let color = theme::color(palette.fill(ink));
             let color = if is_faint { color.gamma_multiply(0.45) } else { color };
             let font = egui::TextStyle::Small.resolve(ui.style());
             let words = ui.painter().layout_no_wrap(label.to_owned(), font, text);
@@ -43,7 +43,8 @@ fn entry(mark: &Mark) -> Option<(&str, Ink, bool)> {
     let (label, ink, is_faint) = match mark {
         Mark::Line { label, ink, .. }
         | Mark::Bars { label, ink, .. }
-        | Mark::Points { label, ink, .. } => (label, *ink, false),
+        | Mark::Points { label, ink, .. }
+        | Mark::Handles { label, ink, .. } => (label, *ink, false),
         Mark::Band { label, ink, .. } => (label, *ink, true),
         Mark::Heat(_) | Mark::Rule { .. } | Mark::Text { .. } => return None,
     };

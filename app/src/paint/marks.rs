@@ -52,10 +52,10 @@ impl<'a> Maker<'a, '_> {
                             // Bands slant steps; lines are thinned already, so only what could not be is left to them.
                             .allow_band(run.len() > MANY)
                             .allow_hover(!is_over_heat);
-                        plot.line(if *ink == Ink::Muted {
-                            line.style(LineStyle::dashed_dense())
-                        } else {
-                            line
+                        plot.line(match ink {
+                            Ink::Muted => line.style(LineStyle::dashed_dense()),
+                            Ink::Other(_) => line.style(LineStyle::dashed_loose()),
+                            Ink::Series(_) | Ink::Accent => line,
                         });
                         if run.len() == 1 {
                             plot.points(Points::new(label, run.to_vec()).color(color).radius(2.0));
@@ -64,7 +64,7 @@ impl<'a> Maker<'a, '_> {
                 }
                 Mark::Bars { label, bars, width, ink } => {
                     let bars = bars.iter().filter(|bar| bar.iter().all(|value| value.is_finite()));
-                    let color = self.ink(*ink);
+                    let color = theme::color(self.colors.fill(*ink));
                     let bar = |[x, height]: &[f64; 2]| {
                         Bar::new(*x, *height).width(*width).stroke(Stroke::NONE).fill(color)
                     };
@@ -77,11 +77,11 @@ impl<'a> Maker<'a, '_> {
                     points.retain(|point| point.iter().all(|value| value.is_finite()));
                     let radius = match ink {
                         Ink::Accent => 5.0,
-                        Ink::Series(_) | Ink::Muted => 3.5,
+                        Ink::Series(_) | Ink::Other(_) | Ink::Muted => 3.5,
                     };
                     plot.points(
                         Points::new(label, points)
-                            .color(self.ink(*ink))
+                            .color(theme::color(self.colors.fill(*ink)))
                             .radius(radius)
                             .allow_hover(!is_over_heat),
                     );
@@ -91,8 +91,15 @@ impl<'a> Maker<'a, '_> {
                     plot.add(heat::Cells::new(heat, plot, textures, self.colors));
                 }
                 Mark::Band { label, points, ink } => self.band(plot, label, points, *ink),
-                Mark::Rule { direction, at, knob: None, .. } if at.is_finite() => {
-                    let color = self.ink(Ink::Muted);
+                Mark::Rule { direction, at, knob: None, label } if at.is_finite() => {
+                    let (far, color) = (bounds.max(), self.ink(Ink::Muted));
+                    words.push(
+                        match direction {
+                            Direction::Horizontal => [far[0], *at],
+                            Direction::Vertical => [*at, far[1]],
+                        },
+                        label,
+                    );
                     let style = LineStyle::dashed_dense();
                     match direction {
                         Direction::Horizontal => plot.hline(
@@ -105,6 +112,13 @@ impl<'a> Maker<'a, '_> {
                 }
                 // One that can be dragged is drawn by `rule`, over everything.
                 Mark::Rule { .. } => {}
+                // The handles themselves, too.
+                Mark::Handles { label, points, ink, .. } => {
+                    for run in runs(points) {
+                        let line = Line::new(label, run.to_vec()).color(self.ink(*ink)).width(1.5);
+                        plot.line(line);
+                    }
+                }
                 Mark::Text { at, text } => words.push(*at, text),
             }
         }

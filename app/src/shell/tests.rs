@@ -34,10 +34,11 @@ fn figure(id: &'static str, title: &str) -> Figure {
         x: Axis::integer("Depth"),
         y: Axis::linear("Entropy", "nats"),
         marks: vec![Mark::Line { label: String::new(), points, ink: Ink::Series(0) }],
+        picks: Vec::new(),
     }
 }
 
-fn view() -> View {
+pub(super) fn view() -> View {
     let reading = |id, label: &str, value, unit, kind| Reading {
         id,
         label: label.to_owned(),
@@ -70,7 +71,7 @@ fn view() -> View {
     }
 }
 
-fn window() -> Harness<'static, Window> {
+pub(super) fn window() -> Harness<'static, Window> {
     let start = Start { path: Some("/nowhere".into()), ..Start::default() };
     let mut harness = Harness::builder()
         .with_size([1280.0, 800.0])

@@ -42,7 +42,25 @@ pub(crate) fn every_mark() -> Figure {
                 knob: None,
             },
             Mark::Text { at: [7.9, 3.5], text: "Present point & <more>".to_owned() },
+            Mark::Handles {
+                label: "Threshold of each depth".to_owned(),
+                points: vec![[1.0, 3.0], [2.0, 2.8], [3.0, 2.7]],
+                knobs: vec!["threshold-1", "threshold-2"],
+                ink: Ink::Accent,
+            },
+            Mark::Line {
+                label: "B: Median".to_owned(),
+                points: at(|x| 3.0 - 0.2 * x),
+                ink: Ink::Other(0),
+            },
+            Mark::Bars {
+                label: "B: Exits".to_owned(),
+                bars: at(|x| 0.05 * x),
+                width: 0.3,
+                ink: Ink::Other(1),
+            },
         ],
+        picks: Vec::new(),
     }
 }
 
@@ -72,6 +90,7 @@ pub(crate) fn heat() -> Figure {
             hovers: Arc::from([]),
             selected_column: Some(3),
         })],
+        picks: Vec::new(),
     }
 }
 
@@ -83,5 +102,6 @@ pub(crate) fn empty() -> Figure {
         x: Axis::integer("Depth"),
         y: Axis::linear("Entropy", "nats"),
         marks: Vec::new(),
+        picks: Vec::new(),
     }
 }

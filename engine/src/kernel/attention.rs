@@ -20,6 +20,7 @@ use rayon::prelude::*;
 
 use crate::kernel::cap::soft_cap;
 use crate::kernel::exp::exp;
+use crate::kernel::machine::{Work, fastest};
 use crate::kernel::matmul::{Dims, Strided, Target, Threads, product};
 use crate::kernel::rounded;
 
@@ -181,21 +182,36 @@ impl Tile {
     }
 }
 
-#[inline(always)]
-#[expect(clippy::inline_always, reason = "`Work` calls it")]
+/// Makes weights of scores that are yet to be scaled.
 pub(super) fn softmax(row: &mut [f32], scale: f32) {
-    let mut max = f32::NEG_INFINITY;
-    for &score in row.iter() {
-        max = if score > max { score } else { max };
-    }
-    let mut sum = 0.0_f64;
-    for score in row.iter_mut() {
-        *score = exp((*score - max) * scale);
-        sum += f64::from(*score);
-    }
-    let scale = rounded(sum.recip());
-    for score in row.iter_mut() {
-        *score *= scale;
+    fastest(Softmax { row, scale });
+}
+
+struct Softmax<'a> {
+    row: &'a mut [f32],
+    scale: f32,
+}
+
+impl Work for Softmax<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as `Work` asks")]
+    fn run(self) {
+        let Self { row, scale } = self;
+        let mut max = f32::NEG_INFINITY;
+        for &score in row.iter() {
+            max = if score > max { score } else { max };
+        }
+        let mut sum = 0.0_f64;
+        for score in row.iter_mut() {
+            *score = exp((*score - max) * scale);
+            sum += f64::from(*score);
+        }
+        let scale = rounded(sum.recip());
+        for score in row.iter_mut() {
+            *score *= scale;
+        }
     }
 }
 

@@ -9,7 +9,7 @@
 //! Signals of the readout (final norm and head) at every depth, for every token.
 //! # What it shows
 //! A grid of tokens and depths, exits by depth and by slice, the signal's distribution, the trade-off
-//! between agreement and depth over all thresholds, and curves per depth.
+//! between agreement and depth over all thresholds, curves per depth, and which blocks run.
 //! # Knobs
 //! rule, threshold, least-depth, slice, signal, by, target.
 //! # What is modelled
@@ -24,6 +24,7 @@ mod distribution;
 mod grid;
 mod histogram;
 mod knobs;
+mod layers;
 mod readings;
 #[cfg(test)]
 mod tests;
@@ -154,6 +155,7 @@ impl Lens for Exits {
             trade_off::figure(&scene, &trials),
             curves::nats(&scene),
             curves::agreement(&scene),
+            layers::figure(&scene),
         ];
         View {
             figures,
@@ -161,6 +163,7 @@ impl Lens for Exits {
             tables: vec![curves::table(&scene), histogram::table(&scene)],
             notes: readings::notes(&scene),
             suggestions: vec![trade_off::suggestion(&scene, &trials)],
+            versus: None,
         }
     }
 

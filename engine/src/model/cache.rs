@@ -63,7 +63,6 @@ impl Cache {
     }
 
     /// Forgets all positions from `positions` on, in every block.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the seam of live exits and skips"))]
     pub(crate) fn crop(&mut self, positions: usize) {
         self.blocks.iter_mut().for_each(|kept| kept.crop(positions));
     }

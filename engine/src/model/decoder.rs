@@ -229,7 +229,8 @@ impl LayeredModel for Decoder {
         let matrix = self.head.clone().with_numerics(self.numerics);
         let head = Head { norm, matrix: &matrix, bias: None, cap };
         let last_is_final = depths.last().is_some_and(|depth| depth.index() == layers);
-        Ok(readout(head, Request { streams: &hidden, next: next_ids, last_is_final }, job)?)
+        let request = Request { depths, streams: &hidden, next: next_ids, last_is_final };
+        Ok(readout(head, request, job)?)
     }
 
     fn numerics(&self) -> Numerics {

@@ -230,7 +230,7 @@ pub(crate) trait LayeredModel: Send {
     fn subjects(&self, batch: &Batch, stream: &Stream) -> Result<Stream, ModelError>;
     /// Statistics of the readout of `streams` (un-normed, one per depth, all of the same subjects).
     /// `next_ids`: what is true for each (the next token, the label), or `NO_TOKEN`. KL is taken against the last stream when
-    /// that is depth L. The [tokens x vocabulary] matrix of a depth is never stored whole. `job` is looked
+    /// that is depth L; a depth is compared with the one before where the stream of that stands before its own. The [tokens x vocabulary] matrix of a depth is never stored whole. `job` is looked
     /// at between tiles, so that a cancel does not wait for a whole vocabulary.
     fn readout(
         &self,

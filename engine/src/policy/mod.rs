@@ -10,8 +10,9 @@ mod split;
 mod sweep;
 
 pub(crate) use calibrate::{Trial, calibrate, lower_bound};
-pub(crate) use cost::flops_saved;
+pub(crate) use cost::{block_shares, flops_saved};
 pub(crate) use exit::{
-    About, Chosen, Counts, Line, Place, RULE, RULES, RuleEntry, cards, choose, rule_or_default,
+    About, Chosen, Counts, Handle, Line, LiveRule, Place, RULE, RULES, RuleEntry, TokenSignals,
+    cards, choose, rule_or_default,
 };
 pub(crate) use sweep::{main_label, main_value, positions, trials};

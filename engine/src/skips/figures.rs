@@ -68,6 +68,7 @@ fn map(study: &Study<'_>) -> Figure {
         x: Axis::integer("Position"),
         y: Axis::integer("Block"),
         marks: vec![Mark::Heat(heat)],
+        picks: Vec::new(),
     }
 }
 
@@ -92,6 +93,7 @@ fn evidence(evidence: &Evidence) -> Figure {
         x: Axis::integer(evidence.x),
         y: Axis::linear(evidence.y.0, evidence.y.1),
         marks: lines.chain(chosen).collect(),
+        picks: Vec::new(),
     }
 }
 
@@ -153,6 +155,7 @@ fn similarity(study: &Study<'_>, rule: &Similarity) -> Figure {
         x: Axis::integer("Block"),
         y: Axis::linear("Cosine", ""),
         marks,
+        picks: Vec::new(),
     }
 }
 
@@ -202,6 +205,7 @@ fn against_saved(study: &Study<'_>, what: &Against) -> Figure {
         x: Axis::linear("FLOPs saved (modelled)", "fraction"),
         y: Axis::linear(what.label, what.unit),
         marks,
+        picks: Vec::new(),
     }
 }
 
@@ -229,6 +233,7 @@ fn damage(study: &Study<'_>) -> Figure {
         x: Axis::integer("Block"),
         y: Axis::linear("NLL above the full model's", "nats"),
         marks: parts.into_iter().enumerate().filter_map(bars).collect(),
+        picks: Vec::new(),
     }
 }
 
@@ -273,5 +278,6 @@ fn by_position(study: &Study<'_>) -> Figure {
         x: Axis::linear("Position", "tokens"),
         y: Axis::linear("Mean NLL over texts", "nats"),
         marks,
+        picks: Vec::new(),
     }
 }

@@ -25,7 +25,7 @@ const MISSING: Choice = Choice {
 const POINTS: Integer = Integer {
     id: "curve-points",
     label: "Points of the curve",
-    help: "At how many positions of the rule's main knob, and for how many random sets, the texts are run again",
+    help: "For how many settings of the rule, and for how many random sets, the texts are run again",
     default: 6,
     min: 0,
     max: 64,

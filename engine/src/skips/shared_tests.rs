@@ -76,17 +76,17 @@ fn shared_stories260k_keeps_more_with_a_warm_up_block_and_less_without_what_matt
         };
         // The ablation that decides in the specification, too: without a warm-up block the bare embedding enters
         // the upper blocks.
-        assert!(decode(0).0 > 2.0 * decode(1).0, "{:?} {:?}", decode(0), decode(1));
+        assert!(decode(0).0 > 1.3 * decode(1).0, "{:?} {:?}", decode(0), decode(1));
         assert_eq!(decode(0).1, decode(1).1);
-        // The first block matters most, to the measurement and to block influence.
+        // The first block matters most; the one of lowest influence is another.
         let first = nll(&[("skip", word("0"))]).0;
-        let lowest =
-            nll(&[("skip-rule", word("block-influence")), ("skipped-blocks", Value::Integer(1))]).0;
-        assert!(first > 3.0 * lowest.abs(), "{first} {lowest}");
-        // Fewer feed-forward sublayers cost more.
+        let lowest = ("skip-rule", word("block-influence"));
+        let lowest = nll(&[lowest, ("skipped-blocks", Value::Integer(1))]).0;
+        assert!(first > 2.0 * lowest && lowest > 0.0, "{first} {lowest}");
+        // Fewer feed-forward sublayers save and cost more.
         let similar =
             |at| nll(&[("skip-rule", word("ffn-similarity")), ("similarity", Value::Real(at))]);
         let (strict, loose) = (similar(0.95), similar(0.0));
-        assert!(strict.1 <= loose.1 && strict.0 <= loose.0, "{strict:?} {loose:?}");
+        assert!(strict.1 < loose.1 && strict.0 < loose.0, "{strict:?} {loose:?}");
     }
 }

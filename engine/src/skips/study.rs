@@ -6,7 +6,7 @@ use crate::job::Job;
 use crate::knob::{KnobCard, KnobKind, Knobs, Part, Value};
 use crate::lens::View;
 use crate::model::{LayeredModel, MissingKv, ModelCard, NO_TOKEN};
-use crate::policy::skip::{self, Entry, Placed, Plan, Planned, Set, Unplanned};
+use crate::policy::skip::{self, Entry, Placed, Plan, Planned, Set, Similarity, Unplanned};
 use crate::policy::{Place, positions};
 use crate::recording::Recording;
 use crate::skips::knobs::{self, Damage, MODES, Settings};
@@ -102,15 +102,17 @@ pub(crate) fn run(
     let rule = skip::rule_or_default(knobs.choice(&skip::RULE));
     let mut plan = |knobs: &Knobs| skip::plan(settings.about, recording, knobs, &mut measurer);
     let planned = plan(knobs)?;
+    let skipped = runs.pass(&planned.plan, runs.missing(&planned.plan))?;
     let main = knobs::cards(Some(recording), knobs).into_iter().find(|c| c.id == rule.card.main);
-    let curve = curve(main.as_ref(), settings.points, knobs, &mut plan)?;
+    let curve = match &planned.plan {
+        Plan::Similarity(rule) => thresholds(rule, &skipped, settings.points),
+        Plan::Placed(_) => curve(main.as_ref(), settings.points, knobs, &mut plan)?,
+    };
     let random = random(&planned.plan, card.layers, settings.points);
     let damages = damages(settings.damage, card.layers);
     let is_nested = planned.plan.is_nested();
     let modes = if is_nested { &[][..] } else { &MODES[..] };
     runs.total = (2 + curve.len() + random.len() + damages.len() + modes.len()) as u64;
-
-    let skipped = runs.pass(&planned.plan, runs.missing(&planned.plan))?;
     let of = |outcome: &Outcome| Score::of(card, &places, &full, outcome);
     let full_score = of(&full);
     let mut score_of = |plan: &Plan, missing| Ok::<_, SkipError>(of(&runs.pass(plan, missing)?));
@@ -218,6 +220,23 @@ fn curve(
     // Neighbouring positions of a knob may mean the same.
     plans.dedup();
     Ok(plans)
+}
+
+/// The rule at thresholds between which equally many of the similarities of this run lie, since evenly spaced ones would
+/// mostly say the same, and at one that nothing reaches.
+fn thresholds(rule: &Similarity, seen: &Outcome, points: u32) -> Vec<Plan> {
+    let (start, end) = rule.middle;
+    let middle = seen.ran.get(start..end).unwrap_or_default();
+    let mut all: Vec<f32> =
+        middle.iter().flat_map(|ran| &ran.similarities).map(|(a, _)| *a).collect();
+    all.retain(|similarity| !similarity.is_nan());
+    all.sort_by(f32::total_cmp);
+    let steps = usize::try_from(points.saturating_sub(1)).unwrap_or(0);
+    let quantile = |step: usize| all.get(step * all.len().saturating_sub(1) / steps.max(1));
+    let quantiles = (0..steps).filter_map(quantile).map(|at| f64::from(*at));
+    let never = (points > 0).then_some(f64::INFINITY);
+    let plan = |threshold| Plan::Similarity(Similarity { threshold, ..rule.clone() });
+    quantiles.chain(never).map(plan).collect()
 }
 
 /// Random sets of growing size, each within the next, skipped where `plan` skips; of feed-forward sublayers where it

@@ -15,6 +15,7 @@ pub(super) fn view(study: &Study<'_>) -> View {
         tables: tables::tables(study),
         suggestions: Vec::new(),
         notes: notes(study),
+        versus: None,
     }
 }
 

@@ -4,6 +4,7 @@
 mod bench;
 mod generate;
 mod skip;
+mod verify;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -16,6 +17,7 @@ use crate::generate::GenerateError;
 use crate::job::{CancelSwitch, Cancelled, Job, JobId};
 use crate::kernel::numerics::Numerics;
 use crate::lens;
+use crate::live::LiveError;
 use crate::measure::MeasureError;
 use crate::model::{self, LayeredModel, ModelCard, ModelError};
 use crate::notes::Note;
@@ -121,6 +123,15 @@ impl From<MeasureError> for Ending {
     }
 }
 
+impl From<LiveError> for Ending {
+    fn from(error: LiveError) -> Self {
+        match error {
+            LiveError::Cancelled(_) => Self::Cancelled,
+            other => Self::Problem(blamed(&other, other.hint(), other.is_input())),
+        }
+    }
+}
+
 impl From<RecordingError> for Ending {
     fn from(error: RecordingError) -> Self {
         match error {
@@ -220,6 +231,14 @@ impl Models {
             Command::Bench(request) => {
                 let report = self.bench(job, &request)?;
                 Ok(Event::Measured(id, Arc::new(report)))
+            }
+            Command::Verify(request) => {
+                let view = self.verify(job, &request)?;
+                Ok(Event::Verified(id, Arc::new(view)))
+            }
+            Command::ExportVerified { request, view, folder } => {
+                verify::export(&request, &view, &folder, job)?;
+                Ok(Event::Wrote(id, folder))
             }
             Command::Skip(request) => {
                 let view = self.skip(job, &request)?;
@@ -407,12 +426,13 @@ fn export_look(
     let lens = lens::find(&look.lens).ok_or_else(|| Ending::Problem(unknown_lens(&look.lens)))?;
     let recording = look.recording.0.as_ref();
     let knob_cards = lens.knobs(Some(recording), &look.knobs);
-    let view = lens.view(recording, &look.knobs, look.selection);
-    let token_columns = lens.token_columns(recording, &look.knobs);
+    let (knobs, versus) = (&look.knobs, look.versus.as_ref());
+    let view = lens::look(lens, recording, knobs, versus, look.selection);
+    let token_columns = lens::token_columns(lens, recording, knobs, versus);
     let export = Export {
         card: lens.card(),
-        knob_cards: &knob_cards,
-        knobs: &look.knobs,
+        knobs: look.knobs.resolved(&knob_cards),
+        versus: versus.map(|knobs| knobs.resolved(&lens.knobs(Some(recording), knobs))),
         recording,
         selection: look.selection,
         view: &view,

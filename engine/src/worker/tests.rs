@@ -75,6 +75,8 @@ impl LayeredModel for Puppet {
             margin: numbers(),
             entropy: numbers(),
             kl: numbers(),
+            kl_prev: numbers(),
+            prob_step: numbers(),
             nll: numbers(),
             rank: numbers(),
             top_ids: vec![[0, 1, 2, 3, NO_TOKEN]; cells],
@@ -115,6 +117,7 @@ fn record(limit_tokens: u64) -> Command {
 
 fn look(lens: &str, recording: &Shared<Recording>) -> Look {
     Look {
+        versus: None,
         lens: lens.to_owned(),
         recording: recording.clone(),
         knobs: Knobs::default(),

@@ -67,6 +67,7 @@ fn one(q: &[f32], k: &[f32], v: &[f32], seen: &Range<usize>, how: Looking) -> Ve
             if let Some(cap) = how.cap {
                 soft_cap(weights, cap);
             }
+            softmax(weights, 1.0);
             fastest(Mix { weights, values: &v[group..], kv_width, out });
         },
     );
@@ -95,9 +96,9 @@ impl Work for Score<'_> {
     }
 }
 
-/// Makes weights of scores and mixes the values of one head, which lie `kv_width` apart.
+/// Mixes the values of one head, which lie `kv_width` apart.
 struct Mix<'a> {
-    weights: &'a mut [f32],
+    weights: &'a [f32],
     values: &'a [f32],
     kv_width: usize,
     out: &'a mut [f32],
@@ -111,7 +112,6 @@ impl Work for Mix<'_> {
     fn run(self) {
         let Self { weights, values, kv_width, out } = self;
         let dim = out.len();
-        softmax(weights, 1.0);
         for (weight, value) in weights.iter().zip(values.chunks(kv_width)) {
             for (out, value) in out.iter_mut().zip(&value[..dim]) {
                 *out += weight * value;

@@ -90,6 +90,7 @@ pub(super) fn nats(scene: &Scene<'_>) -> Figure {
         x: Axis::integer("Depth"),
         y: Axis::linear(format!("Mean over {}", scene.recording.subject().nouns()), "nats"),
         marks,
+        picks: Vec::new(),
     }
 }
 
@@ -121,6 +122,7 @@ pub(super) fn agreement(scene: &Scene<'_>) -> Figure {
         x: Axis::integer("Depth"),
         y: Axis::linear(what, "fraction").with_range(0.0, 1.0),
         marks,
+        picks: Vec::new(),
     }
 }
 

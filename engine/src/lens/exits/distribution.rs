@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::Scene;
 use crate::figure::{Axis, Direction, Figure, Ink, Mark};
-use crate::policy::Line;
+use crate::policy::{Handle, Line};
 use crate::recording::depth_of;
 use crate::signal::Signal;
 
@@ -98,8 +98,25 @@ pub(super) fn figure(scene: &Scene<'_>) -> Figure {
     }
     let label = signal.label_of(scene.recording.subject());
     let mut y = Axis::linear(label, signal.unit());
+    let own = scene.settings.rule.thresholds();
+    if scene.settings.rule.rule.card().signal == Some(signal) && !own.is_empty() {
+        // A closed exit has a threshold that nothing reaches.
+        let at = |threshold: f64| if threshold.abs() < 1e7 { threshold } else { f64::NAN };
+        let points = own.iter().enumerate().map(|(depth, own)| [depth as f64, at(*own)]).collect();
+        let label = "Threshold of each depth".to_owned();
+        marks.push(Mark::Points { label, points, ink: Ink::Accent });
+    }
     let line = scene.settings.rule.line.filter(|line| line.signal == signal);
-    if let Some(Line { at, range, knob, .. }) = line {
+    let own = scene.settings.rule.rule.card().signal == Some(signal);
+    let thresholds = if own { scene.settings.rule.thresholds() } else { &[] };
+    let handles = &scene.settings.rule.handles;
+    if let Some(mark) = of_depths(thresholds, handles) {
+        for Handle { range: (from, to), .. } in handles {
+            let (low, high) = y.range.unwrap_or((*from, *to));
+            y = y.with_range(low.min(*from), high.max(*to));
+        }
+        marks.push(mark);
+    } else if let Some(Line { at, range, knob, .. }) = line {
         // The whole range of the threshold, so that the line can be dragged to both ends.
         y = y.with_range(range.0, range.1);
         marks.push(Mark::Rule {
@@ -115,5 +132,45 @@ pub(super) fn figure(scene: &Scene<'_>) -> Figure {
         x: Axis::integer("Depth"),
         y,
         marks,
+        picks: Vec::new(),
+    }
+}
+
+/// The threshold at each depth, where they differ: with handles where each has a knob.
+fn of_depths(thresholds: &[f64], handles: &[Handle]) -> Option<Mark> {
+    let label = "Threshold of each depth".to_owned();
+    if handles.is_empty() {
+        let points: Vec<_> =
+            thresholds.iter().enumerate().map(|(depth, at)| [depth as f64, *at]).collect();
+        let ink = Ink::Accent;
+        return (!points.is_empty()).then_some(Mark::Line { label, points, ink });
+    }
+    let at = |handle: &Handle| {
+        let at = thresholds.get(handle.depth.index()).filter(|at| at.is_finite())?;
+        Some(([f64::from(handle.depth.0), *at], handle.knob))
+    };
+    let (points, knobs): (Vec<_>, Vec<_>) = handles.iter().filter_map(at).unzip();
+    (!points.is_empty()).then_some(Mark::Handles { label, points, knobs, ink: Ink::Accent })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::signal::Depth;
+
+    #[test]
+    fn each_threshold_that_has_a_knob_is_a_handle_at_its_depth() {
+        let handle = |depth, knob| Handle { depth: Depth(depth), knob, range: (0.0, 1.0) };
+        let handles =
+            [handle(0, "threshold-0"), handle(1, "threshold-1"), handle(9, "threshold-9")];
+        // Infinite: nothing stops there, so there is no place for a handle.
+        let thresholds = [0.5, f64::INFINITY, 0.7];
+        let Some(Mark::Handles { points, knobs, .. }) = of_depths(&thresholds, &handles) else {
+            panic!()
+        };
+        assert_eq!((points, knobs), (vec![[0.0, 0.5]], vec!["threshold-0"]));
+        let Some(Mark::Line { points, .. }) = of_depths(&thresholds, &[]) else { panic!() };
+        assert_eq!(points.len(), 3);
+        assert_eq!(of_depths(&[], &[]), None);
     }
 }

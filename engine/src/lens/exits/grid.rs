@@ -51,6 +51,7 @@ pub(super) fn figure(scene: &Scene<'_>) -> Figure {
         x: Axis::integer(capital(noun)),
         y: Axis::integer("Depth"),
         marks: vec![Mark::Heat(heat), exit_line],
+        picks: Vec::new(),
     }
 }
 
@@ -142,8 +143,12 @@ fn colors(scene: &Scene<'_>, signal: Signal) -> ((f32, f32), ColorMap) {
         Signal::MaxProb | Signal::Margin => ((0.0, 1.0), ColorMap::Sequential),
         Signal::Entropy => ((0.0, vocab.ln()), ColorMap::Sequential),
         Signal::CosNext => ((-1.0, 1.0), ColorMap::Diverging),
-        Signal::Kl | Signal::Nll | Signal::Rank | Signal::Update | Signal::Rms => {
-            (distribution::quantiles(scene, signal).ends(), ColorMap::Sequential)
-        }
+        Signal::Kl
+        | Signal::KlPrev
+        | Signal::ProbStep
+        | Signal::Nll
+        | Signal::Rank
+        | Signal::Update
+        | Signal::Rms => (distribution::quantiles(scene, signal).ends(), ColorMap::Sequential),
     }
 }

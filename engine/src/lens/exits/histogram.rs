@@ -54,6 +54,7 @@ pub(super) fn exits(scene: &Scene<'_>) -> Figure {
         x: Axis::integer("Exit depth").with_range(-0.5, scene.num_layers() as f64 + 0.5),
         y: Axis::linear(rows, "fraction"),
         marks,
+        picks: Vec::new(),
     }
 }
 
@@ -83,6 +84,7 @@ pub(super) fn slices(scene: &Scene<'_>) -> Figure {
         x: Axis::category(label, names.collect()),
         y: Axis::linear("Mean exit depth", "layers").with_range(0.0, scene.num_layers() as f64),
         marks: std::iter::once(bars).chain(texts).collect(),
+        picks: Vec::new(),
     }
 }
 

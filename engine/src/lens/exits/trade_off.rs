@@ -59,6 +59,7 @@ pub(super) fn figure(scene: &Scene<'_>, curve: &Curve) -> Figure {
         x: Axis::linear("Mean exit depth", "layers").with_range(0.0, scene.num_layers() as f64),
         y: Axis::linear("Agreement", "fraction"),
         marks,
+        picks: Vec::new(),
     }
 }
 

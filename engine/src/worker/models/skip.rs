@@ -59,13 +59,12 @@ pub(super) fn export(
     folder: &Path,
     job: &Job,
 ) -> Result<(), Ending> {
-    let knob_cards = skips::cards(Some(recording), knobs);
     // What is said of single tokens stands in a table of the view: not every token of the recording need have run.
     let token_columns = TokenColumns { names: Vec::new(), cells: Box::new(|_| Vec::new()) };
     let export = Export {
         card: &skips::CARD,
-        knob_cards: &knob_cards,
-        knobs,
+        knobs: knobs.resolved(&skips::cards(Some(recording), knobs)),
+        versus: None,
         recording,
         selection: Selection::default(),
         view,

@@ -23,6 +23,8 @@ pub(crate) enum Wish {
     Ask(Ask),
     /// Put the panes where the session says.
     Arrange,
+    /// Put a text on the clipboard.
+    Copy(String),
     /// Close.
     Quit,
 }
@@ -125,6 +127,7 @@ impl Bridge {
                 }
                 Effect::Remember(path) => self.recents.add(&path),
                 Effect::Tell(line) => self.tell(&line),
+                Effect::Copy(text) => wishes.push(Wish::Copy(text)),
                 Effect::Ask(ask) => wishes.push(Wish::Ask(ask)),
                 Effect::Arrange => wishes.push(Wish::Arrange),
                 Effect::Quit => wishes.push(Wish::Quit),

@@ -83,6 +83,9 @@ pub(crate) fn install(ctx: &egui::Context) {
         style.spacing.slider_width = 140.0;
         style.spacing.tooltip_width = 420.0;
         style.spacing.indent = 14.0;
+        // Beside what scrolls and not over it.
+        style.spacing.scroll.bar_width = 7.0;
+        style.spacing.scroll.floating_allocated_width = 8.0;
     });
 }
 

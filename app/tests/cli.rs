@@ -46,6 +46,40 @@ fn reading(readings: &serde_json::Value, id: &str) -> f64 {
 }
 
 #[test]
+fn two_settings_are_written_beside_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let (recording, out) = (folder.path().join("recording"), folder.path().join("both"));
+    record_embedded(&recording);
+    let set = ["--set", "threshold=0.5", "--versus-set", "rule=entropy", "--versus-set"];
+    let paths = ["view", words(&recording), "--out", words(&out)];
+    let done = layerscope(&[&paths[..], &set[..], &["threshold=0.75"][..]].concat());
+    assert_eq!(done.status.code(), Some(0), "{}", text(&done.stderr));
+    let both: serde_json::Value =
+        serde_json::from_slice(&fs::read(out.join("readings.json")).unwrap()).unwrap();
+    assert_eq!(both["versus"]["rule"], "entropy");
+    let a = view(&recording, &["threshold=0.5"], &folder.path().join("a"));
+    let b = view(&recording, &["rule=entropy", "threshold=0.75"], &folder.path().join("b"));
+    for row in both["readings"].as_array().unwrap() {
+        let id = row["id"].as_str().unwrap();
+        let of = |alone: &serde_json::Value| {
+            let rows = alone["readings"].as_array().unwrap();
+            rows.iter().find(|row| row["id"] == id).unwrap()["value"].clone()
+        };
+        assert_eq!((&row["value"], &row["versus"]), (&of(&a), &of(&b)), "{id}");
+    }
+    assert!(a.get("versus").is_none() && a["readings"][0].get("versus").is_none());
+    let same = |name: &str, of: &str| {
+        let alone = name.trim_start_matches("b_");
+        fs::read(out.join(name)).unwrap() == fs::read(folder.path().join(of).join(alone)).unwrap()
+    };
+    assert!(same("b_per_depth.csv", "b") && same("per_depth.csv", "a"));
+    let head = fs::read_to_string(out.join("tokens.csv")).unwrap();
+    assert!(head.lines().next().unwrap().contains("b_exit_depth"), "{head}");
+    let refused = layerscope(&[&paths[..], &["--versus-set", "threshold"][..]].concat());
+    assert!(text(&refused.stderr).contains("--versus-set threshold: expected KNOB=VALUE"));
+}
+
+#[test]
 fn recording_and_viewing_the_embedded_checkpoint_writes_figures_and_readings() {
     let folder = tempfile::tempdir().unwrap();
     let (recording, out) = (folder.path().join("recording"), folder.path().join("view"));
@@ -68,6 +102,57 @@ fn recording_and_viewing_the_embedded_checkpoint_writes_figures_and_readings() {
         for ending in ["svg", "png", "csv"] {
             let path = out.join(format!("{figure}.{ending}"));
             assert!(fs::metadata(&path).unwrap().len() > 0, "{}", path.display());
+        }
+    }
+}
+
+#[test]
+fn blocks_are_left_out_of_a_recording_of_the_embedded_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let (recording, out) = (folder.path().join("recording"), folder.path().join("skips"));
+    record_embedded(&recording);
+    let skip = |more: &[&str]| {
+        let start = ["skip", words(&recording), "--limit-tokens", "300", "--out", words(&out)];
+        layerscope(&[&start, more].concat())
+    };
+    let settings = ["--set", "target-speedup=2", "--set", "skip-rule=unified", "--generate", "6"];
+    let done = skip(&settings);
+    assert_eq!(done.status.code(), Some(0), "{}", text(&done.stderr));
+    let told = text(&done.stdout);
+    for part in ["(modelled)", "(measured)", "full model: \"", "with skips: \""] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    let readings: serde_json::Value =
+        serde_json::from_slice(&fs::read(out.join("readings.json")).unwrap()).unwrap();
+    assert_eq!(readings["lens"], "skips");
+    assert_eq!(readings["knobs"]["skip-rule"], "unified");
+    assert_eq!(reading(&readings, "tokens"), 300.0);
+    assert_eq!(reading(&readings, "attention_skipped"), 0.5);
+    for name in ["skip-map.svg", "nll-against-saved.png", "curve.csv", "continuations.csv"] {
+        assert!(fs::metadata(out.join(name)).unwrap().len() > 0, "{name}");
+    }
+    let done = skip(&["--set", "skip=8"]);
+    assert_eq!(done.status.code(), Some(2));
+    assert!(
+        text(&done.stderr).contains("numbers and ranges from 0 to 7"),
+        "{}",
+        text(&done.stderr)
+    );
+}
+
+#[test]
+fn rules_say_where_they_come_from_and_what_turns_them() {
+    let listed = text(&layerscope(&["rules"]).stdout);
+    for part in ["max-prob", "skip-rule", "draft-search", "SWIFT", "target-speedup"] {
+        assert!(listed.contains(part), "{part}: {listed}");
+    }
+    let json = layerscope(&["rules", "--json"]).stdout;
+    let rules: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    for kind in ["exit", "skip"] {
+        for rule in rules[kind].as_array().unwrap() {
+            for field in ["id", "label", "meaning", "source"] {
+                assert!(!rule[field].as_str().unwrap().is_empty(), "{rule}");
+            }
         }
     }
 }
@@ -374,7 +459,10 @@ fn a_usage_error_is_one_line_and_the_usage_of_what_was_called() {
             "`--text <TEXT>` cannot be used together with `--column <COLUMN>`",
         ),
         (&["record", "--out", "a", "--cut", "line"], "Missing: `--data <FILE>`"),
-        (&["record", "--out", "a", "--lens", "exit"], "No lens `exit`; there are: exits"),
+        (
+            &["record", "--out", "a", "--lens", "exit"],
+            "No lens `exit`; there are: exits, cod, makespan",
+        ),
         (
             &["train", "deflaut", "--out", "a"],
             "`deflaut` is no value of `<NAME>`; allowed: `default`",
@@ -413,7 +501,11 @@ fn a_misspelt_sub_command_is_no_reason_to_open_a_window() {
     assert_eq!(done.status.code(), Some(3));
     let message = text(&done.stderr);
     assert!(message.starts_with("error: there is no such file or folder: recrod\n"), "{message}");
-    assert!(message.contains("inspect, lenses, record, generate, bench, view, train"), "{message}");
+    assert!(
+        message
+            .contains("inspect, lenses, rules, record, generate, bench, view, verify, skip, train"),
+        "{message}"
+    );
 }
 
 #[test]

@@ -65,6 +65,12 @@ pub struct ChoiceOption {
     pub id: String,
     /// What the window shows.
     pub label: String,
+    /// One line: what it means; empty where the label says it all.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub help: &'static str,
+    /// Paper, section, or code that it comes from; empty for none.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub source: &'static str,
 }
 
 /// What a window or a command line needs to offer a knob.
@@ -138,6 +144,17 @@ pub enum Value {
     Choice(String),
 }
 
+impl std::fmt::Display for Value {
+    /// As `Knobs::parse` reads it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Integer(value) => value.fmt(f),
+            Self::Real(value) => value.fmt(f),
+            Self::Choice(value) => value.fmt(f),
+        }
+    }
+}
+
 /// Why a value was not taken.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum KnobError {
@@ -191,7 +208,13 @@ impl Choice {
 impl ChoiceOption {
     /// An option.
     pub fn new(id: impl Into<String>, label: impl Into<String>) -> Self {
-        Self { id: id.into(), label: label.into() }
+        Self { id: id.into(), label: label.into(), help: "", source: "" }
+    }
+
+    /// The same option with what it means and where it comes from.
+    pub fn explained(mut self, help: &'static str, source: &'static str) -> Self {
+        (self.help, self.source) = (help, source);
+        self
     }
 }
 
@@ -304,6 +327,11 @@ impl Knobs {
                 allowed: card.kind.allowed(),
             }),
         }
+    }
+
+    /// The chosen values, in the order of the knobs' names.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.0.iter().map(|(id, value)| (id.as_str(), value))
     }
 
     /// Drops every value that the cards do not allow (another recording, another rule).

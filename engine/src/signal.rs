@@ -12,6 +12,8 @@
 //! | margin | p1 - p2 | 0 ..= 1 | |
 //! | entropy | H = -sum p ln p = lse(z) - sum p z, in nats | 0 ..= ln V | |
 //! | KL | sum `p_L` (ln `p_L` - ln `p_l`), final first, in nats; exactly 0 at depth L | >= 0 | |
+//! | KL to the depth before | sum `p_l` (ln `p_l` - ln `p_(l-1)`), in nats | >= 0 | depth 0 |
+//! | probability step | `norm(p_l - p_(l-1))`, Euclidean norm over the vocabulary | 0 ..= sqrt 2 | depth 0 |
 //! | NLL | -ln p(x) = lse(z) - z(x), in nats | >= 0 | where there is no x |
 //! | rank | 1 + number of tokens with a logit larger than z(x); 1 = the model's first choice | 1 ..= V | where there is no x |
 //! | cosine to next | `<h_l, h_(l+1)> / (norm(h_l) norm(h_(l+1)))` | -1 ..= 1 | depth L |
@@ -23,8 +25,12 @@
 //! the first token, or the mean over the tokens. A masked-language model reads every token itself: there is no x.
 //! x is absent, too, at the last token of a sequence and where a sample has no label.
 //!
+//! The probability step is what DeeR (arXiv 2411.02359) asks of two actions, asked of two readouts; that reading of it,
+//! between depths that follow each other, is ours and not the paper's.
+//!
 //! Where two logits are equal the smaller token id comes first. A NaN in the stream makes every signal
-//! of that token and depth NaN; a rule never stops on it.
+//! of that token and depth NaN, and with them
+//! what the next depth says of the depth before; a rule never stops on it.
 
 /// Stands where there is no token: after the end of a sequence.
 pub(crate) const NO_TOKEN: u32 = u32::MAX;
@@ -93,6 +99,10 @@ pub(crate) enum Signal {
     Entropy,
     /// KL divergence of the readout from the final readout.
     Kl,
+    /// KL divergence of the readout of the depth before from the readout.
+    KlPrev,
+    /// Length of the way from the probabilities of the depth before.
+    ProbStep,
     /// Negative log-likelihood of the true next token.
     Nll,
     /// Rank of the true next token.
@@ -107,11 +117,13 @@ pub(crate) enum Signal {
 
 impl Signal {
     /// Every signal, in the order of menus and tables.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::MaxProb,
         Self::Margin,
         Self::Entropy,
         Self::Kl,
+        Self::KlPrev,
+        Self::ProbStep,
         Self::Nll,
         Self::Rank,
         Self::CosNext,
@@ -126,6 +138,8 @@ impl Signal {
             Self::Margin => "margin",
             Self::Entropy => "entropy",
             Self::Kl => "kl",
+            Self::KlPrev => "kl-prev",
+            Self::ProbStep => "prob-step",
             Self::Nll => "nll",
             Self::Rank => "rank",
             Self::CosNext => "cos-next",
@@ -138,6 +152,8 @@ impl Signal {
     pub(crate) fn column_name(self) -> &'static str {
         match self {
             Self::MaxProb => "max_prob",
+            Self::KlPrev => "kl_prev",
+            Self::ProbStep => "prob_step",
             Self::CosNext => "cos_next",
             other => other.id(),
         }
@@ -150,6 +166,8 @@ impl Signal {
             Self::Margin => "Margin p1 − p2",
             Self::Entropy => "Entropy",
             Self::Kl => "KL (final ‖ depth)",
+            Self::KlPrev => "KL (depth ‖ depth before)",
+            Self::ProbStep => "Probability step",
             Self::Nll => "NLL of the next token",
             Self::Rank => "Rank of the next token",
             Self::CosNext => "Cosine to the next depth",
@@ -170,7 +188,7 @@ impl Signal {
     /// Unit on axes; empty for none.
     pub(crate) fn unit(self) -> &'static str {
         match self {
-            Self::Entropy | Self::Kl | Self::Nll => "nats",
+            Self::Entropy | Self::Kl | Self::KlPrev | Self::Nll => "nats",
             _ => "",
         }
     }

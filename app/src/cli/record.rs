@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use layerscope_engine::api::{
-    self, Command, Cut, Event, Input, Manifest, ReadAt, RecordRequest, counted,
+    self, Command, Cut, Event, Input, Manifest, Numerics, ReadAt, RecordRequest, counted,
 };
 
 use super::run::{Runner, ThreadCount};
@@ -80,28 +80,9 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     let numerics = super::numerics(arguments.bf16)?;
     api::check_recording_folder(&arguments.out)?;
     let mut runner = Runner::with(arguments.threads)?;
-    runner.run(arguments.model.map_or(Command::OpenEmbedded, Command::Open))?;
-    let cut = match arguments.cut {
-        Some(CutArgument::Line) | None => Cut::Line,
-        Some(CutArgument::Paragraph) => Cut::Paragraph,
-    };
-    let input = match (arguments.text, arguments.data) {
-        (Some(text), _) => Input::Text(text),
-        (None, Some(path)) => {
-            let (column, label, pair) = (arguments.column, arguments.label, arguments.pair);
-            Input::File { path, column, label, pair, cut }
-        }
-        (None, None) => Input::Embedded,
-    };
+    runner.run(arguments.model.clone().map_or(Command::OpenEmbedded, Command::Open))?;
     let folder = arguments.out.clone();
-    let limit_tokens = arguments.limit_tokens.map(NonZeroU64::get);
-    let request = RecordRequest {
-        input,
-        limit_tokens,
-        read_at: arguments.readout,
-        numerics,
-        folder: Some(folder.clone()),
-    };
+    let request = request(&arguments, numerics);
     let Event::Recorded(_, recording) = runner.run(Command::Record(request))? else {
         return Err(Failure::Other(anyhow::anyhow!("the engine recorded nothing")));
     };
@@ -113,6 +94,31 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         say(&summary(manifest, &arguments.out.display().to_string()))?;
     }
     if manifest.partial { Err(Failure::Cancelled) } else { Ok(()) }
+}
+
+/// What the arguments ask the open model for.
+pub(super) fn request(arguments: &Arguments, numerics: Numerics) -> RecordRequest {
+    let cut = match arguments.cut {
+        Some(CutArgument::Line) | None => Cut::Line,
+        Some(CutArgument::Paragraph) => Cut::Paragraph,
+    };
+    let input = match (arguments.text.clone(), arguments.data.clone()) {
+        (Some(text), _) => Input::Text(text),
+        (None, Some(path)) => {
+            let Arguments { column, label, pair, .. } = arguments;
+            let (column, label, pair) = (column.clone(), label.clone(), pair.clone());
+            Input::File { path, column, label, pair, cut }
+        }
+        (None, None) => Input::Embedded,
+    };
+    let limit_tokens = arguments.limit_tokens.map(NonZeroU64::get);
+    RecordRequest {
+        input,
+        limit_tokens,
+        read_at: arguments.readout,
+        numerics,
+        folder: Some(arguments.out.clone()),
+    }
 }
 
 fn read_at(text: &str) -> Result<ReadAt, String> {

@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
-use layerscope_engine::api::{self, Command, Event, Knobs, Look, Selection, counted};
+use layerscope_engine::api::{
+    self, Command, Event, Knobs, Look, Recording, Selection, Shared, counted,
+};
 
 use super::run::Runner;
-use super::{Failure, say};
+use super::{Failure, say, settings};
 
 /// Look at a recording through a lens; write its figures, tables and readings.json.
 #[derive(Debug, clap::Args)]
@@ -18,6 +20,12 @@ pub(crate) struct Arguments {
     /// Turns a knob; `layerscope lenses` lists them. May be given more than once.
     #[arg(long = "set", value_name = "KNOB=VALUE")]
     set: Vec<String>,
+    /// Shows a second setting of the knobs (B) on the same plots: its knobs stand at their defaults but for --versus-set.
+    #[arg(long)]
+    versus: bool,
+    /// Turns a knob of B, which then is shown. May be given more than once.
+    #[arg(long = "versus-set", value_name = "KNOB=VALUE")]
+    versus_set: Vec<String>,
     /// Index of the token that the grid shows.
     #[arg(long, value_name = "N")]
     token: Option<usize>,
@@ -37,38 +45,38 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let Event::Recorded(_, recording) = loaded else {
         return Err(Failure::Other(anyhow::anyhow!("the engine read nothing")));
     };
-    let mut settings = Vec::new();
-    for setting in &arguments.set {
-        let Some(pair) = setting.split_once('=') else {
-            return Err(Failure::Usage(format!("--set {setting}: expected KNOB=VALUE")));
-        };
-        settings.push(pair);
-    }
-    // The range of one knob may depend on the position of another (the threshold on the rule), so the
-    // settings are read until nothing changes any more: their order on the command line has no meaning.
-    let mut knobs = Knobs::default();
-    for _ in 0..=settings.len() {
-        let cards = api::knobs(&arguments.lens, Some(&recording), &knobs);
-        for (id, value) in &settings {
-            // Errors are told by the last pass, when every other knob stands where it was asked to.
-            drop(knobs.parse(&cards, id, value));
-        }
-    }
-    let cards = api::knobs(&arguments.lens, Some(&recording), &knobs);
-    for (id, value) in &settings {
-        knobs.parse(&cards, id, value).map_err(|error| Failure::Usage(error.to_string()))?;
-    }
+    let look = look(arguments, recording)?;
+    runner.run(Command::Export { look, folder: arguments.out.clone() })?;
+    say(&format!("Figures, tables and readings.json written to {}", arguments.out.display()))
+}
+
+/// What the arguments ask for, of this recording.
+pub(super) fn look(arguments: &Arguments, recording: Shared<Recording>) -> Result<Look, Failure> {
+    let lens = &arguments.lens;
+    let knobs = knobs("--set", lens, &recording, &arguments.set)?;
+    let is_compared = arguments.versus || !arguments.versus_set.is_empty();
+    let versus = || self::knobs("--versus-set", lens, &recording, &arguments.versus_set);
+    let versus = is_compared.then(versus).transpose()?;
     if let Some(token) = arguments.token.filter(|token| *token >= recording.num_tokens()) {
         let count = counted(recording.num_tokens(), recording.subject().noun());
         let what = format!("--token {token}: the recording has {count}, counted from 0");
         return Err(Failure::Usage(what));
     }
-    let look = Look {
-        lens: arguments.lens.clone(),
-        recording,
-        knobs,
-        selection: Selection { token: arguments.token },
-    };
-    runner.run(Command::Export { look, folder: arguments.out.clone() })?;
-    say(&format!("Figures, tables and readings.json written to {}", arguments.out.display()))
+    let selection = Selection { token: arguments.token };
+    Ok(Look { lens: lens.clone(), recording, knobs, versus, selection })
+}
+
+/// The knobs of a lens as the settings behind `flag` wish them.
+fn knobs(
+    flag: &str,
+    lens: &str,
+    recording: &Recording,
+    settings: &[String],
+) -> Result<Knobs, Failure> {
+    settings::knobs(flag, settings, |knobs| api::knobs(lens, Some(recording), knobs))
+}
+
+/// The knobs of a lens as `--set` wishes them.
+pub(super) fn turned(lens: &str, recording: &Recording, set: &[String]) -> Result<Knobs, Failure> {
+    knobs("--set", lens, recording, set)
 }

@@ -65,7 +65,21 @@ fn bars(figure: &Figure, x: f64) -> Option<String> {
             line(&mut text, &format!("{label}: {}", height.trim_end()));
         }
     }
+    if !text.is_empty() && figure.x.scale != Scale::Linear {
+        lines_at(figure, x.round(), &mut text);
+    }
     (!text.is_empty()).then_some(text)
+}
+
+/// What the lines over a group of bars say there.
+fn lines_at(figure: &Figure, x: f64, text: &mut String) {
+    for mark in &figure.marks {
+        let Mark::Line { label, points, .. } = mark else { continue };
+        if let Some([_, y]) = points.iter().find(|[at, y]| *at == x && y.is_finite()) {
+            let value = format!("{} {}", axes::value(&figure.y, *y), figure.y.unit);
+            line(text, &format!("{label}: {}", value.trim_end()));
+        }
+    }
 }
 
 /// Places in a heat map.

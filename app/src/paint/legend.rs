@@ -14,7 +14,15 @@ const INDENT: f32 = 13.0;
 
 /// Draws the row; nothing where a figure has one series, which its title names.
 pub(super) fn show(ui: &mut egui::Ui, figure: &Figure) {
-    let entries: Vec<_> = figure.marks.iter().filter_map(entry).collect();
+    let mut entries: Vec<_> = figure.marks.iter().filter_map(entry).collect();
+    // What B shows in the same hue under the same name is said once, for all of them.
+    let names: Vec<&str> = entries.iter().map(|(label, ..)| *label).collect();
+    let count = entries.len();
+    entries
+        .retain(|(label, ..)| label.strip_prefix("B: ").is_none_or(|name| !names.contains(&name)));
+    if entries.len() < count {
+        entries.push(("B: paler, dashed", Ink::Other(6), false));
+    }
     if entries.len() < 2 || ui.available_height() < LEAST_HEIGHT {
         return;
     }
@@ -23,7 +31,7 @@ pub(super) fn show(ui: &mut egui::Ui, figure: &Figure) {
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing = vec2(10.0, 0.0);
         for (label, ink, is_faint) in entries {
-            let color = theme::color(palette.ink(ink));
+            let color = theme::color(palette.fill(ink));
             let color = if is_faint { color.gamma_multiply(0.45) } else { color };
             let font = egui::TextStyle::Small.resolve(ui.style());
             let words = ui.painter().layout_no_wrap(label.to_owned(), font, text);
@@ -43,7 +51,8 @@ fn entry(mark: &Mark) -> Option<(&str, Ink, bool)> {
     let (label, ink, is_faint) = match mark {
         Mark::Line { label, ink, .. }
         | Mark::Bars { label, ink, .. }
-        | Mark::Points { label, ink, .. } => (label, *ink, false),
+        | Mark::Points { label, ink, .. }
+        | Mark::Handles { label, ink, .. } => (label, *ink, false),
         Mark::Band { label, ink, .. } => (label, *ink, true),
         Mark::Heat(_) | Mark::Rule { .. } | Mark::Text { .. } => return None,
     };

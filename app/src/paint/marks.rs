@@ -44,6 +44,8 @@ impl<'a> Maker<'a, '_> {
                             // An edge in the colour of the ground: the line shows on every cell.
                             let edge = theme::color(self.colors.ground);
                             let line = Line::new("", run.to_vec()).color(edge).width(4.0);
+                            // Under the dashes only: between them another line is seen.
+                            let line = line.style(style(*ink));
                             plot.line(line.allow_hover(false).allow_band(run.len() > MANY));
                         }
                         let line = Line::new(label, run.to_vec())
@@ -52,11 +54,7 @@ impl<'a> Maker<'a, '_> {
                             // Bands slant steps; lines are thinned already, so only what could not be is left to them.
                             .allow_band(run.len() > MANY)
                             .allow_hover(!is_over_heat);
-                        plot.line(if *ink == Ink::Muted {
-                            line.style(LineStyle::dashed_dense())
-                        } else {
-                            line
-                        });
+                        plot.line(line.style(style(*ink)));
                         if run.len() == 1 {
                             plot.points(Points::new(label, run.to_vec()).color(color).radius(2.0));
                         }
@@ -64,7 +62,7 @@ impl<'a> Maker<'a, '_> {
                 }
                 Mark::Bars { label, bars, width, ink } => {
                     let bars = bars.iter().filter(|bar| bar.iter().all(|value| value.is_finite()));
-                    let color = self.ink(*ink);
+                    let color = theme::color(self.colors.fill(*ink));
                     let bar = |[x, height]: &[f64; 2]| {
                         Bar::new(*x, *height).width(*width).stroke(Stroke::NONE).fill(color)
                     };
@@ -77,11 +75,11 @@ impl<'a> Maker<'a, '_> {
                     points.retain(|point| point.iter().all(|value| value.is_finite()));
                     let radius = match ink {
                         Ink::Accent => 5.0,
-                        Ink::Series(_) | Ink::Muted => 3.5,
+                        Ink::Series(_) | Ink::Other(_) | Ink::Muted => 3.5,
                     };
                     plot.points(
                         Points::new(label, points)
-                            .color(self.ink(*ink))
+                            .color(theme::color(self.colors.fill(*ink)))
                             .radius(radius)
                             .allow_hover(!is_over_heat),
                     );
@@ -91,8 +89,15 @@ impl<'a> Maker<'a, '_> {
                     plot.add(heat::Cells::new(heat, plot, textures, self.colors));
                 }
                 Mark::Band { label, points, ink } => self.band(plot, label, points, *ink),
-                Mark::Rule { direction, at, knob: None, .. } if at.is_finite() => {
-                    let color = self.ink(Ink::Muted);
+                Mark::Rule { direction, at, knob: None, label } if at.is_finite() => {
+                    let (far, color) = (bounds.max(), self.ink(Ink::Muted));
+                    words.push(
+                        match direction {
+                            Direction::Horizontal => [far[0], *at],
+                            Direction::Vertical => [*at, far[1]],
+                        },
+                        label,
+                    );
                     let style = LineStyle::dashed_dense();
                     match direction {
                         Direction::Horizontal => plot.hline(
@@ -105,6 +110,13 @@ impl<'a> Maker<'a, '_> {
                 }
                 // One that can be dragged is drawn by `rule`, over everything.
                 Mark::Rule { .. } => {}
+                // The handles themselves, too.
+                Mark::Handles { label, points, ink, .. } => {
+                    for run in runs(points) {
+                        let line = Line::new(label, run.to_vec()).color(self.ink(*ink)).width(1.5);
+                        plot.line(line);
+                    }
+                }
                 Mark::Text { at, text } => words.push(*at, text),
             }
         }
@@ -133,6 +145,14 @@ impl<'a> Maker<'a, '_> {
                 plot.add(area.fill_color(fill).allow_hover(false));
             }
         }
+    }
+}
+
+fn style(ink: Ink) -> LineStyle {
+    match ink {
+        Ink::Muted => LineStyle::dashed_dense(),
+        Ink::Other(_) => LineStyle::dashed_loose(),
+        Ink::Series(_) | Ink::Accent => LineStyle::Solid,
     }
 }
 
@@ -171,7 +191,7 @@ impl PlotItem for Words<'_> {
             if taken.iter().any(|other| other.intersects(place)) {
                 continue;
             }
-            taken.push(place.expand2(vec2(2.0, 0.0)));
+            taken.push(place.expand2(vec2(0.5, 0.0)));
             shapes.push(Shape::galley(place.min, galley, self.color));
         }
     }

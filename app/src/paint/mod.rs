@@ -8,6 +8,7 @@ mod hover;
 mod legend;
 mod lines;
 mod marks;
+mod picks;
 mod rule;
 
 use std::collections::BTreeMap;
@@ -33,6 +34,8 @@ pub(crate) enum Touch {
     },
     /// Clicked a column of a heat map: the x of its centre, a token index in the grid.
     Column(usize),
+    /// Clicked a place that knows its settings, by its number in the figure.
+    Pick(usize),
 }
 
 /// Textures and decimated lines of one pane, kept between frames.
@@ -92,7 +95,8 @@ impl Memory {
             self.is_whole_wanted = true;
             ui.request_repaint();
         }
-        turned.or_else(|| {
+        let picked = picks::show_all(ui, figure, id, &transform);
+        turned.or(picked).or_else(|| {
             let at = response.clicked().then(|| response.interact_pointer_pos()).flatten()?;
             let column = heat?.column_at(transform.value_from_position(at))?;
             Some(Touch::Column(column))

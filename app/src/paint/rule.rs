@@ -26,12 +26,17 @@ pub(super) struct Held {
     pub(super) spans: [(f64, f64); 2],
 }
 
+/// Pixels from a handle to the end of its short line.
+const ARM: f32 = 7.0;
+
 /// A rule that is bound to a knob.
-struct Rule<'a> {
-    label: &'a str,
+struct Rule {
+    label: String,
     direction: Direction,
     at: f64,
     knob: &'static str,
+    /// Where a handle stands, which goes up and down; `None`: a line across the whole figure.
+    x: Option<f64>,
 }
 
 /// Draws the movable rules of `figure` over its plot and says which was moved.
@@ -44,12 +49,9 @@ pub(super) fn show_all(
 ) -> Option<Touch> {
     let mut touch = None;
     let mut is_any_held = false;
-    for mark in &figure.marks {
-        let Mark::Rule { label, direction, at, knob: Some(knob) } = mark else {
-            continue;
-        };
-        let mut rule = Rule { label, direction: *direction, at: *at, knob };
-        if let Some(held) = held.as_ref().filter(|held| held.knob == *knob) {
+    for mut rule in figure.marks.iter().flat_map(|mark| movable(figure, mark)) {
+        let knob = rule.knob;
+        if let Some(held) = held.as_ref().filter(|held| held.knob == knob) {
             rule.at = held.value;
         }
         let Some(response) = rule.respond(ui, plot, transform) else {
@@ -75,12 +77,32 @@ pub(super) fn show_all(
     touch
 }
 
+/// What of a mark can be moved.
+fn movable(figure: &Figure, mark: &Mark) -> Vec<Rule> {
+    match mark {
+        Mark::Rule { label, direction, at, knob: Some(knob) } => {
+            vec![Rule { label: label.clone(), direction: *direction, at: *at, knob, x: None }]
+        }
+        Mark::Handles { label, points, knobs, .. } => {
+            let handle = |([x, y], knob): (&[f64; 2], &&'static str)| Rule {
+                label: format!("{label}, {} {x}", figure.x.label.to_lowercase()),
+                direction: Direction::Horizontal,
+                at: *y,
+                knob,
+                x: Some(*x),
+            };
+            points.iter().zip(knobs).map(handle).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
 fn visible(transform: &PlotTransform) -> [(f64, f64); 2] {
     let (min, max) = (transform.bounds().min(), transform.bounds().max());
     [(min[0], max[0]), (min[1], max[1])]
 }
 
-impl Rule<'_> {
+impl Rule {
     fn ends(&self, transform: &PlotTransform) -> (f64, f64) {
         let [x, y] = visible(transform);
         match self.direction {
@@ -92,6 +114,10 @@ impl Rule<'_> {
     /// The two ends of the line on the screen.
     fn line(&self, transform: &PlotTransform) -> [egui::Pos2; 2] {
         let frame = transform.frame();
+        if let Some(x) = self.x {
+            let at = transform.position_from_point(&PlotPoint::new(x, self.at));
+            return [at - vec2(ARM, 0.0), at + vec2(ARM, 0.0)];
+        }
         match self.direction {
             Direction::Vertical => {
                 let x = transform.position_from_point_x(self.at);
@@ -107,7 +133,9 @@ impl Rule<'_> {
     /// `None` where the rule is out of sight.
     fn respond(&self, ui: &egui::Ui, plot: Id, transform: &PlotTransform) -> Option<Response> {
         let (low, high) = self.ends(transform);
-        if !(low..=high).contains(&self.at) {
+        let [across, _] = visible(transform);
+        let is_beside = self.x.is_some_and(|x| !(across.0..=across.1).contains(&x));
+        if is_beside || !(low..=high).contains(&self.at) {
             return None;
         }
         let (across, cursor) = match self.direction {
@@ -118,7 +146,7 @@ impl Rule<'_> {
         let grip = Rect::from_two_pos(from, to).expand2(across);
         let id = plot.with(("rule", self.knob));
         let response = ui.interact(grip, id, Sense::drag()).on_hover_and_drag_cursor(cursor);
-        response.widget_info(|| WidgetInfo::slider(ui.is_enabled(), self.at, self.label));
+        response.widget_info(|| WidgetInfo::slider(ui.is_enabled(), self.at, &self.label));
         ui.ctx().accesskit_node_builder(id, |node| {
             node.set_min_numeric_value(low);
             node.set_max_numeric_value(high);
@@ -187,11 +215,16 @@ impl Rule<'_> {
         let line = self.line(transform);
         painter.line_segment(line, Stroke::new(width, accent));
         let knob = match self.direction {
+            _ if self.x.is_some() => line[0] + vec2(ARM, 0.0),
             Direction::Horizontal => line[1] - vec2(8.0, 0.0),
             Direction::Vertical => line[1] + vec2(0.0, 8.0),
         };
         painter.circle_filled(knob, if is_touched { 6.0 } else { 4.5 }, accent);
 
+        // Of many handles only the touched one says where it is.
+        if self.x.is_some() && !is_touched {
+            return;
+        }
         let (low, high) = self.ends(transform);
         let text = format!("{} {}", self.label, axes::number(self.at, (high - low) / 100.0));
         let font = FontId::proportional(theme::FIGURE_TEXT);

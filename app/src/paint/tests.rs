@@ -210,6 +210,32 @@ fn keys_and_a_screen_reader_move_the_rule() {
 }
 
 #[test]
+fn each_handle_is_dragged_alone_and_up_and_down_only() {
+    let mut handles = distribution();
+    handles.marks.pop();
+    handles.marks.push(Mark::Handles {
+        label: "Threshold".to_owned(),
+        points: vec![[1.0, 0.5], [2.0, 0.5], [3.0, 0.5]],
+        knobs: vec!["threshold-1", "threshold-2", "threshold-3"],
+        ink: Ink::Accent,
+    });
+    let mut harness = window(handles);
+    let handle = harness.get_by_label("Threshold, depth 2").rect().center();
+    drag(&mut harness, handle, handle + egui::vec2(90.0, -60.0));
+    let touches = harness.state().touches.clone();
+    let values: Vec<f64> = touches
+        .iter()
+        .map(|touch| match touch {
+            Touch::Turn { knob: "threshold-2", value, .. } => *value,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert!(values.len() >= 3 && values.is_sorted(), "{values:?}");
+    assert!(*values.last().unwrap() > 0.6, "{values:?}");
+    assert!(harness.query_by_label("Threshold, depth 1").is_some());
+}
+
+#[test]
 fn a_fixed_rule_cannot_be_touched() {
     let harness = window(bars());
     assert!(harness.query_by_label("Mean").is_none());
@@ -277,6 +303,7 @@ fn a_figure_with_hostile_numbers_is_drawn() {
         rule(Direction::Horizontal, f64::NAN, Some("threshold")),
         rule(Direction::Vertical, f64::INFINITY, None),
         Mark::Text { at: [f64::NAN, 0.0], text: "nowhere".to_owned() },
+        Mark::Handles { label: label(), points: points.clone(), knobs: vec!["a", "b"], ink },
         Mark::Heat(cells),
         Mark::Heat(short),
     ];

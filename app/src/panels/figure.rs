@@ -1,5 +1,7 @@
 //! A figure of the lens, and saving it.
 
+use layerscope_engine::api::Figure;
+
 use crate::paint::{Memory, Touch};
 use crate::state::{Action, Ask, File, Lens, State};
 
@@ -7,7 +9,7 @@ pub(super) fn title(state: &State, id: &str) -> String {
     find(state, id).map_or_else(|| id.to_owned(), |figure| figure.title.clone())
 }
 
-fn find<'a>(state: &'a State, id: &str) -> Option<&'a layerscope_engine::api::Figure> {
+fn find<'a>(state: &'a State, id: &str) -> Option<&'a Figure> {
     state.view.as_ref()?.figures.iter().find(|figure| figure.id == id)
 }
 
@@ -16,7 +18,8 @@ pub(super) fn show(ui: &mut egui::Ui, state: &State, id: &str, memory: &mut Memo
         ui.weak("This lens and recording have no such figure");
         return Vec::new();
     };
-    memory.show(ui, figure).map(meaning).into_iter().collect()
+    let touch = memory.show(ui, figure);
+    touch.and_then(|touch| meaning(touch, figure)).into_iter().collect()
 }
 
 /// The button beside the tab that saves the figure.
@@ -37,9 +40,10 @@ pub(super) fn save_button(ui: &mut egui::Ui, state: &State, id: &str) -> Option<
     action
 }
 
-fn meaning(touch: Touch) -> Action {
-    Action::Lens(match touch {
+fn meaning(touch: Touch, figure: &Figure) -> Option<Action> {
+    Some(Action::Lens(match touch {
         Touch::Turn { knob, value, is_held } => Lens::Drag { knob, value, is_held },
         Touch::Column(token) => Lens::Select(Some(token)),
-    })
+        Touch::Pick(place) => Lens::Follow(figure.picks.get(place)?.sets.clone()),
+    }))
 }

@@ -1,8 +1,13 @@
 //! Knobs of the lens, and settings that it suggests.
 
-use layerscope_engine::api::{self, KnobCard, KnobKind, Value};
+use layerscope_engine::api::{self, KnobCard, KnobKind, Suggestion, Value};
 
-use crate::state::{Action, Lens, State};
+use super::{comparison, lens_card, places};
+use crate::state::{Action, File, Lens, Side, State};
+
+/// How the names of thresholds of single depths begin; more of them than `FEW` are folded away.
+const OF_DEPTH: &str = "threshold-";
+const FEW: usize = 4;
 
 /// In a wider pane a control would stand too far from its caption.
 const WIDEST_CAPTION: f32 = 200.0;
@@ -11,16 +16,28 @@ pub(super) fn show(ui: &mut egui::Ui, state: &State) -> Vec<Action> {
     let mut actions = Vec::new();
     if let Some(card) = state.lens_card() {
         lens(ui, state, &mut actions);
-        ui.add(egui::Label::new(card.question).wrap()).on_hover_text(card.source);
+        lens_card::show(ui, card);
     }
-    for card in &state.knob_cards {
-        actions.extend(knob(ui, card, &state.knob_value(card)).map(Action::Lens));
+    comparison::show(ui, state, &mut actions);
+    let is_of_depth = |card: &KnobCard| card.id.starts_with(OF_DEPTH);
+    for cards in state.knob_cards.chunk_by(|a, b| is_of_depth(a) == is_of_depth(b)) {
+        let mut knobs = |ui: &mut egui::Ui| {
+            for card in cards {
+                actions.extend(knob(ui, card, &state.knob_value(card)).map(Action::Lens));
+            }
+        };
+        if cards.len() > FEW && cards.first().is_some_and(is_of_depth) {
+            let head = format!("{} thresholds, one for each depth", cards.len());
+            let folded = egui::CollapsingHeader::new(head).id_salt(OF_DEPTH).show(ui, knobs);
+            folded.header_response.on_hover_text("The figure of the signal has a handle for each");
+        } else {
+            knobs(ui);
+        }
     }
     if state.knob_cards.is_empty() {
         ui.weak("The knobs appear with the first recording");
     }
-    let suggestions = state.view.as_ref().map(|view| view.suggestions.as_slice());
-    for suggestion in suggestions.unwrap_or_default() {
+    for suggestion in suggestions(state) {
         ui.add_space(4.0);
         let button = egui::Button::new(&suggestion.label).wrap();
         if ui.add(button).on_hover_text(&suggestion.explanation).clicked() {
@@ -32,11 +49,36 @@ pub(super) fn show(ui: &mut egui::Ui, state: &State) -> Vec<Action> {
     }
     if !state.knob_cards.is_empty() {
         ui.add_space(4.0);
-        if ui.button("Reset knobs").clicked() {
-            actions.push(Action::Lens(Lens::Reset));
-        }
+        ui.horizontal_wrapped(|ui| {
+            comparison::button(ui, state, &mut actions);
+            if ui.button("Reset knobs").clicked() {
+                actions.push(Action::Lens(Lens::Reset));
+            }
+            copy_button(ui, state, &mut actions);
+        });
     }
     actions
+}
+
+/// What the lens has found for the setting that the pane turns.
+fn suggestions(state: &State) -> &[Suggestion] {
+    let Some(view) = &state.view else { return &[] };
+    match (state.session.side(), &view.versus) {
+        (Side::B, Some(versus)) => &versus.suggestions,
+        (Side::B, None) => &[],
+        (Side::A, _) => &view.suggestions,
+    }
+}
+
+fn copy_button(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
+    let why_not = state.why_no_command_line();
+    let button = ui.add_enabled(why_not.is_none(), egui::Button::new("Copy as command line"));
+    if button.clicked() {
+        actions.push(Action::File(File::CopyCommandLine));
+    }
+    button
+        .on_hover_text("The command that writes these figures again goes to the clipboard")
+        .on_disabled_hover_text(why_not.unwrap_or_default());
 }
 
 /// A choice of lenses, once there is more than one.
@@ -56,14 +98,14 @@ fn lens(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
     super::name(ui, &combo.response, "Lens");
 }
 
-fn knob(ui: &mut egui::Ui, card: &KnobCard, value: &Value) -> Option<Lens> {
+pub(super) fn knob(ui: &mut egui::Ui, card: &KnobCard, value: &Value) -> Option<Lens> {
     // What lies between 0 and 1 says so by itself.
     let caption = if card.unit.is_empty() || card.unit == "fraction" {
         card.label.to_owned()
     } else {
         format!("{} ({})", card.label, card.unit)
     };
-    ui.horizontal(|ui| {
+    let row = ui.horizontal(|ui| {
         // Beside its control: so all knobs of a lens are in sight at once.
         let width = (ui.available_width() * 0.45).min(WIDEST_CAPTION);
         let size = egui::vec2(width, ui.spacing().interact_size.y);
@@ -72,8 +114,33 @@ fn knob(ui: &mut egui::Ui, card: &KnobCard, value: &Value) -> Option<Lens> {
             ui.add(egui::Label::new(caption).wrap()).on_hover_text(card.help);
         });
         control(ui, card, value)
-    })
-    .inner
+    });
+    let below = below(ui, card, value);
+    row.inner.or(below)
+}
+
+/// What a knob needs more room for than the row has: what a choice means, the cells of a set.
+fn below(ui: &mut egui::Ui, card: &KnobCard, value: &Value) -> Option<Lens> {
+    match (&card.kind, value) {
+        (KnobKind::Choice { options, .. }, Value::Choice(now)) => {
+            let chosen = options.iter().find(|option| option.id == *now);
+            if let Some(option) = chosen.filter(|option| !option.help.is_empty()) {
+                let words = egui::RichText::new(option.help).small().weak();
+                let label = ui.add(egui::Label::new(words).wrap());
+                if !option.source.is_empty() {
+                    label.on_hover_text(option.source);
+                }
+            }
+            None
+        }
+        (KnobKind::Places { first, last, has_parts, .. }, Value::Choice(now)) => {
+            let span = places::Span { first: *first, last: *last, has_parts: *has_parts };
+            let (text, is_held) = places::show(ui, card, &span, now)?;
+            let (knob, value) = (card.id.to_owned(), Value::Choice(text));
+            Some(Lens::Turn { knob, value, is_held })
+        }
+        _ => None,
+    }
 }
 
 fn control(ui: &mut egui::Ui, card: &KnobCard, value: &Value) -> Option<Lens> {
@@ -82,8 +149,18 @@ fn control(ui: &mut egui::Ui, card: &KnobCard, value: &Value) -> Option<Lens> {
     match (&card.kind, value) {
         (KnobKind::Real { min, max, step, .. }, Value::Real(now)) => {
             let mut at = *now;
-            let slider = egui::Slider::new(&mut at, *min..=*max).max_decimals(4);
-            let response = named(ui, slider.step_by(slider_step(*step)), card);
+            // Without steps of its own: the slider would move a typed number, or one of a session, by being shown.
+            let slider = egui::Slider::new(&mut at, *min..=*max)
+                .max_decimals(4)
+                .clamping(egui::SliderClamping::Edits);
+            let response = named(ui, slider, card);
+            if at != *now && response.dragged() {
+                at = stepped(at, *min, *max, *step);
+            } else if at != *now && response.has_focus() {
+                // A press of an arrow key moves by a pixel, which may be less than a step.
+                let by = (at - *now).abs().max(*step);
+                at = stepped(*now + by.copysign(at - *now), *min, *max, *step);
+            }
             follow(&response, at != *now).map(|is_held| turn(Value::Real(at), is_held))
         }
         (KnobKind::Integer { min, max, .. }, Value::Integer(now)) => {
@@ -100,7 +177,11 @@ fn control(ui: &mut egui::Ui, card: &KnobCard, value: &Value) -> Option<Lens> {
                 .truncate()
                 .show_ui(ui, |ui| {
                     for option in options {
-                        if ui.selectable_label(option.id == *now, &option.label).clicked() {
+                        let mut label = ui.selectable_label(option.id == *now, &option.label);
+                        if !option.help.is_empty() {
+                            label = label.on_hover_text(option.help);
+                        }
+                        if label.clicked() {
                             chosen = Some(turn(Value::Choice(option.id.clone()), false));
                         }
                     }
@@ -111,7 +192,7 @@ fn control(ui: &mut egui::Ui, card: &KnobCard, value: &Value) -> Option<Lens> {
         }
         (KnobKind::Places { .. }, Value::Choice(now)) => {
             // Kept by the widget while it is typed; taken when it is left.
-            let id = ui.id().with(card.id);
+            let id = ui.scope_id().with(card.id);
             let mut text =
                 ui.data(|data| data.get_temp::<String>(id)).unwrap_or_else(|| now.clone());
             let response =
@@ -136,9 +217,12 @@ fn control(ui: &mut egui::Ui, card: &KnobCard, value: &Value) -> Option<Lens> {
     }
 }
 
-/// A step that is no number would stop the slider.
-fn slider_step(step: f64) -> f64 {
-    if step.is_finite() && step > 0.0 { step } else { 0.0 }
+/// The nearest slider position; a step that is no number leaves every position.
+fn stepped(at: f64, min: f64, max: f64, step: f64) -> f64 {
+    if !step.is_finite() || step <= 0.0 {
+        return at;
+    }
+    (min + ((at - min) / step).round() * step).clamp(min, max)
 }
 
 fn named(ui: &mut egui::Ui, slider: egui::Slider<'_>, card: &KnobCard) -> egui::Response {

@@ -2,11 +2,15 @@
 //!
 //! May use state and paint. Must not know: the engine's threads, where a pane stands.
 
+mod comparison;
 mod figure;
 mod input;
 mod knobs;
+mod lens_card;
+mod live;
 mod model;
 mod notes;
+mod places;
 mod readings;
 mod readout;
 mod start;
@@ -38,6 +42,8 @@ pub(crate) enum Pane {
     Table,
     /// A figure of the lens, by its id.
     Figure(String),
+    /// A rule that is executed.
+    Live,
     /// What to do while there is nothing to see.
     Start,
 }
@@ -61,8 +67,10 @@ impl Pane {
                 0 => "Notes".to_owned(),
                 count => format!("Notes ({count})"),
             },
+            Self::Table if state.session.versus.is_some() => "Tokens (A)".to_owned(),
             Self::Table => "Tokens".to_owned(),
             Self::Figure(id) => figure::title(state, id),
+            Self::Live => "Live".to_owned(),
             Self::Start => "Start".to_owned(),
         }
     }
@@ -77,6 +85,7 @@ impl Pane {
             | Self::Readings
             | Self::Notes
             | Self::Table
+            | Self::Live
             | Self::Start => None,
         }
     }
@@ -99,6 +108,7 @@ impl Pane {
                 let memory = memories.figures.entry(id.clone()).or_default();
                 figure::show(ui, state, id, memory)
             }
+            Self::Live => scrolled(ui, |ui| live::show(ui, state, &mut memories.figures)),
             Self::Start => start::show(ui, state),
         }
     }

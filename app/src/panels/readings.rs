@@ -1,11 +1,14 @@
 //! Named numbers; each says how it came about.
 
-use layerscope_engine::api::{Numerics, Reading, ReadingKind, counted};
+use layerscope_engine::api::{Numerics, Reading, ReadingKind, ReadingRow, counted};
 
 use crate::state::{Action, State};
 
 /// Room for the longest word that says how a number came about.
 const KIND_WIDTH: f32 = 52.0;
+
+/// Room for a number with its unit, where two stand side by side.
+const VALUE_WIDTH: f32 = 78.0;
 
 /// In a wider pane a number would stand too far from its name.
 const WIDEST: f32 = 420.0;
@@ -22,10 +25,53 @@ pub(super) fn show(ui: &mut egui::Ui, state: &State) -> Vec<Action> {
             egui::Label::new(egui::RichText::new(caveat).color(ui.visuals().warn_fg_color)).wrap(),
         );
     }
-    for reading in &view.readings {
-        row(ui, reading);
+    let rows = view.reading_rows();
+    if view.versus.is_some() {
+        compared(ui, &rows);
+    } else {
+        list(ui, &view.readings);
     }
     Vec::new()
+}
+
+/// One below the other.
+pub(super) fn list(ui: &mut egui::Ui, readings: &[Reading]) {
+    ui.scope(|ui| {
+        ui.set_max_width(ui.available_width().min(WIDEST));
+        for reading in readings {
+            row(ui, reading);
+        }
+    });
+}
+
+/// A column for each setting; how a number came about stands behind its name.
+fn compared(ui: &mut egui::Ui, rows: &[ReadingRow]) {
+    let column = |ui: &mut egui::Ui, text: egui::RichText| {
+        let size = egui::vec2(VALUE_WIDTH, ui.text_style_height(&egui::TextStyle::Body));
+        let layout = egui::Layout::right_to_left(egui::Align::Min);
+        ui.allocate_ui_with_layout(size, layout, |ui| {
+            ui.set_min_width(VALUE_WIDTH);
+            ui.add(egui::Label::new(text).extend());
+        });
+    };
+    ui.with_layout(egui::Layout::right_to_left(egui::Align::Min), |ui| {
+        for side in ["B", "A"] {
+            column(ui, egui::RichText::new(side).weak());
+        }
+    });
+    for ReadingRow { reading, versus } in rows {
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Min), |ui| {
+            let other = Reading { value: versus.flatten(), ..reading.clone() };
+            for reading in [&other, reading] {
+                column(ui, egui::RichText::new(words(reading)).strong());
+            }
+            ui.with_layout(egui::Layout::top_down(egui::Align::Min), |ui| {
+                let (kind, meaning) = kind(reading.kind);
+                ui.add(egui::Label::new(named(ui, &reading.label, kind)).wrap())
+                    .on_hover_text(meaning);
+            });
+        });
+    }
 }
 
 /// From the right, so that numbers stand below each other; the label has what is left and wraps.
@@ -47,6 +93,20 @@ fn row(ui: &mut egui::Ui, reading: &Reading) {
             ui.add(egui::Label::new(&reading.label).wrap());
         });
     });
+}
+
+/// A name, and how the number came about in small letters behind it.
+fn named(ui: &egui::Ui, label: &str, kind: &str) -> egui::WidgetText {
+    let mut job = egui::text::LayoutJob::default();
+    let (style, align) = (ui.style(), egui::Align::BOTTOM);
+    let words = [
+        egui::RichText::new(format!("{label} ")),
+        egui::RichText::new(kind).small().color(ui.visuals().weak_text_color()),
+    ];
+    for text in words {
+        text.append_to(&mut job, style, egui::FontSelection::Default, align);
+    }
+    job.into()
 }
 
 fn kind(kind: ReadingKind) -> (&'static str, &'static str) {

@@ -91,6 +91,7 @@ impl Window {
             match wish {
                 Wish::Ask(ask) => self.dialogs.ask(ask, context, self.bridge.answer_box()),
                 Wish::Arrange => self.panes.arrange(&self.state),
+                Wish::Copy(text) => context.copy_text(text),
                 Wish::Quit => context.send_viewport_cmd(egui::ViewportCommand::Close),
             }
         }

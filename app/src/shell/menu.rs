@@ -140,6 +140,23 @@ fn edit(ui: &mut egui::Ui, state: &State, chosen: &mut Chosen) {
         chosen.actions.push(Action::Lens(Lens::Redo));
     }
     ui.separator();
+    let is_compared = state.session.versus.is_some();
+    let no_recording = state.recording.is_none().then_some("There is no recording to look at");
+    if entry(ui, "Compare with this", None, no_recording) {
+        chosen.actions.push(Action::Lens(Lens::Compare));
+    }
+    let no_comparison = (!is_compared).then_some("Nothing is compared");
+    if entry(ui, "Swap A and B", None, no_comparison) {
+        chosen.actions.push(Action::Lens(Lens::Swap));
+    }
+    if entry(ui, "End comparison", None, no_comparison) {
+        chosen.actions.push(Action::Lens(Lens::EndComparison));
+    }
+    ui.separator();
+    if entry(ui, "Copy as command line", None, state.why_no_command_line()) {
+        chosen.file(File::CopyCommandLine);
+    }
+    ui.separator();
     if entry(ui, "Record", Some(&RUN), state.why_no_run()) {
         chosen.actions.push(Action::Run(Run::Record));
     }

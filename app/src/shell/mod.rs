@@ -5,6 +5,8 @@
 mod cards;
 mod dialogs;
 mod frame;
+#[cfg(test)]
+mod knobs_tests;
 mod menu;
 pub(crate) mod recents;
 mod start;

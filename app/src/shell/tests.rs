@@ -38,7 +38,7 @@ fn figure(id: &'static str, title: &str) -> Figure {
     }
 }
 
-fn view() -> View {
+pub(super) fn view() -> View {
     let reading = |id, label: &str, value, unit, kind| Reading {
         id,
         label: label.to_owned(),
@@ -71,7 +71,7 @@ fn view() -> View {
     }
 }
 
-fn window() -> Harness<'static, Window> {
+pub(super) fn window() -> Harness<'static, Window> {
     let start = Start { path: Some("/nowhere".into()), ..Start::default() };
     let mut harness = Harness::builder()
         .with_size([1280.0, 800.0])

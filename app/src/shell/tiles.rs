@@ -66,7 +66,10 @@ impl Panes {
     fn make_room_for(&mut self, figures: &[String]) {
         let is_placed =
             |id: &String| self.tree.tiles.find_pane(&Pane::Figure(id.clone())).is_some();
-        let missing: Vec<_> = figures.iter().filter(|id| !is_placed(id)).cloned().collect();
+        let missing = figures.iter().filter(|id| !is_placed(id)).cloned().map(Pane::Figure);
+        // Layouts of older sessions do not have it.
+        let live = self.tree.tiles.find_pane(&Pane::Live).is_none().then_some(Pane::Live);
+        let missing: Vec<_> = missing.chain(live).collect();
         if missing.is_empty() {
             return;
         }
@@ -75,8 +78,8 @@ impl Panes {
             return;
         }
         let Some(root) = self.tree.root() else { return };
-        for id in missing {
-            let pane = self.tree.tiles.insert_pane(Pane::Figure(id));
+        for pane in missing {
+            let pane = self.tree.tiles.insert_pane(pane);
             self.tree.move_tile_to_container(pane, root, usize::MAX, false);
         }
     }
@@ -94,10 +97,10 @@ fn arranged(figures: &[String]) -> Tree<Pane> {
     let knobs = tabs(&mut tiles, vec![Pane::Knobs]);
     let readings = tabs(&mut tiles, vec![Pane::Readings, Pane::Notes]);
     let left =
-        linear(&mut tiles, LinearDir::Vertical, &[(input, 0.27), (knobs, 0.43), (readings, 0.30)]);
+        linear(&mut tiles, LinearDir::Vertical, &[(input, 0.27), (knobs, 0.45), (readings, 0.28)]);
     let right = if let Some((first, others)) = figures.split_first() {
         let pane = |id: &String| Pane::Figure(id.clone());
-        let first = tabs(&mut tiles, vec![pane(first)]);
+        let first = tabs(&mut tiles, vec![pane(first), Pane::Live]);
         let (middle, rest) = others.split_at(others.len().min(3));
         let mut rows = vec![(first, 0.40)];
         if !middle.is_empty() {
@@ -119,7 +122,7 @@ fn arranged(figures: &[String]) -> Tree<Pane> {
     } else {
         tiles.insert_pane(Pane::Start)
     };
-    let root = linear(&mut tiles, LinearDir::Horizontal, &[(left, 0.23), (right, 0.77)]);
+    let root = linear(&mut tiles, LinearDir::Horizontal, &[(left, 0.25), (right, 0.75)]);
     Tree::new(egui::Id::unique("panes"), root, tiles)
 }
 

@@ -6,7 +6,8 @@ use layerscope_engine::api::{
     Command, Cut, JobId, Look, Numerics, ReadAt, Recording, RowColumn, RowsRequest, Shared, Value,
 };
 
-use super::session::{InputKind, Lights, Session, Writing};
+use super::LiveSetup;
+use super::session::{InputKind, Lights, Session, Side, Writing};
 
 /// Everything that a person can do.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,6 +64,8 @@ pub(crate) enum File {
         /// The file.
         file: PathBuf,
     },
+    /// Put the command line that makes what is on screen on the clipboard.
+    CopyCommandLine,
     /// Leave.
     Quit,
 }
@@ -130,6 +133,17 @@ pub(crate) enum Run {
     Generate,
     /// Let it go on with what was generated.
     Continue,
+    /// How a rule is executed.
+    LiveSetup(LiveSetup),
+    /// Turn a knob of the skips.
+    TurnSkip {
+        /// The knob.
+        knob: String,
+        /// Where it stands now.
+        value: Value,
+    },
+    /// Execute the rule on the texts of the recording.
+    Verify,
     /// End what is running.
     Cancel,
 }
@@ -161,6 +175,14 @@ pub(crate) enum Lens {
     Follow(Vec<(&'static str, Value)>),
     /// Every knob back to its default.
     Reset,
+    /// Keep the present setting as B, to compare what follows with it.
+    Compare,
+    /// Turn the knobs of this setting.
+    Edit(Side),
+    /// A becomes B and B becomes A.
+    Swap,
+    /// Only A stays.
+    EndComparison,
     /// Pick a token.
     Select(Option<usize>),
     /// Show only some tokens in the table.
@@ -205,6 +227,8 @@ pub(crate) enum Effect {
     Columns(PathBuf),
     /// Write a small file.
     Write(PathBuf, String),
+    /// Put a text on the clipboard.
+    Copy(String),
     /// Put a path at the head of the recent ones.
     Remember(PathBuf),
     /// Put the panes where the session says.
@@ -216,7 +240,7 @@ pub(crate) enum Effect {
 }
 
 /// What a job is for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Task {
     /// Opens the checkpoint in the binary, and runs its data then.
     OpenEmbedded,
@@ -228,6 +252,8 @@ pub(crate) enum Task {
     Record,
     /// Goes on with a text.
     Generate,
+    /// Executes a rule.
+    Live(Box<Command>),
     /// Writes the recording.
     SaveRecording(PathBuf),
     /// Writes the view.
@@ -244,6 +270,7 @@ impl Task {
             Self::OpenRecording(_) => "Opening recording",
             Self::Record => "Recording",
             Self::Generate => "Generating",
+            Self::Live(_) => "Running live",
             Self::SaveRecording(_) => "Saving recording",
             Self::Export(_) | Self::ExportFigure(_) => "Exporting",
         }

@@ -50,6 +50,7 @@ impl State {
                 let task = Task::ExportFigure(file.clone());
                 vec![Effect::Start(task, Command::ExportFigure { look, figure, file })]
             }),
+            File::CopyCommandLine => self.copy_command_line(),
             File::Quit => vec![Effect::Quit],
         }
     }

@@ -70,6 +70,7 @@ impl State {
                 self.forget_opening(running.as_ref());
                 vec![Effect::Tell(json!({"event": "cancelled"}))]
             }
+            Event::Verified(job, view) => self.verified(job, view),
             // Only the command line asks for it.
             Event::Measured(job, _) => {
                 self.jobs.remove(&job);
@@ -121,6 +122,7 @@ impl State {
             Task::OpenRecording(_)
             | Task::Record
             | Task::Generate
+            | Task::Live(_)
             | Task::SaveRecording(_)
             | Task::Export(_)
             | Task::ExportFigure(_) => {}
@@ -182,6 +184,10 @@ impl State {
             (false, _) => format!("{} recorded", counted(tokens, noun)),
         };
         self.session.recording = None;
+        self.made_by = match running.task {
+            Task::Record | Task::Generate => self.asked.take(),
+            _ => None,
+        };
         if let Task::OpenRecording(path) = running.task {
             self.session.recording = Some(path.clone());
             effects.push(Effect::Remember(path));
@@ -218,16 +224,21 @@ impl State {
             | Task::OpenModel(_)
             | Task::OpenRecording(_)
             | Task::Record
-            | Task::Generate => Vec::new(),
+            | Task::Generate
+            | Task::Live(_) => Vec::new(),
         }
     }
 
     fn tell_view(&self, knobs: &Knobs) -> Effect {
-        let resolved = knobs.resolved(&self.knob_cards);
+        let cards = api::knobs(&self.session.lens, self.recording.as_deref(), knobs);
+        let resolved = knobs.resolved(&cards);
         let mut line = json!({"event": "viewed", "knobs": resolved});
         // The one knob that every rule has; scripts follow it.
         if let Some(threshold) = resolved.get("threshold") {
             line["threshold"] = json!(threshold);
+        }
+        if self.session.versus.is_some() {
+            line["is_compared"] = json!(true);
         }
         Effect::Tell(line)
     }

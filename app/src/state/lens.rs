@@ -2,7 +2,7 @@
 
 use layerscope_engine::api::{KnobKind, Knobs, Selection, Value};
 
-use super::{Effect, Lens, State};
+use super::{Effect, Lens, Side, State};
 
 impl State {
     pub(super) fn apply_lens(&mut self, action: Lens) -> Vec<Effect> {
@@ -13,18 +13,41 @@ impl State {
             }
             Lens::Turn { knob, value, is_held } => return self.turn(&knob, value, is_held),
             Lens::Drag { knob, value, is_held } => {
+                // What can be dragged in a figure is A's.
+                if self.session.side() == Side::B {
+                    self.session.side = Side::A;
+                    self.refresh_knobs();
+                }
                 let value = self.value_on_card(knob, value);
                 return value.map_or_else(Vec::new, |value| self.turn(knob, value, is_held));
             }
             Lens::Follow(sets) => {
                 self.undo.push(&self.session);
                 for (knob, value) in sets {
-                    self.session.knobs.set(knob, value);
+                    self.session.edited_mut().set(knob, value);
                 }
             }
             Lens::Reset => {
                 self.undo.push(&self.session);
-                self.session.knobs = Knobs::default();
+                *self.session.edited_mut() = Knobs::default();
+            }
+            Lens::Compare => {
+                self.undo.push(&self.session);
+                self.session.versus = Some(self.session.edited().clone());
+            }
+            Lens::Edit(side) => {
+                self.session.side = side;
+                self.refresh_knobs();
+                return Vec::new();
+            }
+            Lens::Swap => {
+                let Some(versus) = self.session.versus.clone() else { return Vec::new() };
+                self.undo.push(&self.session);
+                self.session.versus = Some(std::mem::replace(&mut self.session.knobs, versus));
+            }
+            Lens::EndComparison => {
+                self.undo.push(&self.session);
+                (self.session.versus, self.session.side) = (None, Side::A);
             }
             Lens::Select(token) => {
                 let known = self.recording.as_ref().map_or(0, |r| r.num_tokens());
@@ -63,8 +86,8 @@ impl State {
             return Vec::new();
         }
         self.undo.turn(&self.session, knob, is_held);
-        if self.session.knobs.get(knob) != Some(&value) {
-            self.session.knobs.set(knob, value);
+        if self.session.edited().get(knob) != Some(&value) {
+            self.session.edited_mut().set(knob, value);
             // Rows of a million tokens take longer than a frame: while the finger is down only figures follow.
             if is_held {
                 self.refresh_knobs();
@@ -99,5 +122,7 @@ impl State {
     fn go_to(&mut self, session: &super::Session) {
         session.lens.clone_into(&mut self.session.lens);
         self.session.knobs = session.knobs.clone();
+        self.session.versus.clone_from(&session.versus);
+        self.session.side = session.side;
     }
 }

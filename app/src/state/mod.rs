@@ -3,10 +3,12 @@
 //! May use the engine's names. Must not know: threads, drawing, dialogs.
 
 mod action;
+mod command_line;
 mod file;
 mod heard;
 mod layout;
 mod lens;
+mod live;
 mod run;
 mod session;
 #[cfg(test)]
@@ -23,7 +25,8 @@ use layerscope_engine::api::{
 };
 
 pub(crate) use action::{Action, Ask, Effect, File, Layout, Lens, Run, Task};
-pub(crate) use session::{ENDING, InputKind, Lights, Session, Source, Writing, is_session};
+pub(crate) use live::{Kind as LiveKind, LiveSetup, Verified};
+pub(crate) use session::{ENDING, InputKind, Lights, Session, Side, Source, Writing, is_session};
 use undo::Undo;
 
 /// A job that was handed to the engine and has not ended.
@@ -77,10 +80,16 @@ pub(crate) struct State {
     pub(crate) message: String,
     /// What was generated last, as far as it is known.
     pub(crate) written: String,
+    /// What came of the last rule that was executed.
+    pub(crate) verified: Option<Verified>,
     /// Columns of the chosen data file.
     pub(crate) columns: Vec<String>,
     /// Ticket and knobs of the view that is being computed.
     awaited: Option<(u64, Knobs)>,
+    /// The checkpoint and the command of the run that was begun last.
+    asked: Option<(Source, api::Command)>,
+    /// The same of the run that made the recording.
+    made_by: Option<(Source, api::Command)>,
     /// What is opened after the model: the rest of a session.
     after_open: AfterOpen,
     undo: Undo,
@@ -217,9 +226,9 @@ impl State {
         api::lenses().into_iter().find(|card| card.id == self.session.lens)
     }
 
-    /// What a knob stands at.
+    /// What a knob stands at in the setting that the pane turns.
     pub(crate) fn knob_value(&self, card: &KnobCard) -> Value {
-        match self.session.knobs.get(card.id) {
+        match self.session.edited().get(card.id) {
             Some(value) if card.kind.allows(value) => value.clone(),
             _ => card.kind.default_value(),
         }
@@ -241,11 +250,12 @@ impl State {
     }
 
     /// What an export writes.
-    fn look(&self) -> Option<Look> {
+    pub(crate) fn look(&self) -> Option<Look> {
         Some(Look {
             lens: self.session.lens.clone(),
             recording: self.recording.clone()?,
             knobs: self.session.knobs.clone(),
+            versus: self.session.versus.clone(),
             selection: self.session.selection,
         })
     }
@@ -260,12 +270,14 @@ impl State {
 
     fn refresh_knobs(&mut self) {
         let recording = self.recording.as_deref();
-        let cards = api::knobs(&self.session.lens, recording, &self.session.knobs);
+        let Session { lens, knobs, versus, .. } = &mut self.session;
         // Without a recording the ranges are not known yet, so nothing is dropped.
         if recording.is_some() {
-            self.session.knobs.keep_allowed(&cards);
+            for knobs in std::iter::once(knobs).chain(versus) {
+                knobs.keep_allowed(&api::knobs(lens, recording, knobs));
+            }
         }
-        self.knob_cards = api::knobs(&self.session.lens, recording, &self.session.knobs);
+        self.knob_cards = api::knobs(&self.session.lens, recording, self.session.edited());
     }
 
     fn ask_rows(&self) -> Option<Effect> {

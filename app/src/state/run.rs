@@ -43,6 +43,9 @@ impl State {
                 let Some(recording) = self.recording.clone() else { return Vec::new() };
                 return self.generate(self.why_no_more(), Start::More(recording));
             }
+            Run::LiveSetup(setup) => self.session.live = setup,
+            Run::TurnSkip { knob, value } => self.turn_skip(&knob, value),
+            Run::Verify => return self.verify(),
             Run::Cancel => return self.cancel(),
         }
         Vec::new()
@@ -88,7 +91,11 @@ impl State {
             return Vec::new();
         }
         match self.session.input.request() {
-            Ok(request) => vec![Effect::Start(Task::Record, Command::Record(request))],
+            Ok(request) => {
+                let command = Command::Record(request);
+                self.asked = Some((self.session.model.clone(), command.clone()));
+                vec![Effect::Start(Task::Record, command)]
+            }
             Err(reason) => {
                 reason.clone_into(&mut self.message);
                 Vec::new()
@@ -106,7 +113,9 @@ impl State {
             self.written.clear();
         }
         let request = self.session.input.writing.request(start, self.session.input.numerics);
-        vec![Effect::Start(Task::Generate, Command::Generate(request))]
+        let command = Command::Generate(request);
+        self.asked = Some((self.session.model.clone(), command.clone()));
+        vec![Effect::Start(Task::Generate, command)]
     }
 
     fn cancel(&mut self) -> Vec<Effect> {

@@ -9,6 +9,8 @@ use layerscope_engine::api::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::LiveSetup;
+
 /// Version of the session file; another one is refused with a sentence.
 pub(crate) const VERSION: u32 = 1;
 
@@ -38,6 +40,15 @@ pub(crate) struct Session {
     /// Knobs that stand elsewhere than at their default.
     #[serde(default)]
     pub(crate) knobs: Knobs,
+    /// How a rule is executed.
+    #[serde(default)]
+    pub(crate) live: LiveSetup,
+    /// Setting B, where two are compared; `knobs` is A then.
+    #[serde(default)]
+    pub(crate) versus: Option<Knobs>,
+    /// Which of the two the knobs pane turns.
+    #[serde(default)]
+    pub(crate) side: Side,
     /// What is picked.
     #[serde(default)]
     pub(crate) selection: Selection,
@@ -71,6 +82,17 @@ pub(crate) enum Lights {
     Dark,
     /// Dark on light.
     Light,
+}
+
+/// One of two settings of the knobs that are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Side {
+    /// The first; it alone is there where nothing is compared.
+    #[default]
+    A,
+    /// The second.
+    B,
 }
 
 /// Which of the inputs is run.
@@ -169,6 +191,9 @@ impl Default for Session {
             input: InputSetup::default(),
             lens: default_lens(),
             knobs: Knobs::default(),
+            live: LiveSetup::default(),
+            versus: None,
+            side: Side::default(),
             selection: Selection::default(),
             theme: Lights::default(),
             layout: None,
@@ -181,6 +206,24 @@ fn default_lens() -> String {
 }
 
 impl Session {
+    /// Which setting the knobs pane turns: B only while there is one.
+    pub(crate) fn side(&self) -> Side {
+        if self.versus.is_some() { self.side } else { Side::A }
+    }
+
+    /// The setting that the knobs pane turns.
+    pub(crate) fn edited(&self) -> &Knobs {
+        self.versus.as_ref().filter(|_| self.side == Side::B).unwrap_or(&self.knobs)
+    }
+
+    /// The same, to be turned.
+    pub(crate) fn edited_mut(&mut self) -> &mut Knobs {
+        match &mut self.versus {
+            Some(versus) if self.side == Side::B => versus,
+            _ => &mut self.knobs,
+        }
+    }
+
     /// Reads a session file; a sentence where it is none.
     pub(crate) fn from_json(text: &str) -> Result<Self, String> {
         let session: Self = serde_json::from_str(text)

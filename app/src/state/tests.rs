@@ -10,6 +10,8 @@ use layerscope_engine::api::{
 
 use super::*;
 
+mod versus;
+
 const JOB: JobId = JobId(1);
 
 fn card(name: &str) -> Arc<ModelCard> {

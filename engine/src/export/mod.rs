@@ -10,6 +10,7 @@ mod tokens;
 
 pub(crate) use error::ExportError;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
@@ -17,7 +18,7 @@ use std::path::Path;
 use crate::export::staging::Staging;
 use crate::figure::{Figure, Size, Theme, cell, to_csv, to_png, to_svg, write_csv};
 use crate::job::Job;
-use crate::knob::{KnobCard, Knobs};
+use crate::knob::Value;
 use crate::lens::{DataTable, LensCard, Selection, TokenColumns, View};
 use crate::recording::Recording;
 
@@ -31,8 +32,10 @@ const TOKENS: &str = "tokens.csv";
 /// A view and everything that says where it came from.
 pub(crate) struct Export<'a> {
     pub(crate) card: &'a LensCard,
-    pub(crate) knob_cards: &'a [KnobCard],
-    pub(crate) knobs: &'a Knobs,
+    /// Every knob with the value it has.
+    pub(crate) knobs: BTreeMap<&'static str, Value>,
+    /// The same of the setting that is shown beside it.
+    pub(crate) versus: Option<BTreeMap<&'static str, Value>>,
     pub(crate) recording: &'a Recording,
     pub(crate) selection: Selection,
     pub(crate) view: &'a View,
@@ -41,7 +44,8 @@ pub(crate) struct Export<'a> {
 
 /// Writes everything to `folder`: `<figure id>.svg|png|csv`, `<table id>.csv`, `tokens.csv`, `readings.json`.
 ///
-/// A table with the id of a figure becomes `<table id>-table.csv`.
+/// A table with the id of a figure becomes `<table id>-table.csv`; the tables of a second setting of the knobs are
+/// `b_<table id>.csv`.
 ///
 /// The folder may be new, empty, or hold an older export, which is replaced; with any other file in it nothing is
 /// written. After an error or a cancel the folder is as it was.
@@ -64,10 +68,9 @@ pub(crate) fn write_view(export: &Export<'_>, folder: &Path, job: &Job) -> Resul
             write_new(&file, &drawn(export, figure, ending, &file)?)?;
         }
     }
-    for table in &export.view.tables {
+    for (name, table) in tables(export.view) {
         step(job)?;
-        let file = staging.draft().join(table_file(export.view, table));
-        write_new(&file, table_csv(table).as_bytes())?;
+        write_new(&staging.draft().join(name), table_csv(table).as_bytes())?;
     }
     step(job)?;
     tokens::write(export, &staging.draft().join(TOKENS), job)?;
@@ -141,6 +144,13 @@ fn table_csv(table: &DataTable) -> String {
     write_csv(&std::iter::once(head).chain(rows).collect::<Vec<_>>())
 }
 
+/// Every table with the name of its file.
+fn tables(view: &View) -> impl Iterator<Item = (String, &DataTable)> {
+    let others = view.versus.iter().flat_map(|versus| &versus.tables);
+    let others = others.map(|table| (format!("b_{}.csv", table.id), table));
+    view.tables.iter().map(|table| (table_file(view, table), table)).chain(others)
+}
+
 /// A figure's CSV has its name already; a table that shares it stands beside.
 fn table_file(view: &View, table: &DataTable) -> String {
     let is_taken = view.figures.iter().any(|figure| figure.id == table.id);
@@ -152,7 +162,7 @@ fn file_names(view: &View) -> Vec<String> {
     let mut names: Vec<String> = figures
         .flat_map(|figure| ENDINGS.iter().map(move |ending| format!("{}.{ending}", figure.id)))
         .collect();
-    names.extend(view.tables.iter().map(|table| table_file(view, table)));
+    names.extend(tables(view).map(|(name, _)| name));
     names.extend([TOKENS.to_owned(), READINGS.to_owned()]);
     names.sort();
     names

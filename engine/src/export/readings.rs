@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::export::Export;
 use crate::knob::Value;
-use crate::lens::Reading;
+use crate::lens::ReadingRow;
 use crate::notes::Note;
 
 /// Where an export came from.
@@ -33,8 +33,11 @@ pub(super) struct Origin<'a> {
 #[derive(Debug, serde::Serialize)]
 pub(super) struct ReadingsFile<'a> {
     lens: &'static str,
-    knobs: BTreeMap<&'static str, Value>,
-    readings: &'a [Reading],
+    knobs: &'a BTreeMap<&'static str, Value>,
+    /// Knobs of the setting beside it, whose values are the `versus` of the readings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    versus: Option<&'a BTreeMap<&'static str, Value>>,
+    readings: Vec<ReadingRow>,
     notes: Vec<&'a Note>,
     provenance: Origin<'a>,
     files: Vec<String>,
@@ -44,7 +47,9 @@ pub(super) struct ReadingsFile<'a> {
 #[derive(Debug, serde::Serialize)]
 pub(super) struct OriginFile<'a> {
     figure: &'a str,
-    knobs: BTreeMap<&'static str, Value>,
+    knobs: &'a BTreeMap<&'static str, Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    versus: Option<&'a BTreeMap<&'static str, Value>>,
     provenance: Origin<'a>,
 }
 
@@ -67,7 +72,7 @@ impl<'a> Export<'a> {
         }
     }
 
-    pub(super) fn readings_file(&self, files: Vec<String>) -> ReadingsFile<'a> {
+    pub(super) fn readings_file(&'a self, files: Vec<String>) -> ReadingsFile<'a> {
         let mut notes: Vec<&Note> = self.recording.manifest().notes.iter().collect();
         for note in &self.view.notes {
             if !notes.contains(&note) {
@@ -76,17 +81,18 @@ impl<'a> Export<'a> {
         }
         ReadingsFile {
             lens: self.card.id,
-            knobs: self.knobs.resolved(self.knob_cards),
-            readings: &self.view.readings,
+            knobs: &self.knobs,
+            versus: self.versus.as_ref(),
+            readings: self.view.reading_rows(),
             notes,
             provenance: self.origin(),
             files,
         }
     }
 
-    pub(super) fn origin_file(&self, figure: &'a str) -> OriginFile<'a> {
-        let knobs = self.knobs.resolved(self.knob_cards);
-        OriginFile { figure, knobs, provenance: self.origin() }
+    pub(super) fn origin_file(&'a self, figure: &'a str) -> OriginFile<'a> {
+        let (knobs, versus) = (&self.knobs, self.versus.as_ref());
+        OriginFile { figure, knobs, versus, provenance: self.origin() }
     }
 
     /// Names and values for SVG and PNG, among them one per knob.
@@ -105,16 +111,11 @@ impl<'a> Export<'a> {
             ("partial", origin.partial.to_string()),
         ];
         pairs.extend(origin.selected_token.map(|token| ("selected_token", token.to_string())));
-        for (id, value) in self.knobs.resolved(self.knob_cards) {
-            let value = match value {
-                Value::Integer(value) => value.to_string(),
-                Value::Real(value) => value.to_string(),
-                Value::Choice(value) => value,
-            };
-            pairs.push((id, value));
-        }
+        pairs.extend(self.knobs.iter().map(|(id, value)| (*id, value.to_string())));
         let owned = |(name, value): (&str, String)| (name.to_owned(), value);
-        pairs.into_iter().map(owned).collect()
+        let others = self.versus.iter().flatten();
+        let others = others.map(|(id, value)| (format!("B {id}"), value.to_string()));
+        pairs.into_iter().map(owned).chain(others).collect()
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::*;
 use crate::figure::sampler;
 use crate::job::CancelSwitch;
-use crate::knob::{Real, Value};
+use crate::knob::{KnobCard, Knobs, Real, Value};
 use crate::lens::{Reading, ReadingKind};
 use crate::model::NO_TOKEN;
 use crate::notes::Note;
@@ -71,6 +71,7 @@ impl Parts {
             ],
             suggestions: Vec::new(),
             notes: vec![Note::new("Something was cut.", "")],
+            versus: None,
         };
         let token_columns = TokenColumns {
             names: vec!["half".to_owned()],
@@ -90,8 +91,8 @@ impl Parts {
     fn export(&self) -> Export<'_> {
         Export {
             card: &CARD,
-            knob_cards: &self.knob_cards,
-            knobs: &self.knobs,
+            knobs: self.knobs.resolved(&self.knob_cards),
+            versus: self.view.versus.as_ref().map(|_| Knobs::default().resolved(&self.knob_cards)),
             recording: &self.recording,
             selection: self.selection,
             view: &self.view,
@@ -275,7 +276,7 @@ fn the_readings_can_be_counted_again_from_the_tokens() {
         view.figures.clear();
         let export = Export {
             card: lens.card(),
-            knob_cards: &knob_cards,
+            knobs: parts.knobs.resolved(&knob_cards),
             view: &view,
             token_columns: &lens.token_columns(&parts.recording, &parts.knobs),
             ..parts.export()

@@ -71,10 +71,19 @@ impl Palette {
         }
     }
 
+    /// The colour of an area in an ink: half-way to the ground under another setting of the knobs.
+    pub fn fill(&self, ink: Ink) -> Rgb {
+        let [full, ground] = [self.ink(ink), self.ground];
+        match ink {
+            Ink::Other(_) => std::array::from_fn(|i| full[i].midpoint(ground[i])),
+            Ink::Series(_) | Ink::Accent | Ink::Muted => full,
+        }
+    }
+
     /// The colour of an ink.
     pub fn ink(&self, ink: Ink) -> Rgb {
         match ink {
-            Ink::Series(series) => {
+            Ink::Series(series) | Ink::Other(series) => {
                 let place = series % self.series.len();
                 self.series.get(place).copied().unwrap_or(self.text)
             }
@@ -136,6 +145,20 @@ mod tests {
                         color.iter().zip(missing).map(|(a, b)| a.abs_diff(b)).max().unwrap();
                     assert!(apart > 12, "{map:?} {step} {color:?} {missing:?}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn areas_of_another_setting_are_told_apart_from_those_of_the_first() {
+        for palette in [LIGHT, DARK] {
+            for series in 0..7 {
+                let [first, other] =
+                    [Ink::Series(series), Ink::Other(series)].map(|i| palette.fill(i));
+                let apart: u32 =
+                    first.iter().zip(other).map(|(a, b)| u32::from(a.abs_diff(b))).sum();
+                assert!(apart > 60, "{series}: {first:?} {other:?}");
+                assert_eq!(palette.ink(Ink::Other(series)), first);
             }
         }
     }

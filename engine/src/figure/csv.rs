@@ -3,7 +3,7 @@
 //! | column | meaning |
 //! |---|---|
 //! | mark | number of the mark in the figure, from 0 |
-//! | kind | line, bars, points, heat, band, rule or text |
+//! | kind | line, bars, points, heat, band, rule, handles or text |
 //! | label | name of the series; of a heat map what its colour means |
 //! | x, y | place in axis units; y is the lower edge of a band; a rule has only one of them |
 //! | x_name, y_name | name of the place on an axis with names |
@@ -12,13 +12,15 @@
 //! | value | value of a cell |
 //! | text | words in a cell or at a point |
 //! | hover | what is shown while the pointer is over a cell |
+//! | knob | the knob that a drag of the point turns |
 //!
 //! Columns that a figure does not need are left out. Numbers are the shortest that read back exactly; NaN is empty.
 
 use crate::figure::{Axis, Direction, Figure, Heat, Mark, Scale};
 
-const COLUMNS: [&str; 12] = [
+const COLUMNS: [&str; 13] = [
     "mark", "kind", "label", "x", "x_name", "y", "y_name", "y2", "width", "value", "text", "hover",
+    "knob",
 ];
 /// So many columns are always there.
 const LEAD: usize = 3;
@@ -33,6 +35,7 @@ struct Row<'a> {
     value: Option<f32>,
     text: &'a str,
     hover: &'a str,
+    knob: &'a str,
 }
 
 /// The complete data of a figure as CSV; columns: head of this module.
@@ -57,6 +60,7 @@ pub fn to_csv(figure: &Figure) -> String {
                 row.value.map_or_else(String::new, cell),
                 row.text.to_owned(),
                 row.hover.to_owned(),
+                row.knob.to_owned(),
             ];
             let kept = cells.into_iter().zip(is_used).filter(|(_, used)| *used);
             rows.push(kept.map(|(text, _)| text).collect());
@@ -91,6 +95,7 @@ fn used(figure: &Figure) -> [bool; COLUMNS.len()] {
     let has_names = |axis: &Axis| matches!(axis.scale, Scale::Category(_));
     let (mut x, mut y) = (figure.marks.is_empty(), figure.marks.is_empty());
     let (mut y2, mut width, mut value, mut text, mut hover) = (false, false, false, false, false);
+    let mut knob = false;
     for mark in &figure.marks {
         match mark {
             Mark::Line { .. } | Mark::Points { .. } => (x, y) = (true, true),
@@ -103,12 +108,13 @@ fn used(figure: &Figure) -> [bool; COLUMNS.len()] {
             }
             Mark::Rule { direction: Direction::Vertical, .. } => x = true,
             Mark::Rule { direction: Direction::Horizontal, .. } => y = true,
+            Mark::Handles { .. } => (x, y, knob) = (true, true, true),
             Mark::Text { .. } => (x, y, text) = (true, true, true),
         }
     }
     let mut used = [true; COLUMNS.len()];
-    let rest =
-        [x, x && has_names(&figure.x), y, y && has_names(&figure.y), y2, width, value, text, hover];
+    let (x_name, y_name) = (x && has_names(&figure.x), y && has_names(&figure.y));
+    let rest = [x, x_name, y, y_name, y2, width, value, text, hover, knob];
     for (place, is_used) in used.iter_mut().skip(LEAD).zip(rest) {
         *place = is_used;
     }
@@ -123,6 +129,7 @@ fn kind(mark: &Mark) -> (&'static str, &str) {
         Mark::Heat(heat) => ("heat", &heat.label),
         Mark::Band { label, .. } => ("band", label),
         Mark::Rule { label, .. } => ("rule", label),
+        Mark::Handles { label, .. } => ("handles", label),
         Mark::Text { .. } => ("text", ""),
     }
 }
@@ -151,6 +158,12 @@ fn for_each_row(mark: &Mark, take: &mut dyn FnMut(Row<'_>)) {
         }
         Mark::Rule { direction: Direction::Horizontal, at, .. } => {
             take(Row { y: Some(*at), ..row });
+        }
+        Mark::Handles { points, knobs, .. } => {
+            for (place, [x, y]) in points.iter().enumerate() {
+                let knob = knobs.get(place).copied().unwrap_or_default();
+                take(Row { x: Some(*x), y: Some(*y), knob, ..row.clone() });
+            }
         }
         Mark::Text { at: [x, y], text } => take(Row { x: Some(*x), y: Some(*y), text, ..row }),
     }

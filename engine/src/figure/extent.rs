@@ -111,14 +111,14 @@ impl Figure {
             }
             Mark::Heat(heat) => heat.columns > 0 && heat.rows > 0,
             Mark::Text { at, .. } => is_finite(at),
-            Mark::Rule { .. } => false,
+            Mark::Rule { .. } | Mark::Handles { .. } => false,
         })
     }
 }
 
 fn cover(mark: &Mark, x: &mut Extent, y: &mut Extent) {
     match mark {
-        Mark::Line { points, .. } | Mark::Points { points, .. } => {
+        Mark::Line { points, .. } | Mark::Points { points, .. } | Mark::Handles { points, .. } => {
             for [px, py] in points.iter().filter(|point| point.iter().all(|v| v.is_finite())) {
                 x.loose(*px);
                 y.loose(*py);

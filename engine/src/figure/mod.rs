@@ -14,6 +14,8 @@ mod thin;
 
 use std::sync::Arc;
 
+use crate::knob::Value;
+
 pub use colors::{Palette, Rgb, wants_dark_text};
 pub use csv::to_csv;
 pub(crate) use csv::{cell, write as write_csv};
@@ -21,8 +23,6 @@ pub use extent::round_step;
 pub use png::{PngError, to_png};
 pub use svg::{Size, Theme, to_svg};
 pub use thin::thin_line;
-
-use crate::knob::Value;
 
 /// One drawing. Everything a reader needs is inside.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,18 +37,18 @@ pub struct Figure {
     pub y: Axis,
     /// Drawn in this order.
     pub marks: Vec<Mark>,
-    /// Places that turn knobs when a person takes them; only a window can offer them.
+    /// Places that a click turns into settings of knobs.
     pub picks: Vec<Pick>,
 }
 
-/// A place of a figure and the knob settings that it stands for.
+/// A place in a figure that knows which knobs make it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pick {
-    /// x and y, in axis units.
+    /// x and y.
     pub at: [f64; 2],
-    /// What it is: "Margin, threshold 0.8".
+    /// What is shown while the pointer is over it.
     pub label: String,
-    /// Knobs by id and their values.
+    /// Knobs by id and the values that a click gives them.
     pub sets: Vec<(&'static str, Value)>,
 }
 
@@ -113,6 +113,8 @@ impl Axis {
 pub enum Ink {
     /// The n-th series of a figure (a colour-blind-safe cycle).
     Series(usize),
+    /// The same series under another setting of the knobs: its hue, lines in dashes, areas paler.
+    Other(usize),
     /// What a person can move or has chosen.
     Accent,
     /// Reference lines and text that stay in the background.
@@ -181,6 +183,17 @@ pub enum Mark {
         at: f64,
         /// The knob that a drag turns, by its id; `None` for a fixed line.
         knob: Option<&'static str>,
+    },
+    /// Points on a line that can be dragged up and down, each bound to a knob of its own.
+    Handles {
+        /// Name in the legend.
+        label: String,
+        /// x and y.
+        points: Vec<[f64; 2]>,
+        /// The knob that a drag of each point turns, by its id.
+        knobs: Vec<&'static str>,
+        /// Colour.
+        ink: Ink,
     },
     /// Words at a point.
     Text {

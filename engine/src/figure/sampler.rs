@@ -42,6 +42,23 @@ pub(crate) fn every_mark() -> Figure {
                 knob: None,
             },
             Mark::Text { at: [7.9, 3.5], text: "Present point & <more>".to_owned() },
+            Mark::Handles {
+                label: "Threshold of each depth".to_owned(),
+                points: vec![[1.0, 3.0], [2.0, 2.8], [3.0, 2.7]],
+                knobs: vec!["threshold-1", "threshold-2"],
+                ink: Ink::Accent,
+            },
+            Mark::Line {
+                label: "B: Median".to_owned(),
+                points: at(|x| 3.0 - 0.2 * x),
+                ink: Ink::Other(0),
+            },
+            Mark::Bars {
+                label: "B: Exits".to_owned(),
+                bars: at(|x| 0.05 * x),
+                width: 0.3,
+                ink: Ink::Other(1),
+            },
         ],
         picks: Vec::new(),
     }

@@ -2,10 +2,12 @@
 //!
 //! Definitions: relu `max(x, 0)`; tanh; GELU `x Phi(x)` with the normal distribution's `Phi` (erf form), or its
 //! approximation `x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))` (tanh form). NaN stays NaN.
+#![expect(clippy::inline_always, reason = "as `Work` asks")]
 
 use rayon::prelude::*;
 
 use crate::kernel::exp::exp;
+use crate::kernel::machine::{Work, fastest};
 
 /// Which one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,10 +33,25 @@ impl Activation {
 
 fn each(x: &mut [f32], f: impl Fn(f32) -> f32 + Sync) {
     const PART: usize = 1 << 14;
-    x.par_chunks_mut(PART).for_each(|part| part.iter_mut().for_each(|x| *x = f(*x)));
+    x.par_chunks_mut(PART).for_each(|x| fastest(Activated { x, f: &f }));
+}
+
+struct Activated<'a, F> {
+    x: &'a mut [f32],
+    f: &'a F,
+}
+
+impl<F: Fn(f32) -> f32> Work for Activated<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        self.x.iter_mut().for_each(|x| *x = (self.f)(*x));
+    }
 }
 
 /// `(1 - e^-2|x|) / (1 + e^-2|x|)` with the sign of x; near 0, where that loses digits, a polynomial (Cephes' tanhf).
+#[inline(always)]
 pub(super) fn tanh(x: f32) -> f32 {
     let square = x * x;
     let mut p = -5.704_988_7e-3;
@@ -48,6 +65,7 @@ pub(super) fn tanh(x: f32) -> f32 {
     if x.abs() < 0.625 { near } else { far }
 }
 
+#[inline(always)]
 pub(super) fn gelu_tanh(x: f32) -> f32 {
     // sqrt(2 / pi).
     let inner = 0.797_884_6 * (x + 0.044_715 * x * x * x);
@@ -55,6 +73,7 @@ pub(super) fn gelu_tanh(x: f32) -> f32 {
 }
 
 /// `Phi` by erfc of Abramowitz and Stegun 7.1.26, at most 1.5e-7 off.
+#[inline(always)]
 fn gelu_erf(x: f32) -> f32 {
     let z = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
     let t = 1.0 / (1.0 + 0.327_591_1 * z);

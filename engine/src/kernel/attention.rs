@@ -10,9 +10,9 @@ mod after;
 mod behind;
 mod columns;
 
-pub(crate) use after::attention_after;
+pub(crate) use after::{attention_after, attention_seen};
 pub(crate) use behind::{Shared, attention_behind};
-pub(crate) use columns::{column_sums, column_sums_after};
+pub(crate) use columns::{column_sums, column_sums_seen};
 
 use std::ops::Range;
 
@@ -20,6 +20,7 @@ use rayon::prelude::*;
 
 use crate::kernel::cap::soft_cap;
 use crate::kernel::exp::exp;
+use crate::kernel::machine::{Work, fastest};
 use crate::kernel::matmul::{Dims, Strided, Target, Threads, product};
 use crate::kernel::rounded;
 
@@ -74,7 +75,7 @@ fn run_tiles(
     let mut tiles = Vec::new();
     let mut rest = out.as_mut_slice();
     for tile in all {
-        let (out, after) = rest.split_at_mut(tile.queries * width);
+        let (out, after) = rest.split_at_mut(tile.seen.len() * width);
         rest = after;
         tiles.push((tile, out));
     }
@@ -86,42 +87,40 @@ fn run_tiles(
 fn tiles_of(starts: &[usize], window: Option<usize>) -> impl Iterator<Item = Tile> {
     starts.iter().zip(starts.iter().skip(1)).flat_map(move |(&begin, &end)| {
         (begin..end).step_by(QUERIES).map(move |first| {
-            let queries = QUERIES.min(end - first);
-            Tile::new(begin, first, first, queries, window)
+            let queries = first..end.min(first + QUERIES);
+            Tile::new(first, queries.map(|query| seen_from(query, begin, window)).collect())
         })
     })
 }
 
+/// What token `query` sees of a sequence that begins at `begin`; all of them counted as the keys are.
+pub(crate) fn seen_from(query: usize, begin: usize, window: Option<usize>) -> Range<usize> {
+    let earliest = (query + 1).saturating_sub(window.unwrap_or(usize::MAX));
+    begin.max(earliest)..query + 1
+}
+
 /// Some queries of one sequence and the keys that one of them sees.
 struct Tile {
-    /// First token of the sequence.
-    begin: usize,
-    /// First query, counted as the keys are.
-    first: usize,
-    /// The row of that query.
+    /// The row of the first query.
     row: usize,
-    queries: usize,
-    window: Option<usize>,
     keys: Range<usize>,
+    /// Which of `keys` each query sees, counted from the first of them.
+    seen: Vec<Range<usize>>,
+    /// Those of them before the tile that all of its queries see; none where the window is shorter than the tile.
+    shared: Range<usize>,
 }
 
 impl Tile {
-    fn new(begin: usize, first: usize, row: usize, queries: usize, window: Option<usize>) -> Self {
-        let mut tile = Self { begin, first, row, queries, window, keys: 0..first + queries };
-        tile.keys.start = tile.earliest(first);
-        tile
-    }
-
-    /// The earliest token that token `query` sees.
-    fn earliest(&self, query: usize) -> usize {
-        let window = self.window.unwrap_or(usize::MAX);
-        self.begin.max((query + 1).saturating_sub(window))
-    }
-
-    /// Which of `keys` query `i` sees, counted from the first of them.
-    fn seen(&self, i: usize) -> Range<usize> {
-        let query = self.first + i;
-        self.earliest(query) - self.keys.start..query + 1 - self.keys.start
+    /// `seen`: which keys each query sees, its own the last of them. From query to query neither end falls.
+    fn new(row: usize, mut seen: Vec<Range<usize>>) -> Self {
+        let (first, last) = (seen.first().cloned(), seen.last().cloned());
+        let (first, last) = (first.unwrap_or_default(), last.unwrap_or_default());
+        for range in &mut seen {
+            *range = range.start - first.start..range.end - first.start;
+        }
+        let past = first.len().saturating_sub(1);
+        let shared = (last.start - first.start).min(past)..past;
+        Self { row, keys: first.start..last.end, seen, shared }
     }
 
     /// Weights of the keys for every query of the tile and one head, [queries, keys]; where a query does not
@@ -135,11 +134,11 @@ impl Tile {
             Target { data: weights, row: keys },
             Strided { data: &q[self.row * width + head * dim..], row: width, col: 1 },
             Strided { data: &k[self.keys.start * kv_width + group * dim..], row: 1, col: kv_width },
-            Dims { rows: self.queries, cols: keys, inner: dim },
+            Dims { rows: self.seen.len(), cols: keys, inner: dim },
             Threads::One,
         );
-        for (i, row) in weights.chunks_exact_mut(keys).enumerate() {
-            let row = &mut row[self.seen(i)];
+        for (seen, row) in self.seen.iter().zip(weights.chunks_exact_mut(keys)) {
+            let row = &mut row[seen.clone()];
             let Some(cap) = how.cap else {
                 softmax(row, how.scale);
                 continue;
@@ -155,11 +154,8 @@ impl Tile {
     fn run(&self, q: &[f32], k: &[f32], v: &[f32], how: Looking, out: &mut [f32]) {
         let Heads { count, kv_count, dim } = how.heads;
         let (width, kv_width) = (count * dim, kv_count * dim);
-        let keys = self.keys.len();
-        let past = self.first - self.keys.start;
-        // Keys before the tile that all of its queries see; none where the window is shorter than the tile.
-        let shared = self.seen(self.queries - 1).start.min(past)..past;
-        let mut weights = vec![0.0; self.queries * keys];
+        let (keys, shared) = (self.keys.len(), self.shared.clone());
+        let mut weights = vec![0.0; self.seen.len() * keys];
         for head in 0..count {
             self.weigh(q, k, head, how, &mut weights);
             let group = head / (count / kv_count);
@@ -169,15 +165,14 @@ impl Tile {
                     Target { data: &mut out[head * dim..], row: width },
                     Strided { data: &weights[shared.start..], row: keys, col: 1 },
                     Strided { data: &v[shared.start * kv_width..], row: kv_width, col: 1 },
-                    Dims { rows: self.queries, cols: dim, inner: shared.len() },
+                    Dims { rows: self.seen.len(), cols: dim, inner: shared.len() },
                     Threads::One,
                 );
             }
             // The two ragged ends, key by key.
-            for (i, row) in weights.chunks_exact(keys).enumerate() {
+            for (i, (seen, row)) in self.seen.iter().zip(weights.chunks_exact(keys)).enumerate() {
                 let out = &mut out[i * width + head * dim..][..dim];
-                let seen = self.seen(i);
-                for j in (seen.start..shared.start).chain(past.max(seen.start)..seen.end) {
+                for j in (seen.start..shared.start).chain(shared.end.max(seen.start)..seen.end) {
                     for (o, &value) in out.iter_mut().zip(&v[j * kv_width..][..dim]) {
                         *o += row[j] * value;
                     }
@@ -187,21 +182,36 @@ impl Tile {
     }
 }
 
-#[inline(always)]
-#[expect(clippy::inline_always, reason = "`Work` calls it")]
+/// Makes weights of scores that are yet to be scaled.
 pub(super) fn softmax(row: &mut [f32], scale: f32) {
-    let mut max = f32::NEG_INFINITY;
-    for &score in row.iter() {
-        max = if score > max { score } else { max };
-    }
-    let mut sum = 0.0_f64;
-    for score in row.iter_mut() {
-        *score = exp((*score - max) * scale);
-        sum += f64::from(*score);
-    }
-    let scale = rounded(sum.recip());
-    for score in row.iter_mut() {
-        *score *= scale;
+    fastest(Softmax { row, scale });
+}
+
+struct Softmax<'a> {
+    row: &'a mut [f32],
+    scale: f32,
+}
+
+impl Work for Softmax<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as `Work` asks")]
+    fn run(self) {
+        let Self { row, scale } = self;
+        let mut max = f32::NEG_INFINITY;
+        for &score in row.iter() {
+            max = if score > max { score } else { max };
+        }
+        let mut sum = 0.0_f64;
+        for score in row.iter_mut() {
+            *score = exp((*score - max) * scale);
+            sum += f64::from(*score);
+        }
+        let scale = rounded(sum.recip());
+        for score in row.iter_mut() {
+            *score *= scale;
+        }
     }
 }
 

@@ -15,7 +15,7 @@ pub(crate) fn of_logits(
 ) -> Result<Readouts, Cancelled> {
     let (depths, rows) = (request.streams.len(), request.next.len());
     let mut out = Readouts::absent(depths * rows);
-    let mut final_weights = vec![0.0; classes];
+    let mut weights = vec![0.0; 3 * classes];
     for (row, &next) in request.next.iter().enumerate() {
         job.check()?;
         let logits = |depth: usize| &request.streams[depth][row * classes..][..classes];
@@ -23,7 +23,7 @@ pub(crate) fn of_logits(
         for (depth, tally) in tallies.iter_mut().enumerate().filter(|_| next != NO_TOKEN) {
             tally.next = logits(depth).get(next as usize).copied().unwrap_or(f32::NAN);
         }
-        absorb(&mut tallies, logits, &mut final_weights, 0, next);
+        absorb(&mut tallies, logits, &mut weights, 0, next);
         out.put_token(row, &tallies, request);
     }
     Ok(out)
@@ -35,6 +35,7 @@ mod tests {
     use crate::checkpoint::{Bytes, DType};
     use crate::kernel::matrix::Matrix;
     use crate::kernel::readout::{Head, readout};
+    use crate::signal::Depth;
     use std::sync::Arc;
 
     #[test]
@@ -56,7 +57,8 @@ mod tests {
             let head = Head { norm: None, matrix: &matrix, bias: None, cap: None };
             let job = Job::unattended();
             for last_is_final in [true, false] {
-                let request = Request { streams: &streams, next: &next, last_is_final };
+                let depths = &[4, 5, 6].map(Depth);
+                let request = Request { depths, streams: &streams, next: &next, last_is_final };
                 let (got, want) =
                     (of_logits(request, classes, &job).unwrap(), readout(head, request, &job));
                 let want = want.unwrap();
@@ -66,6 +68,8 @@ mod tests {
                     (&got.margin, &want.margin),
                     (&got.entropy, &want.entropy),
                     (&got.kl, &want.kl),
+                    (&got.kl_prev, &want.kl_prev),
+                    (&got.prob_step, &want.prob_step),
                     (&got.nll, &want.nll),
                     (&got.rank, &want.rank),
                 ];

@@ -34,7 +34,7 @@ enum Machine {
     Plain,
 }
 
-/// Proof of AVX2.
+/// Proof of AVX2 and of fused multiply-add.
 #[cfg(target_arch = "x86_64")]
 #[derive(Debug, Clone, Copy)]
 struct Avx2(());
@@ -42,17 +42,18 @@ struct Avx2(());
 #[cfg(target_arch = "x86_64")]
 impl Avx2 {
     fn detect() -> Option<Self> {
-        is_x86_feature_detected!("avx2").then_some(Self(()))
+        let found = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+        found.then_some(Self(()))
     }
 
     #[expect(clippy::unused_self, reason = "to have the token is what makes a call sound")]
     fn run<W: Work>(self, work: W) -> W::Output {
-        #[target_feature(enable = "avx2")]
+        #[target_feature(enable = "avx2,fma")]
         fn inside<W: Work>(work: W) -> W::Output {
             work.run()
         }
         #[expect(unsafe_code, reason = "the token stands for what the compiler cannot know")]
-        // SAFETY: the token proves AVX2.
+        // SAFETY: the token proves the features.
         unsafe {
             inside(work)
         }
@@ -84,7 +85,7 @@ impl Machine {
 }
 
 /// Runs `work` as AVX-512 or AVX2 code where the processor has that. The operations and their order stay
-/// those that are written, so the bits are the same everywhere.
+/// those that are written, fused where that is written, so the bits are the same everywhere.
 pub(crate) fn fastest<W: Work>(work: W) -> W::Output {
     Machine::here().run(work)
 }
@@ -106,7 +107,7 @@ mod tests {
         #[expect(clippy::inline_always, reason = "as `Work` asks")]
         fn run(self) -> Vec<Tally> {
             let mut tallies = vec![Tally::new(NO_TOKEN); 2];
-            let mut weights = vec![0.0; self.0[0].len()];
+            let mut weights = vec![0.0; 3 * self.0[0].len()];
             absorb(&mut tallies, |depth| &self.0[depth], &mut weights, 0, 7);
             tallies
         }
@@ -117,7 +118,11 @@ mod tests {
         let wave = |step: f32| (0..517).map(|i| (i as f32 * step).sin() * 9.0).collect();
         let logits = [wave(0.7), wave(1.3)];
         let bits = |machine: Machine| {
-            let sums = |t: Tally| ([t.sum, t.moment, t.cross, t.above].map(f64::to_bits), t.top);
+            let sums = |t: Tally| {
+                let step = [t.step.gap, t.step.square, t.step.along];
+                let row = [t.sum, t.squares, t.moment, t.cross, t.above];
+                (row.map(f64::to_bits), step.map(f64::to_bits), t.top)
+            };
             machine.run(Tile(&logits)).into_iter().map(sums).collect::<Vec<_>>()
         };
         let plain = bits(Machine::Plain);

@@ -28,6 +28,7 @@ pub(crate) mod readout;
 pub(crate) mod rotary;
 pub(crate) mod routing;
 mod slivers;
+mod step;
 mod tally;
 
 /// Rounds what was summed in f64, once.

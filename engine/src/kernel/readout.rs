@@ -2,8 +2,10 @@
 //!
 //! Definitions: `signal`. A tile of the vocabulary is unpacked once, multiplied with the normed rows of
 //! some tokens at *all* depths and taken in at once, the final depth first: its weights are what KL needs
-//! of the others. Maxima move while tiles come, so every sum is kept relative to the maximum so far and
+//! of the others; then from the first depth on, each with what it needs of the one before. Maxima move while tiles come, so every sum is kept relative to the maximum so far and
 //! rescaled when that rises. At no time do more logits exist than `VOCAB_TILE` x `ROWS` per thread.
+
+mod one_depth;
 
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
@@ -19,8 +21,8 @@ use crate::kernel::machine::{Work, fastest};
 use crate::kernel::matrix::Matrix;
 use crate::kernel::norm::Norm;
 use crate::kernel::rounded;
-use crate::kernel::tally::{Tally, dot, weights};
-use crate::signal::NO_TOKEN;
+use crate::kernel::tally::{Tally, dot};
+use crate::signal::{Depth, NO_TOKEN};
 
 /// Columns of one tile. 256 tokens of width 576 at 31 depths with 49,152 columns took 4.6 s of processor time
 /// on Zen 4 (2.65 s with a bf16 head) whatever the tile, from 256 to 1024 columns and 256 to 512 rows; 88 %
@@ -47,6 +49,10 @@ pub(crate) struct Readouts {
     pub(crate) entropy: Vec<f32>,
     /// NaN where the last depth of the request is not the final one.
     pub(crate) kl: Vec<f32>,
+    /// NaN where the stream before is not that of the depth before.
+    pub(crate) kl_prev: Vec<f32>,
+    /// NaN there, too.
+    pub(crate) prob_step: Vec<f32>,
     pub(crate) nll: Vec<f32>,
     pub(crate) rank: Vec<f32>,
     /// Five most probable ids, best first; fewer than five tokens in the vocabulary: filled with
@@ -72,6 +78,8 @@ pub(crate) struct Head<'a> {
 /// What is to be read.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Request<'a> {
+    /// Where the streams stand; a depth is compared with the one before where that is in front of it.
+    pub(crate) depths: &'a [Depth],
     /// One un-normed stream per depth, each [tokens, width].
     pub(crate) streams: &'a [&'a [f32]],
     /// True next token of each row, below the vocabulary, or `NO_TOKEN`.
@@ -90,6 +98,10 @@ pub(crate) fn readout(
     let mut out = Readouts::absent(depths * tokens);
     if depths == 0 || tokens == 0 {
         return Ok(out);
+    }
+    if one_depth::is_for(head, request) {
+        job.check()?;
+        return Ok(one_depth::readout(head, request));
     }
     let block = (NORMED / (depths * head.matrix.cols())).clamp(16, ROWS);
     for start in (0..tokens).step_by(block) {
@@ -190,17 +202,23 @@ fn tally_shares(
 
 /// Tallies of one token and of later ids, one for each depth.
 fn join(tallies: &mut [Tally], later: impl Iterator<Item = Tally>) {
-    let crosses: Vec<_> = tallies
+    let joined: Vec<_> = tallies
         .iter_mut()
         .zip(later)
-        .map(|(tally, later)| {
-            let crosses = [tally.cross, later.cross];
-            (tally.join(later), crosses)
-        })
+        .map(|(tally, mut later)| (tally.join(&mut later), later))
         .collect();
-    let Some(([own, new], _)) = crosses.last().copied() else { return };
-    for (tally, (_, [cross, later])) in tallies.iter_mut().zip(crosses) {
-        tally.cross = cross * own + later * new;
+    let Some(([own, new], _)) = joined.last() else { return };
+    for (tally, (_, later)) in tallies.iter_mut().zip(&joined) {
+        tally.cross = tally.cross * own.factor + later.cross * new.factor;
+    }
+    let pairs = joined.iter().zip(joined.iter().skip(1));
+    for (tally, (([before, new_before], _), ([own, new], later))) in
+        tallies.iter_mut().skip(1).zip(pairs)
+    {
+        let mut step = later.step;
+        step.shrink(*new, *new_before);
+        tally.step.shrink(*own, *before);
+        tally.step.add(step);
     }
 }
 
@@ -232,8 +250,8 @@ fn take_in(
     let Tile { columns, seen } = tile;
     let (width, depths) = (columns.len(), tallies.len() / next.len());
     let row_len = width + APART;
-    logits.resize(tallies.len() * row_len + width, 0.0);
-    let (logits, final_weights) = logits.split_at_mut(tallies.len() * row_len);
+    logits.resize(tallies.len() * row_len + 3 * width, 0.0);
+    let (logits, weights_of_three) = logits.split_at_mut(tallies.len() * row_len);
     factor.times(weights, &mut Columns::new(logits, tallies.len(), width, row_len));
     for row in logits.chunks_exact_mut(row_len) {
         let row = &mut row[..width];
@@ -245,11 +263,10 @@ fn take_in(
         }
     }
     let first = u32::try_from(columns.start + seen).unwrap_or(NO_TOKEN);
-    let final_weights = &mut final_weights[*seen..];
     let of_tokens = tallies.chunks_exact_mut(depths).zip(logits.chunks_exact(depths * row_len));
     for ((tallies, logits), &next) in of_tokens.zip(next) {
         let logits = |depth: usize| &logits[depth * row_len..][*seen..width];
-        fastest(Absorb { tallies, logits, final_weights, first, next });
+        fastest(Absorb { tallies, logits, weights: weights_of_three, first, next });
     }
 }
 
@@ -258,7 +275,8 @@ struct Absorb<'a, L> {
     tallies: &'a mut [Tally],
     /// Those of one depth.
     logits: L,
-    final_weights: &'a mut [f32],
+    /// Room for three rows.
+    weights: &'a mut [f32],
     /// Id of the first column.
     first: u32,
     next: u32,
@@ -270,28 +288,40 @@ impl<'a, L: Fn(usize) -> &'a [f32]> Work for Absorb<'_, L> {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "as `Work` asks")]
     fn run(self) {
-        absorb(self.tallies, self.logits, self.final_weights, self.first, self.next);
+        absorb(self.tallies, self.logits, self.weights, self.first, self.next);
     }
 }
 
-/// Takes in one tile of one token at all depths; `logits` gives those of one depth.
+/// Takes in one tile of one token at all depths; `logits` gives those of one depth, and `weights` has room for three
+/// times as many.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "as `Work` asks")]
 pub(super) fn absorb<'a>(
     tallies: &mut [Tally],
     logits: impl Fn(usize) -> &'a [f32],
-    final_weights: &mut [f32],
+    weights: &mut [f32],
     first: u32,
     next: u32,
 ) {
     let Some((last, others)) = tallies.split_last_mut() else { return };
     let last_logits = logits(others.len());
-    let factor = last.absorb(last_logits, first, next);
-    weights(last_logits, last.max, final_weights);
+    let (final_weights, rest) = weights.split_at_mut(last_logits.len());
+    let (mut here, rest) = rest.split_at_mut(last_logits.len());
+    let mut there = &mut rest[..last_logits.len()];
+    let end = last.absorb(last_logits, first, next, final_weights);
+    let mut before = None;
     for (depth, tally) in others.iter_mut().enumerate() {
         let logits = logits(depth);
-        tally.absorb(logits, first, next);
-        tally.cross = tally.cross * factor + dot(final_weights, logits);
+        let own = tally.absorb(logits, first, next, here);
+        tally.cross = tally.cross * end.change.factor + dot(final_weights, logits);
+        if let Some(before) = before {
+            tally.step.absorb((own, here), (before, there));
+        }
+        before = Some(own);
+        std::mem::swap(&mut here, &mut there);
+    }
+    if let Some(before) = before {
+        last.step.absorb((end, final_weights), (before, there));
     }
 }
 
@@ -343,6 +373,8 @@ impl Readouts {
             margin: nan.clone(),
             entropy: nan.clone(),
             kl: nan.clone(),
+            kl_prev: nan.clone(),
+            prob_step: nan.clone(),
             nll: nan.clone(),
             rank: nan,
             top_ids: vec![[NO_TOKEN; 5]; count],
@@ -359,6 +391,14 @@ impl Readouts {
             self.put(depth * tokens + token, row, last, own);
             if request.last_is_final && depth + 1 == rows.len() && !row.sum.is_nan() {
                 self.kl[depth * tokens + token] = 0.0;
+            }
+        }
+        let depths = request.depths.windows(2).zip(rows.windows(2));
+        for (at, (depths, rows)) in (token + tokens..).step_by(tokens).zip(depths) {
+            let ([here, then], [before, own]) = (depths, rows) else { continue };
+            if here.0.checked_add(1) == Some(then.0) {
+                self.kl_prev[at] = at_least_zero(own.step.kl([own.sum, before.sum]));
+                self.prob_step[at] = rounded(own.step.length());
             }
         }
     }

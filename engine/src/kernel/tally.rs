@@ -8,8 +8,9 @@
 )]
 
 use crate::kernel::exp::exp;
+use crate::kernel::step::{Change, Side, Step};
 
-const LANES: usize = 16;
+pub(super) const LANES: usize = 16;
 
 /// Five largest logits so far, best first, with their ids.
 pub(super) type Top = [(f32, u32); 5];
@@ -21,10 +22,14 @@ pub(super) struct Tally {
     pub(super) max: f32,
     /// Sum of `e^(z - max)`.
     pub(super) sum: f64,
+    /// Sum of `e^(2 (z - max))`.
+    pub(super) squares: f64,
     /// Sum of `e^(z - max) (z - max)`.
     pub(super) moment: f64,
     /// Sum of `e^(zL - maxL) z`, with the logits of the final depth as weights.
     pub(super) cross: f64,
+    /// What lies between this depth and the one before, where there is one.
+    pub(super) step: Step,
     /// Largest logits.
     pub(super) top: Top,
     /// Logit of the true next token; NaN without one.
@@ -38,59 +43,72 @@ impl Tally {
         Self {
             max: f32::NEG_INFINITY,
             sum: 0.0,
+            squares: 0.0,
             moment: 0.0,
             cross: 0.0,
+            step: Step::default(),
             top: [(f32::NEG_INFINITY, nowhere); 5],
             next: f32::NAN,
             above: 0.0,
         }
     }
 
-    /// Takes in the logits `z` of ids `first..`; `next` is the true next token. Returns by what sums with
-    /// the old maximum must be multiplied.
+    /// Takes in the logits `z` of ids `first..`; `next` is the true next token. Writes `e^(z - max)` to `weights`.
+    /// Sums over two rows are left to whoever
+    /// knows both.
     #[inline(always)]
-    pub(super) fn absorb(&mut self, z: &[f32], first: u32, next: u32) -> f64 {
+    pub(super) fn absorb<'a>(
+        &mut self,
+        z: &'a [f32],
+        first: u32,
+        next: u32,
+        weights: &mut [f32],
+    ) -> Side<'a> {
         let peak = self.rank_chunks(z, first);
         let max = if peak > self.max { peak } else { self.max };
-        let (sum, moment) = spread(z, max);
-        let factor = self.raise(max);
+        let [sum, squares, moment] = spread(z, max, weights);
+        let change = self.raise(max);
         self.sum += sum;
+        self.squares += squares;
         self.moment += moment;
         let own = next.checked_sub(first).and_then(|at| z.get(at as usize));
         if let Some(&own) = own {
             self.next = own;
         }
         self.above += count_above(z, self.next);
-        factor
+        Side { logits: z, max, sum: self.sum, change: change.of(self.sum) }
     }
 
-    /// Takes in what another tally knows of later ids; `cross` is left to whoever knows the final depth. Returns by
-    /// what sums with either old maximum must be multiplied.
-    pub(super) fn join(&mut self, mut later: Self) -> [f64; 2] {
+    /// Takes in what another tally knows of later ids; sums over two rows are left to whoever knows both. Returns
+    /// what that changed for the ids of either.
+    pub(super) fn join(&mut self, later: &mut Self) -> [Change; 2] {
         let max = if later.max > self.max { later.max } else { self.max };
-        let factors = [self.raise(max), later.raise(max)];
+        let changes = [self.raise(max), later.raise(max)];
         self.sum += later.sum;
+        self.squares += later.squares;
         self.moment += later.moment;
         self.above += later.above;
         for (logit, id) in later.top {
             self.insert(logit, id);
         }
-        factors
+        changes.map(|change| change.of(self.sum))
     }
 
-    /// Makes the sums relative to another maximum, which is not below the one so far. Returns by what sums with
-    /// the old one must be multiplied.
+    /// Makes the sums relative to another maximum, which is not below the one so far.
     #[inline(always)]
-    fn raise(&mut self, max: f32) -> f64 {
+    fn raise(&mut self, max: f32) -> Change {
         let drop = f64::from(self.max) - f64::from(max);
         self.max = max;
         if self.sum == 0.0 {
-            return 0.0;
+            return Change::default();
         }
-        let factor = drop.exp();
+        let squares = self.squares / (self.sum * self.sum);
+        // The maximum stands still at most tiles.
+        let factor = if drop == 0.0 { 1.0 } else { drop.exp() };
         self.moment = factor * (self.moment + self.sum * drop);
         self.sum *= factor;
-        factor
+        self.squares *= factor * factor;
+        Change { factor, drop, share: self.sum, squares }
     }
 
     /// Puts the tile's largest logits in their places and returns the largest of all.
@@ -138,35 +156,31 @@ fn largest(z: &[f32]) -> f32 {
     lanes.iter().chain(rest).fold(f32::NEG_INFINITY, |max, &z| if z > max { z } else { max })
 }
 
-/// Sums of `e^(z - max)` and `e^(z - max) (z - max)`.
+/// Sums of `e^(z - max)`, of its squares, and of `e^(z - max) (z - max)`; `weights` becomes `e^(z - max)`.
 #[inline(always)]
-fn spread(z: &[f32], max: f32) -> (f64, f64) {
-    let (mut sums, mut moments) = ([0.0_f32; LANES], [0.0_f32; LANES]);
-    let (chunks, rest) = z.as_chunks::<LANES>();
-    for chunk in chunks {
-        for ((sum, moment), &z) in sums.iter_mut().zip(&mut moments).zip(chunk) {
-            let below = z - max;
-            let e = exp(below);
-            *sum += e;
-            *moment += e * below;
-        }
-    }
-    let mut total = (folded(sums), folded(moments));
-    for &z in rest {
-        let below = z - max;
-        let e = exp(below);
-        total.0 += f64::from(e);
-        total.1 += f64::from(e * below);
-    }
-    total
-}
-
-/// Writes `e^(z - max)` to `out`.
-#[inline(always)]
-pub(super) fn weights(z: &[f32], max: f32, out: &mut [f32]) {
-    for (e, &z) in out.iter_mut().zip(z) {
+fn spread(z: &[f32], max: f32, weights: &mut [f32]) -> [f64; 3] {
+    for (e, &z) in weights.iter_mut().zip(z) {
         *e = exp(z - max);
     }
+    let (z, z_rest) = z.as_chunks::<LANES>();
+    let (e, e_rest) = weights.as_chunks::<LANES>();
+    let (mut sums, mut squares, mut moments) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
+    for (z, e) in z.iter().zip(e) {
+        let lanes = sums.iter_mut().zip(&mut squares).zip(&mut moments);
+        for (((sum, square), moment), (&z, &e)) in lanes.zip(z.iter().zip(e)) {
+            *sum += e;
+            *square = e.mul_add(e, *square);
+            *moment = e.mul_add(z - max, *moment);
+        }
+    }
+    let mut total = [folded(sums), folded(squares), folded(moments)];
+    for (&z, &e) in z_rest.iter().zip(e_rest) {
+        let (below, e) = (f64::from(z - max), f64::from(e));
+        total[0] += e;
+        total[1] += e * e;
+        total[2] += e * below;
+    }
+    total
 }
 
 /// Sum of products.
@@ -177,7 +191,7 @@ pub(super) fn dot(a: &[f32], b: &[f32]) -> f64 {
     let (b, b_rest) = b.as_chunks::<LANES>();
     for (a, b) in a.iter().zip(b) {
         for ((sum, &a), &b) in sums.iter_mut().zip(a).zip(b) {
-            *sum += a * b;
+            *sum = a.mul_add(b, *sum);
         }
     }
     let rest: f64 = a_rest.iter().zip(b_rest).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum();
@@ -185,8 +199,14 @@ pub(super) fn dot(a: &[f32], b: &[f32]) -> f64 {
 }
 
 #[inline(always)]
-fn folded(lanes: [f32; LANES]) -> f64 {
-    lanes.iter().map(|&lane| f64::from(lane)).sum()
+pub(super) fn folded(lanes: [f32; LANES]) -> f64 {
+    let mut sums = lanes.map(f64::from);
+    // Halves onto each other: one lane after the other is four times as many additions that wait for one another.
+    for half in [8, 4, 2, 1] {
+        let (low, high) = sums.split_at_mut(half);
+        low.iter_mut().zip(high).for_each(|(low, high)| *low += *high);
+    }
+    sums[0]
 }
 
 /// How many of `z` are larger; counted in f32, whose whole numbers reach far beyond a tile.

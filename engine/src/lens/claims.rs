@@ -135,6 +135,7 @@ impl Lens for Claims {
             tables: vec![slices::table(&scene)],
             suggestions: vec![readings::suggestion(&scene)],
             notes: readings::notes(&scene),
+            versus: None,
         }
     }
 

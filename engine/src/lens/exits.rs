@@ -3,17 +3,16 @@
 //! # Question
 //! At which depth would each token have stopped, what would that have saved, and which answers would change?
 //! # Source
-//! Max probability and margin: Schuster et al. 2022, Confident Adaptive Language Modeling, section 3.2;
-//! entropy: Xin et al. 2020, DeeBERT, section 3. Bound: Clopper and Pearson 1934.
+//! Every rule's file in `policy/exit` names its paper. Bound: Clopper and Pearson 1934.
 //! # What it records
 //! Signals of the readout (final norm and head) at every depth, for every token.
 //! # What it shows
 //! A grid of tokens and depths, exits by depth and by slice, the signal's distribution, the trade-off
-//! between agreement and depth over all thresholds, and curves per depth.
+//! between agreement and depth over all thresholds, curves per depth, and which blocks run.
 //! # Knobs
-//! rule, threshold, least-depth, slice, signal, by, target.
+//! rule and its own, calibration, split-seed, least-depth, exit-at, slice, signal, by, target.
 //! # What is modelled
-//! FLOPs saved: blocks not run, less one readout at every checked depth; the formula stands in `policy/cost.rs`.
+//! FLOPs saved: blocks not run, less the readouts that the rule needs; the formula stands in `policy/cost.rs`.
 //! # What cannot be known here
 //! A token that stopped leaves no keys and values in the deeper blocks; later tokens of a real run
 //! would read something else there. So exit depths, agreement and NLL at the exit are estimates. Where the
@@ -24,6 +23,7 @@ mod distribution;
 mod grid;
 mod histogram;
 mod knobs;
+mod layers;
 mod readings;
 #[cfg(test)]
 mod tests;
@@ -48,8 +48,8 @@ static CARD: LensCard = LensCard {
     id: "exits",
     name: "Exits",
     question: "At which depth could each token have stopped, and which answers would change?",
-    source: "Max probability, margin: Schuster et al. 2022 (CALM), section 3.2; entropy: Xin et al. 2020 (DeeBERT), section 3; bound: Clopper and Pearson 1934",
-    modelled: "FLOPs saved: blocks that are not run, less one readout at every depth at which a token was checked; keys and values of skipped blocks are left out; exits are those of the replay, attention costs what it does at the mean number of positions that tokens of the slice attend to (of the whole recording where an older version recorded it)",
+    source: "Every rule names its own paper; bound: Clopper and Pearson 1934",
+    modelled: "FLOPs saved: blocks that are not run, less one readout at every depth at which a token was checked, where the rule reads it out; keys and values of skipped blocks are left out; exits are those of the replay, attention costs what it does at the mean number of positions that tokens of the slice attend to (of the whole recording where an older version recorded it)",
     unknown: "A token that stopped leaves no keys and values in the deeper blocks, and later tokens of a real run would read something else there: exit depths, agreement and NLL at the exit are estimates until a live run; exact where the subject is a whole sample, which leaves nothing out that another one reads",
 };
 
@@ -153,6 +153,7 @@ impl Lens for Exits {
             distribution::figure(&scene),
             trade_off::figure(&scene, &trials),
             curves::nats(&scene),
+            layers::figure(&scene),
             curves::agreement(&scene),
         ];
         View {
@@ -161,6 +162,7 @@ impl Lens for Exits {
             tables: vec![curves::table(&scene), histogram::table(&scene)],
             notes: readings::notes(&scene),
             suggestions: vec![trade_off::suggestion(&scene, &trials)],
+            versus: None,
         }
     }
 

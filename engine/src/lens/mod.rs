@@ -3,15 +3,20 @@
 //! Must not know: windows, threads, files.
 
 mod claims;
+mod cod;
 mod exits;
+mod makespan;
 mod pareto;
 mod reliability;
 mod rows;
+mod versus;
 #[cfg(test)]
 mod walk_tests;
 
 pub(crate) use rows::rows;
 pub use rows::{RowColumn, RowsRequest, TokenRows};
+pub use versus::{ReadingRow, Versus};
+pub(crate) use versus::{look, token_columns};
 
 use crate::figure::Figure;
 use crate::knob::{KnobCard, Knobs, Value};
@@ -112,6 +117,8 @@ pub struct View {
     pub suggestions: Vec<Suggestion>,
     /// What was done differently than asked.
     pub notes: Vec<Note>,
+    /// What a second setting of the knobs says beside the figures; no lens fills it itself.
+    pub versus: Option<Versus>,
 }
 
 /// What a person has picked in the figures; every figure follows it.
@@ -135,7 +142,7 @@ pub(crate) trait Lens: Sync {
 
 /// Every lens, in the order of menus.
 pub(crate) static LENSES: &[&dyn Lens] =
-    &[&exits::LENS, &claims::LENS, &pareto::LENS, &reliability::LENS];
+    &[&exits::LENS, &claims::LENS, &pareto::LENS, &reliability::LENS, &cod::LENS, &makespan::LENS];
 
 /// A lens by its id.
 pub(crate) fn find(id: &str) -> Option<&'static dyn Lens> {

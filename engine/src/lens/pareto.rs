@@ -229,6 +229,7 @@ impl Lens for Pareto {
             tables: vec![readings::points(&scene), readings::rules(&scene)],
             suggestions: vec![readings::suggestion(&scene)],
             notes: readings::notes(&scene),
+            versus: None,
         }
     }
 

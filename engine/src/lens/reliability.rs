@@ -98,6 +98,7 @@ impl Lens for Reliability {
             tables: vec![per_depth(&scene), per_bin(&scene)],
             suggestions: Vec::new(),
             notes: notes(&scene),
+            versus: None,
         }
     }
 

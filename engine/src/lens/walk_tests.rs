@@ -1,7 +1,7 @@
 //! What every lens holds to, whoever wrote it.
 
 use super::*;
-use crate::figure::to_csv;
+use crate::figure::{Size, Theme, to_csv, to_svg};
 use crate::knob::KnobKind;
 use crate::recording::{rough, synthetic, synthetic_samples};
 
@@ -161,4 +161,18 @@ pub(super) fn told(view: &View) -> String {
     }
     lines.extend(view.notes.iter().map(|note| format!("\nnote: {}", note.line())));
     lines.join("\n")
+}
+
+#[test]
+fn every_figure_of_every_lens_is_drawn_and_written() {
+    let size = Size { width: 400, height: 300 };
+    for lens in LENSES {
+        for recording in [synthetic(0, 3, 1), synthetic(200, 6, 1), synthetic_samples(90, 6, 2)] {
+            for figure in lens.view(&recording, &Knobs::default(), Selection::default()).figures {
+                assert!(to_csv(&figure).starts_with("mark,kind,label"), "{}", figure.id);
+                let svg = to_svg(&figure, size, Theme::Light, &[]);
+                assert!(svg.contains("</svg>") && !svg.contains("NaN"), "{}", figure.id);
+            }
+        }
+    }
 }

@@ -5,6 +5,9 @@
 mod attention;
 mod feed_forward;
 mod linear;
+mod masked;
+#[cfg(test)]
+mod masked_tests;
 pub(crate) mod names;
 pub(crate) mod plan;
 mod positions;
@@ -32,7 +35,7 @@ use crate::kernel::readout::{Head, Request, readout};
 use crate::model::refuse::{self, Asked, Rounds};
 use crate::model::weights::Weights;
 use crate::model::{
-    Batch, Cache, LayeredModel, ModelCard, ModelError, Point, Probe, Readouts, Run, Stream,
+    Batch, Cache, LayeredModel, Mask, ModelCard, ModelError, Point, Probe, Readouts, Run, Stream,
 };
 use crate::signal::{Depth, Layer};
 
@@ -114,8 +117,14 @@ impl Decoder {
     /// Refuses a batch that is not laid out as one, or that this network cannot take.
     fn check_batch(&self, batch: &Batch) -> Result<(), ModelError> {
         refuse::batch(batch, self.plan.context)?;
-        if batch.behind.as_ref().is_some_and(|cache| !self.owns(cache)) {
-            return Err(foreign());
+        match &batch.behind {
+            Some(cache) if !self.owns(cache) => return Err(foreign()),
+            Some(cache) if !cache.is_whole() => {
+                let allowed = "with an entry of every token in every block".to_owned();
+                let (what, found) = ("the shared start", "one that left blocks out".to_owned());
+                return Err(ModelError::Request { what, found, allowed });
+            }
+            _ => {}
         }
         self.check_ids(&batch.ids)
     }
@@ -220,7 +229,8 @@ impl LayeredModel for Decoder {
         let matrix = self.head.clone().with_numerics(self.numerics);
         let head = Head { norm, matrix: &matrix, bias: None, cap };
         let last_is_final = depths.last().is_some_and(|depth| depth.index() == layers);
-        Ok(readout(head, Request { streams: &hidden, next: next_ids, last_is_final }, job)?)
+        let request = Request { depths, streams: &hidden, next: next_ids, last_is_final };
+        Ok(readout(head, request, job)?)
     }
 
     fn numerics(&self) -> Numerics {
@@ -238,9 +248,9 @@ impl LayeredModel for Decoder {
         Ok(Cache::new(self.plan.layers, kv_count * dim, self.plan.context))
     }
 
-    fn begin_step(&self, new: &[u32], cache: &Cache) -> Result<Stream, ModelError> {
+    fn begin_at(&self, new: &[u32], past: usize) -> Result<Stream, ModelError> {
         self.check_ids(new)?;
-        let (past, room) = (cache.positions(), cache.room());
+        let room = self.plan.context.saturating_sub(past);
         if new.len() > room {
             return Err(ModelError::Request {
                 what: "the number of new tokens",
@@ -275,6 +285,25 @@ impl LayeredModel for Decoder {
         let at = &mut Running { plan: &self.plan, layer, probe };
         block.run(at, Run::Full, (Among::Kept(kept), turns.as_ref()), &mut stream.hidden);
         Ok(())
+    }
+
+    fn step_masked(
+        &self,
+        layer: Layer,
+        mask: Mask<'_>,
+        caches: &mut [Cache],
+        stream: &mut Stream,
+        probe: &mut dyn Probe,
+    ) -> Result<(), ModelError> {
+        let block = self.numbered(layer)?;
+        let rows = stream.hidden.len() / self.plan.width;
+        self.check_stream(stream, rows)?;
+        mask.check(rows, caches.len())?;
+        if caches.iter().any(|cache| !self.owns(cache)) {
+            return Err(foreign());
+        }
+        let at = &mut Running { plan: &self.plan, layer, probe };
+        block.run_masked(at, mask, (caches, &self.places), &mut stream.hidden)
     }
 
     fn logits(&self, stream: &Stream) -> Result<Vec<f32>, ModelError> {

@@ -168,8 +168,8 @@ impl LayeredModel for Encoder {
         refuse::readout(&asked, layers, self.plan.width, outputs)?;
         let last_is_final = depths.last().is_some_and(|depth| depth.index() == layers);
         let hidden: Vec<&[f32]> = streams.iter().map(|stream| stream.hidden.as_slice()).collect();
-        let request = Request { streams: &hidden, next: next_ids, last_is_final };
-        self.head.read(depths, request, (outputs, self.numerics), job)
+        let request = Request { depths, streams: &hidden, next: next_ids, last_is_final };
+        self.head.read(request, (outputs, self.numerics), job)
     }
 
     fn segments(&self) -> usize {

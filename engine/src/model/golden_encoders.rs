@@ -6,7 +6,8 @@ use crate::job::Job;
 use crate::kernel::geometry;
 use crate::model::fixtures::streams;
 use crate::model::golden_tests::{
-    Expected, json_of, last_depth, mean, model, near, number, opened, points, shared,
+    Expected, depth_before_last, json_of, last_depth, mean, model, near, number, opened, points,
+    shared,
 };
 use crate::model::{
     Batch, Depth, Layer, LayeredModel, NO_TOKEN, NoProbe, Point, Readouts, Run, Stream, card,
@@ -106,7 +107,9 @@ impl Golden {
         near("max_prob", &got.max_prob, &self.per_row("lens.max_prob"), 1e-4);
         near("margin", &got.margin, &self.per_row("lens.margin"), 1e-4);
         near("entropy", &got.entropy, &self.per_row("lens.entropy"), 1e-4);
-        near("kl_final", &got.kl, &self.per_row("lens.kl_final"), 1e-4);
+        let kl = self.per_row("lens.kl_final");
+        near("kl_final", &got.kl, &kl, 1e-4);
+        near("kl_prev", last_depth(&got.kl_prev, all), depth_before_last(&kl, all), 1e-4);
         let top1 = self.expected.whole("lens.top1").1;
         let top1 = match self.model.card().subject {
             Subject::Sample => top1,

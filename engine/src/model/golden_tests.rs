@@ -151,7 +151,9 @@ fn check(model: &dyn LayeredModel, values: &Path) {
     near("max_prob", &got.max_prob, &expected.signal("lens.max_prob"), 1e-4);
     near("margin", &got.margin, &expected.signal("lens.margin"), 1e-4);
     near("entropy", &got.entropy, &expected.signal("lens.entropy"), 1e-4);
-    near("kl_final", &got.kl, &expected.signal("lens.kl_final"), 1e-4);
+    let kl = expected.signal("lens.kl_final");
+    near("kl_final", &got.kl, &kl, 1e-4);
+    near("kl_prev", last_depth(&got.kl_prev, &all), depth_before_last(&kl, &all), 1e-4);
     let nll = expected.packed(&expected.floats("lens.nll"), 1, f32::NAN);
     near("nll", &got.nll, &nll, 1e-4);
     let top1 = expected.packed(&expected.whole("lens.top1").1, 0, -1);
@@ -259,6 +261,12 @@ pub(super) fn number(value: &Value) -> f32 {
 
 pub(super) fn last_depth<'a>(values: &'a [f32], all: &[Stream]) -> &'a [f32] {
     &values[values.len() / all.len() * (all.len() - 1)..]
+}
+
+/// What is said of the depth before the last.
+pub(super) fn depth_before_last<'a>(values: &'a [f32], all: &[Stream]) -> &'a [f32] {
+    let tokens = values.len() / all.len();
+    &values[tokens * (all.len() - 2)..][..tokens]
 }
 
 pub(super) fn mean(values: &[f32]) -> f32 {

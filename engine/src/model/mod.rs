@@ -26,6 +26,7 @@ mod golden_encoders;
 #[cfg(test)]
 #[cfg(feature = "shared-checks")]
 mod golden_tests;
+mod mask;
 mod network;
 mod preparation;
 mod refuse;
@@ -39,6 +40,7 @@ pub(crate) use crate::kernel::readout::Readouts;
 pub(crate) use crate::signal::NO_TOKEN;
 pub(crate) use cache::Cache;
 pub(crate) use error::ModelError;
+pub(crate) use mask::{Mask, MissingKv};
 pub(crate) use preparation::preparation;
 
 use std::collections::BTreeMap;
@@ -176,7 +178,7 @@ pub(crate) struct Stream {
     pub(crate) width: usize,
 }
 
-/// Which parts of a block run. Masks of single tokens come with the rules that need them.
+/// Which parts of a block run, the same for every token. What single tokens run says a `Mask`.
 #[cfg_attr(
     not(test),
     expect(dead_code, reason = "the seam of skip rules; tests hold it against PyTorch")
@@ -228,7 +230,7 @@ pub(crate) trait LayeredModel: Send {
     fn subjects(&self, batch: &Batch, stream: &Stream) -> Result<Stream, ModelError>;
     /// Statistics of the readout of `streams` (un-normed, one per depth, all of the same subjects).
     /// `next_ids`: what is true for each (the next token, the label), or `NO_TOKEN`. KL is taken against the last stream when
-    /// that is depth L. The [tokens x vocabulary] matrix of a depth is never stored whole. `job` is looked
+    /// that is depth L; a depth is compared with the one before where the stream of that stands before its own. The [tokens x vocabulary] matrix of a depth is never stored whole. `job` is looked
     /// at between tiles, so that a cancel does not wait for a whole vocabulary.
     fn readout(
         &self,
@@ -259,17 +261,38 @@ pub(crate) trait LayeredModel: Send {
         Err(no_decoder(self.card()))
     }
 
-    /// The stream at depth 0 of new tokens that stand behind those of the cache.
-    fn begin_step(&self, _new: &[u32], _cache: &Cache) -> Result<Stream, ModelError> {
+    /// The stream at depth 0 of new tokens, of which the first stands at position `past` of its sequence.
+    fn begin_at(&self, _new: &[u32], _past: usize) -> Result<Stream, ModelError> {
         Err(no_decoder(self.card()))
     }
 
-    /// Runs one block over the stream of new tokens, in place. They look at what the cache keeps, and their own keys
-    /// and values are kept there, too. So no block is skipped: a later token would look for what was never there.
+    /// The stream at depth 0 of new tokens that stand behind those that went through every block of the cache.
+    fn begin_step(&self, new: &[u32], cache: &Cache) -> Result<Stream, ModelError> {
+        self.begin_at(new, cache.positions())
+    }
+
+    /// Runs one block over the stream of new tokens, in place. They look at what the cache keeps of this block, behind
+    /// which they stand, and their own keys and values are kept there, too. Tokens that waited at the same depth are new
+    /// to the block as well: they go through it together with the ones that follow them.
     fn step(
         &self,
         _layer: Layer,
         _cache: &mut Cache,
+        _stream: &mut Stream,
+        _probe: &mut dyn Probe,
+    ) -> Result<(), ModelError> {
+        Err(no_decoder(self.card()))
+    }
+
+    /// The same for several sequences, each behind its own cache, whose new tokens may leave parts of the block out:
+    /// `mask` says which, and what is read in the place of their keys and values. A batch is one of empty caches. With
+    /// nothing left out it gives the bits of `block` and of `step`. What attention and feed-forward sublayer added, and
+    /// the router, have rows only of the tokens that ran them; nobody can look at columns of attention.
+    fn step_masked(
+        &self,
+        _layer: Layer,
+        _mask: Mask<'_>,
+        _caches: &mut [Cache],
         _stream: &mut Stream,
         _probe: &mut dyn Probe,
     ) -> Result<(), ModelError> {

@@ -122,7 +122,7 @@ proptest! {
     }
 
     #[test]
-    fn the_last_readout_is_the_softmax_of_the_plain_logits(config in any_config(), seed in 0_u64..99) {
+    fn a_readout_is_the_softmax_of_the_plain_logits(config in any_config(), seed in 0_u64..99) {
         let tied = config["tie_word_embeddings"] == true;
         let eps = 1e-6_f64;
         let fixture = Fixture::llama(config, seed);
@@ -137,8 +137,8 @@ proptest! {
         let batch = batch(&[&ids]);
         let all = streams(model.as_ref(), &batch, Run::Full);
         let got = readouts(model.as_ref(), &batch, &all);
-        let last = all.last().unwrap();
-        for (token, row) in last.hidden.chunks(last.width).enumerate() {
+        // ln p of one token at one depth.
+        let readout = |row: &[f32]| -> Vec<f64> {
             let squares: f64 = row.iter().map(|h| f64::from(*h).powi(2)).sum();
             let scale = (squares / row.len() as f64 + eps).sqrt().recip();
             let logits: Vec<f64> = head.chunks(norm.len()).map(|w| {
@@ -146,15 +146,30 @@ proptest! {
             }).collect();
             let max = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
             let lse = max + logits.iter().map(|z| (z - max).exp()).sum::<f64>().ln();
-            let at = (all.len() - 1) * ids.len() + token;
-            prop_assert!((f64::from(got.max_prob[at]) - (max - lse).exp()).abs() < 1e-4);
-            prop_assert_eq!(got.kl[at], 0.0);
-            match next_ids(&batch)[token] {
-                NO_TOKEN => prop_assert!(got.nll[at].is_nan()),
-                id => prop_assert!(
-                    (f64::from(got.nll[at]) - (lse - logits[id as usize])).abs() < 1e-4
-                ),
+            logits.into_iter().map(|z| z - lse).collect()
+        };
+        let near = |got: f32, want: f64| (f64::from(got) - want).abs() < 1e-4;
+        for token in 0..ids.len() {
+            let mut before: Option<Vec<f64>> = None;
+            for (depth, stream) in all.iter().enumerate() {
+                let at = depth * ids.len() + token;
+                let own = readout(&stream.hidden[token * stream.width..][..stream.width]);
+                let max = own.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+                prop_assert!(near(got.max_prob[at], max.exp()));
+                match next_ids(&batch)[token] {
+                    NO_TOKEN => prop_assert!(got.nll[at].is_nan()),
+                    id => prop_assert!(near(got.nll[at], -own[id as usize])),
+                }
+                if let Some(before) = before {
+                    let pairs = || own.iter().zip(&before);
+                    let kl = pairs().map(|(p, q)| p.exp() * (p - q)).sum::<f64>();
+                    let squares = pairs().map(|(p, q)| (p.exp() - q.exp()).powi(2)).sum::<f64>();
+                    prop_assert!(near(got.kl_prev[at], kl));
+                    prop_assert!(near(got.prob_step[at], squares.sqrt()));
+                }
+                before = Some(own);
             }
+            prop_assert_eq!(got.kl[(all.len() - 1) * ids.len() + token], 0.0);
         }
     }
 }
@@ -380,13 +395,13 @@ fn a_request_that_makes_no_sense_is_an_error_and_no_panic() {
 }
 
 #[test]
-fn kl_is_absent_without_the_final_depth() {
+fn what_compares_depths_is_absent_without_the_other_one() {
     let model = Fixture::small().model();
     let batch = batch(&[&[4, 5, 6]]);
     let all = streams(model.as_ref(), &batch, Run::Full);
     let some = [&all[0], &all[2]];
     let next = next_ids(&batch);
     let got = model.readout(&[Depth(0), Depth(2)], &some, &next, &Job::unattended()).unwrap();
-    assert!(got.kl.iter().all(|kl| kl.is_nan()));
+    assert!(got.kl.iter().chain(&got.kl_prev).chain(&got.prob_step).all(|value| value.is_nan()));
     assert!(got.entropy.iter().all(|entropy| entropy.is_finite()));
 }

@@ -78,12 +78,7 @@ impl Prices {
         (checks, reads_out): (&Checks, bool),
     ) -> Option<Self> {
         let manifest = &recording.manifest;
-        let blocks: Vec<f64> = if manifest.prices_keys() {
-            let keys = |window| recording.mean_keys(slice, window);
-            manifest.block_costs.iter().map(|cost| cost.at(keys(cost.window))).collect()
-        } else {
-            manifest.flops_per_block.clone()
-        };
+        let blocks = block_flops(recording, slice);
         if blocks.len() != manifest.layers {
             return None;
         }
@@ -163,6 +158,25 @@ pub(crate) fn flops_saved(
     prices.share(&tally.exits).map(|share| 1.0 - share)
 }
 
+/// What each block costs a token of the slice, in FLOPs.
+fn block_flops(recording: &Recording, slice: &Slice) -> Vec<f64> {
+    let manifest = &recording.manifest;
+    if manifest.prices_keys() {
+        let keys = |window| recording.mean_keys(slice, window);
+        manifest.block_costs.iter().map(|cost| cost.at(keys(cost.window))).collect()
+    } else {
+        manifest.flops_per_block.clone()
+    }
+}
+
+/// Share of each block in the FLOPs of all blocks; `None` without a cost model.
+pub(crate) fn block_shares(recording: &Recording, slice: &Slice) -> Option<Vec<f64>> {
+    let blocks = block_flops(recording, slice);
+    let all: f64 = blocks.iter().sum();
+    let is_known = blocks.len() == recording.manifest.layers && all.is_finite() && all > 0.0;
+    is_known.then(|| blocks.iter().map(|block| block / all).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -229,6 +243,16 @@ mod tests {
         tally.exits = vec![0, 0, 1];
         let saved = flops_saved(&older(), &Slice::all(), &tally, (&only_one, true));
         assert_eq!(saved, Some(1.0 - 80.0 / 60.0));
+    }
+
+    #[test]
+    fn shares_of_blocks_are_those_of_their_prices_and_absent_without_any() {
+        assert_eq!(block_shares(&older(), &Slice::all()), Some(vec![0.25, 0.75]));
+        let mut bare = older();
+        bare.manifest.flops_per_block.clear();
+        assert_eq!(block_shares(&bare, &Slice::all()), None);
+        bare.manifest.flops_per_block = vec![0.0, 0.0];
+        assert_eq!(block_shares(&bare, &Slice::all()), None);
     }
 
     #[test]

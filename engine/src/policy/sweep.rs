@@ -61,8 +61,8 @@ pub(crate) fn main_value(recording: &Recording, rule: &'static dyn RuleEntry, at
     }
 }
 
-/// At most so many evenly spaced values, both ends among them.
-pub(super) fn positions(card: &KnobCard, most: u32) -> Vec<Value> {
+/// At most `most` evenly spaced values, both ends among them.
+pub(crate) fn positions(card: &KnobCard, most: u32) -> Vec<Value> {
     let last = most.max(2) - 1;
     match card.kind {
         KnobKind::Real { min, max, .. } => {

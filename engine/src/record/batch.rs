@@ -31,6 +31,8 @@ impl Part {
             Signal::Margin => &self.readouts.margin,
             Signal::Entropy => &self.readouts.entropy,
             Signal::Kl => &self.readouts.kl,
+            Signal::KlPrev => &self.readouts.kl_prev,
+            Signal::ProbStep => &self.readouts.prob_step,
             Signal::Nll => &self.readouts.nll,
             Signal::Rank => &self.readouts.rank,
             Signal::CosNext => &self.geometry.cos_next,

@@ -213,8 +213,9 @@ fn check_size(
     let cells = tokens.saturating_mul(depths);
     let per_column_token =
         depths.saturating_mul(4 * Signal::ALL.len() as u64 + 4).saturating_add(16);
-    // Streams of all depths and the one that runs, and their readouts: nine signals, five ids, five numbers.
-    let per_stream = (card.width as u64).saturating_mul(4).saturating_add(80);
+    // Streams of all depths and the one that runs, and their readouts: every signal, five ids, five numbers, the next id.
+    let per_stream =
+        (card.width as u64).saturating_mul(4).saturating_add(4 * Signal::ALL.len() as u64 + 44);
     let per_batch_token = per_stream.saturating_mul(depths.saturating_add(1));
     let streams = batch_rows.saturating_mul(depths).saturating_add(largest);
     let streams = streams.saturating_mul(per_stream);

@@ -43,6 +43,10 @@ pub(crate) fn synthetic(num_tokens: usize, num_layers: usize, seed: u64) -> Reco
                     (-((1.0 - sure) * floor).ln(), 2.0 + (dice.id() % (VOCAB - 1)) as f32)
                 }
             };
+            let moved = |of: fn(f32, f32) -> f32| {
+                let before = depth.checked_sub(1).and_then(|d| signals[&Signal::MaxProb].get(d));
+                before.map_or(f32::NAN, |column| of(sure, column[token]))
+            };
             let step = |value: f32| if is_final { f32::NAN } else { value };
             best.push(id);
             for (column, signal) in columns.iter_mut().zip(Signal::ALL) {
@@ -52,6 +56,10 @@ pub(crate) fn synthetic(num_tokens: usize, num_layers: usize, seed: u64) -> Reco
                     Signal::Entropy => (1.0 - sure) * (VOCAB as f32).ln(),
                     Signal::Kl if is_final => 0.0,
                     Signal::Kl => (1.0 - far) * dice.between(0.5, 2.0),
+                    Signal::KlPrev => moved(|p, q| {
+                        (p * (p / q).ln() + (1.0 - p) * ((1.0 - p) / (1.0 - q)).ln()).max(0.0)
+                    }),
+                    Signal::ProbStep => moved(|p, q| (p - q).abs() * std::f32::consts::SQRT_2),
                     Signal::Nll => nll,
                     Signal::Rank => rank,
                     Signal::CosNext => step(0.5 + 0.5 * far * dice.unit()),

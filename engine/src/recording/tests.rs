@@ -132,6 +132,19 @@ fn what_is_absent_comes_back_absent() {
 }
 
 #[test]
+fn a_recording_from_before_depths_were_compared_opens_without_that() {
+    let mut recording = synthetic(20, 2, 1);
+    for signal in [Signal::KlPrev, Signal::ProbStep] {
+        recording.signals.remove(&signal).unwrap();
+        recording.manifest.signals.retain(|id| id != signal.id());
+    }
+    let (_home, folder) = saved(&recording);
+    let loaded = load(&folder).unwrap();
+    assert_eq!(bits(&loaded), bits(&recording));
+    assert!(loaded.column(Signal::KlPrev, Depth(1)).is_none());
+}
+
+#[test]
 fn a_folder_holds_these_files_and_a_manifest_for_people() {
     let (_home, folder) = saved(&synthetic(4, 2, 1));
     assert_eq!(
@@ -164,8 +177,20 @@ fn another_reader_finds_every_cell_of_the_long_table_in_order() {
     let root = reader.metadata().file_metadata().schema_descr().root_schema();
     let found: Vec<_> = root.get_fields().iter().map(|field| field.name()).collect();
     let expected = [
-        "token", "depth", "top1", "max_prob", "margin", "entropy", "kl", "nll", "rank", "cos_next",
-        "update", "rms",
+        "token",
+        "depth",
+        "top1",
+        "max_prob",
+        "margin",
+        "entropy",
+        "kl",
+        "kl_prev",
+        "prob_step",
+        "nll",
+        "rank",
+        "cos_next",
+        "update",
+        "rms",
     ];
     assert_eq!(found, expected);
     let mut count = 0;
@@ -177,7 +202,7 @@ fn another_reader_finds_every_cell_of_the_long_table_in_order() {
         assert_eq!(row.get_uint(2).unwrap(), recording.top1[depth][token]);
         assert_eq!(row.get_float(3).unwrap(), recording.signals[&Signal::MaxProb][depth][token]);
         let nll = recording.signals[&Signal::Nll][depth][token];
-        assert_eq!(row.get_float(7).ok(), (!nll.is_nan()).then_some(nll));
+        assert_eq!(row.get_float(9).ok(), (!nll.is_nan()).then_some(nll));
         count += 1;
     }
     assert_eq!(count, 200);
@@ -262,7 +287,7 @@ fn a_killed_run_leaves_a_folder_that_says_so_and_can_be_used_again() {
 fn a_recording_that_does_not_fit_is_refused_before_a_table_is_opened() {
     let recording = synthetic(100, 3, 1);
     let (_home, folder) = saved(&recording);
-    let needed = 400 * (9 * 4 + 4 + 40) + 100 * 16;
+    let needed = 400 * (11 * 4 + 4 + 40) + 100 * 16;
     let job = Job::unattended();
     // Seven samples with two short texts, and 64 pieces.
     assert!(Recording::load(&folder, needed + 16_000, &job).is_ok());

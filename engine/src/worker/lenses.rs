@@ -56,7 +56,8 @@ impl Desk {
         while let Some((ticket, look)) = self.wait_for(|content| &mut content.look) {
             answer(outbox, ticket, || {
                 let lens = lens::find(&look.lens).ok_or_else(|| unknown_lens(&look.lens))?;
-                let view = lens.view(&look.recording, &look.knobs, look.selection);
+                let (knobs, versus) = (&look.knobs, look.versus.as_ref());
+                let view = lens::look(lens, &look.recording, knobs, versus, look.selection);
                 Ok(Event::Viewed(ticket, Arc::new(view)))
             });
         }

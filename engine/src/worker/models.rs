@@ -3,6 +3,8 @@
 
 mod bench;
 mod generate;
+mod skip;
+mod verify;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -15,12 +17,14 @@ use crate::generate::GenerateError;
 use crate::job::{CancelSwitch, Cancelled, Job, JobId};
 use crate::kernel::numerics::Numerics;
 use crate::lens;
+use crate::live::LiveError;
 use crate::measure::MeasureError;
 use crate::model::{self, LayeredModel, ModelCard, ModelError};
 use crate::notes::Note;
 use crate::record::{self, Asked, RecordError};
 use crate::recording::{self, Recording, RecordingError, Sampling};
 use crate::signal::Subject;
+use crate::skips::SkipError;
 use crate::train::{self, TrainError};
 use crate::worker::lenses::unknown_lens;
 use crate::worker::outbox::Outbox;
@@ -101,10 +105,28 @@ impl From<GenerateError> for Ending {
     }
 }
 
+impl From<SkipError> for Ending {
+    fn from(error: SkipError) -> Self {
+        match error {
+            SkipError::Cancelled(_) => Self::Cancelled,
+            other => Self::Problem(blamed(&other, other.hint(), other.is_input())),
+        }
+    }
+}
+
 impl From<MeasureError> for Ending {
     fn from(error: MeasureError) -> Self {
         match error {
             MeasureError::Cancelled(_) => Self::Cancelled,
+            other => Self::Problem(blamed(&other, other.hint(), other.is_input())),
+        }
+    }
+}
+
+impl From<LiveError> for Ending {
+    fn from(error: LiveError) -> Self {
+        match error {
+            LiveError::Cancelled(_) => Self::Cancelled,
             other => Self::Problem(blamed(&other, other.hint(), other.is_input())),
         }
     }
@@ -209,6 +231,22 @@ impl Models {
             Command::Bench(request) => {
                 let report = self.bench(job, &request)?;
                 Ok(Event::Measured(id, Arc::new(report)))
+            }
+            Command::Verify(request) => {
+                let view = self.verify(job, &request)?;
+                Ok(Event::Verified(id, Arc::new(view)))
+            }
+            Command::ExportVerified { request, view, folder } => {
+                verify::export(&request, &view, &folder, job)?;
+                Ok(Event::Wrote(id, folder))
+            }
+            Command::Skip(request) => {
+                let view = self.skip(job, &request)?;
+                Ok(Event::Verified(id, Arc::new(view)))
+            }
+            Command::ExportSkips { recording, knobs, view, folder } => {
+                skip::export((&recording, &knobs, &view), &folder, job)?;
+                Ok(Event::Wrote(id, folder))
             }
             Command::Save { recording, folder } => {
                 recording.save(&folder, job)?;
@@ -388,12 +426,13 @@ fn export_look(
     let lens = lens::find(&look.lens).ok_or_else(|| Ending::Problem(unknown_lens(&look.lens)))?;
     let recording = look.recording.0.as_ref();
     let knob_cards = lens.knobs(Some(recording), &look.knobs);
-    let view = lens.view(recording, &look.knobs, look.selection);
-    let token_columns = lens.token_columns(recording, &look.knobs);
+    let (knobs, versus) = (&look.knobs, look.versus.as_ref());
+    let view = lens::look(lens, recording, knobs, versus, look.selection);
+    let token_columns = lens::token_columns(lens, recording, knobs, versus);
     let export = Export {
         card: lens.card(),
-        knob_cards: &knob_cards,
-        knobs: &look.knobs,
+        knobs: look.knobs.resolved(&knob_cards),
+        versus: versus.map(|knobs| knobs.resolved(&lens.knobs(Some(recording), knobs))),
         recording,
         selection: look.selection,
         view: &view,

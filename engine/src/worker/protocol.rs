@@ -10,6 +10,7 @@ use crate::job::{JobId, Progress};
 use crate::kernel::numerics::Numerics;
 use crate::knob::Knobs;
 use crate::lens::{Selection, View};
+use crate::live::Treatment;
 use crate::measure::{Report, Source, Work};
 use crate::model::ModelCard;
 use crate::recording::{Manifest, ReadAt, Recording};
@@ -29,6 +30,19 @@ pub enum Command {
     Generate(GenerateRequest),
     /// Times what the open model does; ends in `Event::Measured`.
     Bench(BenchRequest),
+    /// Runs a recording's texts again, with tokens that really stop where a rule says; ends in `Event::Verified`.
+    Verify(VerifyRequest),
+    /// Writes what a verification found to a folder: figures, tables and readings.json.
+    ExportVerified {
+        /// What was asked.
+        request: VerifyRequest,
+        /// What was found.
+        view: Arc<View>,
+        /// The folder; made if it is not there.
+        folder: PathBuf,
+    },
+    /// Runs the texts of a recording again with blocks left out; ends in `Event::Verified`.
+    Skip(SkipRequest),
     /// Writes a recording to a folder.
     Save {
         /// What is written.
@@ -40,6 +54,17 @@ pub enum Command {
     Export {
         /// What is looked at.
         look: Look,
+        /// The folder; made if it is not there.
+        folder: PathBuf,
+    },
+    /// Writes what `Skip` found to a folder, as `Export` writes a view.
+    ExportSkips {
+        /// Of the request.
+        recording: Shared<Recording>,
+        /// Of the request.
+        knobs: Knobs,
+        /// What was found.
+        view: Arc<View>,
         /// The folder; made if it is not there.
         folder: PathBuf,
     },
@@ -74,6 +99,8 @@ pub struct Look {
     pub recording: Shared<Recording>,
     /// How the knobs stand.
     pub knobs: Knobs,
+    /// How they stand in the setting that is shown beside it.
+    pub versus: Option<Knobs>,
     /// What is selected.
     pub selection: Selection,
 }
@@ -120,6 +147,58 @@ pub struct BenchRequest {
     pub repeats: usize,
     /// Which works.
     pub works: Vec<Work>,
+}
+
+/// Which rule is executed on what, and how.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VerifyRequest {
+    /// A recording of the open model.
+    pub recording: Shared<Recording>,
+    /// How the knobs of the lens Exits stand: the rule and its own.
+    pub knobs: Knobs,
+    /// What later tokens read where a token has stopped.
+    pub treatment: Treatment,
+    /// A text that is written with and without exits, too.
+    pub write: Option<WriteRequest>,
+    /// Run so many tokens of the recording, whole sequences from its start; `None` takes all.
+    pub limit_tokens: Option<u64>,
+    /// How often both runs are timed, by turns.
+    pub repeats: usize,
+}
+
+/// A text that is written greedily.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WriteRequest {
+    /// What is gone on with.
+    pub prompt: String,
+    /// Most new tokens.
+    pub most_tokens: u64,
+    /// Blocks that a drafted token runs, where drafts are verified; `None` takes half of them.
+    pub draft_depth: Option<u16>,
+    /// Most tokens that are drafted at a time.
+    pub draft_length: usize,
+}
+
+/// What is run with blocks left out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SkipRequest {
+    /// Its texts are run again; of the open model.
+    pub recording: Shared<Recording>,
+    /// The rule, its knobs, and what is measured besides: those of `api::skip_knobs`.
+    pub knobs: Knobs,
+    /// Only so many tokens of the recording, from its start; `None`: all of them.
+    pub limit_tokens: Option<u64>,
+    /// A continuation with and without skips, timed by turns; `None`: none, and no time.
+    pub generate: Option<SkipGenerate>,
+}
+
+/// What is gone on with, with and without skips.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SkipGenerate {
+    /// `None`: the beginning of the recording's first text, as much of it as counts as its prompt.
+    pub prompt: Option<String>,
+    /// How many tokens follow.
+    pub tokens: usize,
 }
 
 /// What a generation goes on with.
@@ -183,6 +262,8 @@ pub enum Event {
     Generated(JobId, Live),
     /// The open model was timed.
     Measured(JobId, Arc<Report>),
+    /// A rule was executed, and this is what came of it.
+    Verified(JobId, Arc<View>),
     /// A file or folder was written.
     Wrote(JobId, PathBuf),
     /// A view is ready; the number is the one that `look` returned.
@@ -239,6 +320,7 @@ impl Event {
             Self::Opened(job, _)
             | Self::Recorded(job, _)
             | Self::Measured(job, _)
+            | Self::Verified(job, _)
             | Self::Wrote(job, _)
             | Self::Failed(job, _)
             | Self::Cancelled(job)

@@ -3,6 +3,8 @@
 mod generating;
 mod measuring;
 mod rounding;
+mod skipping;
+mod verifying;
 
 use std::cell::{Cell, RefCell};
 use std::fs;
@@ -74,6 +76,8 @@ impl LayeredModel for Puppet {
             margin: numbers(),
             entropy: numbers(),
             kl: numbers(),
+            kl_prev: numbers(),
+            prob_step: numbers(),
             nll: numbers(),
             rank: numbers(),
             top_ids: vec![[0, 1, 2, 3, NO_TOKEN]; cells],
@@ -114,6 +118,7 @@ fn record(limit_tokens: u64) -> Command {
 
 fn look(lens: &str, recording: &Shared<Recording>) -> Look {
     Look {
+        versus: None,
         lens: lens.to_owned(),
         recording: recording.clone(),
         knobs: Knobs::default(),

@@ -194,7 +194,9 @@ fn legend(figure: &Figure, all_width: f64) -> Vec<Entry> {
 
 fn named(mark: &Mark) -> Option<(&str, Swatch, Option<Ink>)> {
     let (label, swatch, ink) = match mark {
-        Mark::Line { label, ink, .. } => (label.as_str(), Swatch::Line, Some(*ink)),
+        Mark::Line { label, ink, .. } | Mark::Handles { label, ink, .. } => {
+            (label.as_str(), Swatch::Line, Some(*ink))
+        }
         Mark::Bars { label, ink, .. } => (label.as_str(), Swatch::Box, Some(*ink)),
         Mark::Points { label, ink, .. } => (label.as_str(), Swatch::Dot, Some(*ink)),
         Mark::Band { label, ink, .. } => (label.as_str(), Swatch::Band, Some(*ink)),

@@ -34,7 +34,19 @@ pub(super) fn draw(pen: &mut Pen, mark: &Mark, frame: &Frame) {
             let dashes = if knob.is_some() { "" } else { "5 4" };
             pen.line(ends, pen.palette.ink(ink), 1.6, dashes);
         }
+        Mark::Handles { points, ink, .. } => {
+            line(pen, points, *ink, frame);
+            draw_points(pen, points, *ink, frame);
+        }
         Mark::Rule { .. } | Mark::Text { .. } => {}
+    }
+}
+
+/// How the lines of an ink are broken.
+pub(super) fn dashes(ink: Ink) -> &'static str {
+    match ink {
+        Ink::Other(_) => "7 5",
+        Ink::Series(_) | Ink::Accent | Ink::Muted => "",
     }
 }
 
@@ -60,7 +72,7 @@ fn line(pen: &mut Pen, points: &[[f64; 2]], ink: Ink, frame: &Frame) {
             [lonely] => pen.dot([frame.x(lonely[0]), frame.y(lonely[1])], thick, color),
             run => {
                 let path = path(run.iter().map(|[x, y]| [frame.x(*x), frame.y(*y)]));
-                pen.curve(&path, color, thick);
+                pen.curve(&path, color, thick, dashes(ink));
             }
         }
     }
@@ -78,7 +90,7 @@ fn path(points: impl Iterator<Item = [f64; 2]>) -> String {
 }
 
 fn draw_bars(pen: &mut Pen, bars: &[[f64; 2]], width: f64, ink: Ink, frame: &Frame) {
-    let color = pen.palette.ink(ink);
+    let color = pen.palette.fill(ink);
     for [x, height] in bars.iter().filter(|bar| bar.iter().all(|value| value.is_finite())) {
         let (left, right) = (frame.x(x - width / 2.0), frame.x(x + width / 2.0));
         let (foot, head) = (frame.y(0.0), frame.y(*height));
@@ -87,7 +99,7 @@ fn draw_bars(pen: &mut Pen, bars: &[[f64; 2]], width: f64, ink: Ink, frame: &Fra
 }
 
 fn draw_points(pen: &mut Pen, points: &[[f64; 2]], ink: Ink, frame: &Frame) {
-    let color = pen.palette.ink(ink);
+    let color = pen.palette.fill(ink);
     let radius = match ink {
         Ink::Accent => 5.0,
         _ if points.len() > MANY_POINTS => 1.5,
@@ -228,6 +240,7 @@ pub(super) fn labels(pen: &mut Pen, figure: &Figure, frame: &Frame) {
             | Mark::Bars { .. }
             | Mark::Points { .. }
             | Mark::Heat(_)
+            | Mark::Handles { .. }
             | Mark::Band { .. } => {}
         }
     }

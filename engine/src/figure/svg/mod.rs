@@ -86,9 +86,15 @@ fn title(pen: &mut Pen, figure: &Figure, size: Size) {
 fn legend(pen: &mut Pen, entries: &[Entry]) {
     for (place, entry) in entries.iter().enumerate() {
         let [x, y] = entry.at;
-        let color = entry.ink.map_or(pen.palette.missing, |ink| pen.palette.ink(ink));
+        let color = entry.ink.map_or(pen.palette.missing, |ink| match entry.swatch {
+            Swatch::Dot | Swatch::Box => pen.palette.fill(ink),
+            Swatch::Line | Swatch::Band => pen.palette.ink(ink),
+        });
         match entry.swatch {
-            Swatch::Line => pen.line([x, y, x + layout::SWATCH, y], color, 2.0, ""),
+            Swatch::Line => {
+                let dashes = entry.ink.map_or("", marks::dashes);
+                pen.line([x, y, x + layout::SWATCH, y], color, 2.0, dashes);
+            }
             Swatch::Dot => pen.dot([x + layout::SWATCH / 2.0, y], 4.0, color),
             Swatch::Box => pen.rect([x + 3.0, y - 5.0, 10.0, 10.0], color),
             Swatch::Band => {

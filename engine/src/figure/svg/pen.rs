@@ -115,22 +115,18 @@ impl Pen {
     /// From x1, y1 to x2, y2; `dashes` as in SVG, empty for none.
     pub(super) fn line(&mut self, ends: [f64; 4], color: Rgb, thick: f64, dashes: &str) {
         let [x1, y1, x2, y2] = ends.map(coordinate);
-        let color = hex(color);
-        let dashes = if dashes.is_empty() {
-            String::new()
-        } else {
-            format!(" stroke-dasharray=\"{dashes}\"")
-        };
+        let (color, dashes) = (hex(color), dash_array(dashes));
         self.add(&format!(
             "<path d=\"M{x1} {y1}L{x2} {y2}\" stroke=\"{color}\" stroke-width=\"{thick}\"{dashes}/>\n"
         ));
     }
 
-    pub(super) fn curve(&mut self, path: &str, color: Rgb, thick: f64) {
-        let color = hex(color);
+    /// Along a path; `dashes` as in SVG, empty for none.
+    pub(super) fn curve(&mut self, path: &str, color: Rgb, thick: f64, dashes: &str) {
+        let (color, dashes) = (hex(color), dash_array(dashes));
         self.add(&format!(
             "<path d=\"{path}\" fill=\"none\" stroke=\"{color}\" stroke-width=\"{thick}\" \
-             stroke-linejoin=\"round\" stroke-linecap=\"round\"/>\n"
+             stroke-linejoin=\"round\" stroke-linecap=\"round\"{dashes}/>\n"
         ));
     }
 
@@ -179,6 +175,10 @@ impl Pen {
 /// Two decimals, never "-0.00": the same text on every machine.
 pub(super) fn coordinate(value: f64) -> String {
     format!("{:.2}", (value * 100.0).round() / 100.0 + 0.0)
+}
+
+fn dash_array(dashes: &str) -> String {
+    if dashes.is_empty() { String::new() } else { format!(" stroke-dasharray=\"{dashes}\"") }
 }
 
 fn at_rect(rect: [f64; 4]) -> String {

@@ -3,9 +3,11 @@
 //! One query, the case of every step of a generation, goes head by head in plain dot products over the kept rows where
 //! they lie: nothing is copied, turned or padded. More queries go in tiles, as in a batch.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
-use super::{Heads, Looking, QUERIES, Tile, run_tiles, softmax};
+use super::{Heads, Looking, QUERIES, Tile, run_tiles, seen_from, softmax};
 use crate::kernel::cap::soft_cap;
 use crate::kernel::machine::{Work, fastest};
 
@@ -24,24 +26,35 @@ pub(crate) fn attention_after(
     how: Looking,
 ) -> Vec<f32> {
     let new = q.len() / (how.heads.count * how.heads.dim).max(1);
-    if new == 1 {
-        return one(q, k, v, past, how);
+    let seen: Vec<_> = (past..past + new).map(|at| seen_from(at, 0, how.window)).collect();
+    attention_seen(q, k, v, &seen, how)
+}
+
+/// The same for queries that may stand apart, over keys of which some may be left out: `seen` says which rows of `k` and
+/// `v` each query sees, its own the last of them. From query to query neither end falls.
+pub(crate) fn attention_seen(
+    q: &[f32],
+    k: &[f32],
+    v: &[f32],
+    seen: &[Range<usize>],
+    how: Looking,
+) -> Vec<f32> {
+    match seen {
+        [seen] => one(q, k, v, seen, how),
+        _ => run_tiles(tiles(seen), q, k, v, how),
     }
-    run_tiles(tiles(past, new, how.window), q, k, v, how)
 }
 
-/// The new queries of one sequence, tile by tile.
-pub(super) fn tiles(past: usize, new: usize, window: Option<usize>) -> impl Iterator<Item = Tile> {
-    (0..new)
-        .step_by(QUERIES)
-        .map(move |row| Tile::new(0, past + row, row, QUERIES.min(new - row), window))
+/// The queries of one sequence, tile by tile.
+pub(super) fn tiles(seen: &[Range<usize>]) -> impl Iterator<Item = Tile> {
+    let rows = (0..).step_by(QUERIES);
+    rows.zip(seen.chunks(QUERIES)).map(|(row, seen)| Tile::new(row, seen.to_vec()))
 }
 
-/// The query at position `at`.
-fn one(q: &[f32], k: &[f32], v: &[f32], at: usize, how: Looking) -> Vec<f32> {
+/// A query that sees these keys.
+fn one(q: &[f32], k: &[f32], v: &[f32], seen: &Range<usize>, how: Looking) -> Vec<f32> {
     let Heads { count, kv_count, dim } = how.heads;
     let (kv_width, share) = (kv_count * dim, count / kv_count);
-    let seen = Tile::new(0, at, 0, 1, how.window).keys;
     let (k, v) = (&k[seen.start * kv_width..], &v[seen.start * kv_width..]);
     let mut out = vec![0.0; q.len()];
     let heads_of_a_thread = LEAST_WORK.div_ceil(2 * seen.len() * dim);
@@ -54,6 +67,7 @@ fn one(q: &[f32], k: &[f32], v: &[f32], at: usize, how: Looking) -> Vec<f32> {
             if let Some(cap) = how.cap {
                 soft_cap(weights, cap);
             }
+            softmax(weights, 1.0);
             fastest(Mix { weights, values: &v[group..], kv_width, out });
         },
     );
@@ -82,9 +96,9 @@ impl Work for Score<'_> {
     }
 }
 
-/// Makes weights of scores and mixes the values of one head, which lie `kv_width` apart.
+/// Mixes the values of one head, which lie `kv_width` apart.
 struct Mix<'a> {
-    weights: &'a mut [f32],
+    weights: &'a [f32],
     values: &'a [f32],
     kv_width: usize,
     out: &'a mut [f32],
@@ -98,7 +112,6 @@ impl Work for Mix<'_> {
     fn run(self) {
         let Self { weights, values, kv_width, out } = self;
         let dim = out.len();
-        softmax(weights, 1.0);
         for (weight, value) in weights.iter().zip(values.chunks(kv_width)) {
             for (out, value) in out.iter_mut().zip(&value[..dim]) {
                 *out += weight * value;

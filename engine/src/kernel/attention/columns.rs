@@ -4,6 +4,8 @@
 //! head, in f64. The weights are made again from queries and keys, tile by tile, so that whoever does not ask
 //! pays nothing and no [tokens x tokens] matrix exists.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::{Looking, Tile, after, tiles_of};
@@ -15,11 +17,15 @@ pub(crate) fn column_sums(q: &[f32], k: &[f32], starts: &[usize], how: Looking) 
     sums(|| tiles_of(starts, how.window), tokens, q, k, how)
 }
 
-/// What the keys of a sequence receive from its new queries; `q`, `k` and `past` as in `attention_after`.
-/// Returns [heads, past + new].
-pub(crate) fn column_sums_after(q: &[f32], k: &[f32], past: usize, how: Looking) -> Vec<f32> {
-    let new = q.len() / (how.heads.count * how.heads.dim).max(1);
-    sums(|| after::tiles(past, new, how.window), past + new, q, k, how)
+/// What `keys` keys receive from new queries; `q`, `k` and `seen` as in `attention_seen`. Returns [heads, keys].
+pub(crate) fn column_sums_seen(
+    q: &[f32],
+    k: &[f32],
+    seen: &[Range<usize>],
+    keys: usize,
+    how: Looking,
+) -> Vec<f32> {
+    sums(|| after::tiles(seen), keys, q, k, how)
 }
 
 fn sums<T: Iterator<Item = Tile>>(
@@ -35,12 +41,11 @@ fn sums<T: Iterator<Item = Tile>>(
         let mut weights = Vec::new();
         for tile in tiles() {
             let keys = tile.keys.len();
-            weights.resize(tile.queries * keys, 0.0);
+            weights.resize(tile.seen.len() * keys, 0.0);
             tile.weigh(q, k, head, how, &mut weights);
-            for (i, row) in weights.chunks_exact(keys).enumerate() {
-                let seen = tile.seen(i);
+            for (seen, row) in tile.seen.iter().zip(weights.chunks_exact(keys)) {
                 let sums = &mut sums[tile.keys.start + seen.start..];
-                for (sum, &weight) in sums.iter_mut().zip(&row[seen]) {
+                for (sum, &weight) in sums.iter_mut().zip(&row[seen.clone()]) {
                     *sum += f64::from(weight);
                 }
             }

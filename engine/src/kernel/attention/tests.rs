@@ -111,7 +111,8 @@ proptest! {
         let unseen = (past + 1).saturating_sub(window.unwrap_or(usize::MAX));
         let (whole, _) = plain(&q, &k, &v, &[0, tokens], how);
         let columns = column_sums(&q, &k, &[0, tokens], how);
-        let mut sum = column_sums_after(&q[past * width..], &k, past, how);
+        let seen: Vec<_> = (past..tokens).map(|at| seen_from(at, 0, window)).collect();
+        let mut sum = column_sums_seen(&q[past * width..], &k, &seen, tokens, how);
         // Together with what the queries before gave.
         for (head, early) in column_sums(&q, &k, &[0, past], how).chunks(past.max(1)).enumerate() {
             for (sum, early) in sum[head * tokens..].iter_mut().zip(early) {
@@ -126,6 +127,50 @@ proptest! {
         prop_assert_eq!(got.len(), new * width);
         for (got, want) in got.iter().zip(&whole[past * width..]) {
             prop_assert!((f64::from(*got) - want).abs() < 1e-5, "{got} {want}");
+        }
+    }
+
+    #[test]
+    fn queries_apart_over_keys_of_which_some_are_left_out_give_what_the_definition_says(
+        rows in prop::collection::vec((any::<bool>(), any::<bool>()), 1..100),
+        kv_count in 1_usize..3,
+        dim in 1_usize..6,
+        window in prop_oneof![Just(None), (1_usize..90).prop_map(Some)],
+    ) {
+        let heads = Heads { count: 2 * kv_count, kv_count, dim };
+        let how = Looking { heads, scale: 0.7, cap: None, window };
+        let (width, kv_width) = (heads.count * dim, kv_count * dim);
+        let (q, k) = (wave(rows.len() * width, 0.73), wave(rows.len() * kv_width, 0.41));
+        let v = wave(rows.len() * kv_width, 0.29);
+        // A query has a key; some keys have no query.
+        let has_key = |at: usize| rows[at].0 || rows[at].1;
+        let keys: Vec<usize> = (0..rows.len()).filter(|at| has_key(*at)).collect();
+        let queries: Vec<usize> = (0..rows.len()).filter(|at| rows[*at].0).collect();
+        let pick = |x: &[f32], of: &[usize], width: usize| -> Vec<f32> {
+            of.iter().flat_map(|at| &x[at * width..][..width]).copied().collect()
+        };
+        let row_of = |at: usize| keys.partition_point(|key| *key < at);
+        let seen: Vec<_> = queries
+            .iter()
+            .map(|at| seen_from(*at, 0, window))
+            .map(|seen| row_of(seen.start)..row_of(seen.end))
+            .collect();
+        let (k_some, v_some) = (pick(&k, &keys, kv_width), pick(&v, &keys, kv_width));
+        let got = attention_seen(&pick(&q, &queries, width), &k_some, &v_some, &seen, how);
+        prop_assert_eq!(got.len(), queries.len() * width);
+        for ((at, seen), got) in queries.iter().zip(&seen).zip(got.chunks(width)) {
+            for head in 0..heads.count {
+                let mut want = vec![0.0; dim];
+                let own = &q[at * width..][..width];
+                for (key, weight) in seen.clone().zip(plain_weights(own, &k_some, (0, head), seen.clone(), how)) {
+                    for (want, value) in want.iter_mut().zip(&v_some[key * kv_width + head / 2 * dim..]) {
+                        *want += weight * f64::from(*value);
+                    }
+                }
+                for (got, want) in got[head * dim..].iter().zip(want) {
+                    prop_assert!((f64::from(*got) - want).abs() < 1e-5, "{got} {want}");
+                }
+            }
         }
     }
 

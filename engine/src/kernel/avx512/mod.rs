@@ -15,7 +15,7 @@ use crate::kernel::columns::Columns;
 use crate::kernel::machine::Work;
 use crate::kernel::slivers::Slivers;
 
-/// Proof of AVX-512 F, BW, DQ and VL.
+/// Proof of AVX-512 F, BW, DQ and VL, and of fused multiply-add.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Avx512(());
 
@@ -31,13 +31,14 @@ impl Avx512 {
         let found = is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512bw")
             && is_x86_feature_detected!("avx512dq")
-            && is_x86_feature_detected!("avx512vl");
+            && is_x86_feature_detected!("avx512vl")
+            && is_x86_feature_detected!("fma");
         found.then_some(Self(()))
     }
 
     /// Runs `work`, of which everything that is inlined becomes AVX-512 code.
     pub(crate) fn run<W: Work>(self, work: W) -> W::Output {
-        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
         fn inside<W: Work>(work: W) -> W::Output {
             work.run()
         }

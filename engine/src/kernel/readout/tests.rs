@@ -1,6 +1,7 @@
 use super::*;
 use crate::checkpoint::{Bytes, DType};
 use crate::job::CancelSwitch;
+use crate::kernel::numerics::Numerics;
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -22,6 +23,8 @@ struct Case {
     next: Vec<u32>,
     vocab: usize,
     cap: Option<f32>,
+    is_normed: bool,
+    numerics: Numerics,
 }
 
 impl Case {
@@ -46,16 +49,24 @@ impl Case {
             next,
             vocab,
             cap: None,
+            is_normed: true,
+            numerics: Numerics::F32,
         }
     }
 
     fn fast(&self) -> Readouts {
-        let matrix = matrix(&self.head, self.vocab, self.norm.len());
         let streams: Vec<&[f32]> = self.streams.iter().map(Vec::as_slice).collect();
-        let request = Request { streams: &streams, next: &self.next, last_is_final: true };
+        let depths: Vec<Depth> = (0_u16..).map(Depth).take(streams.len()).collect();
+        self.read(&streams, &depths)
+    }
+
+    fn read(&self, streams: &[&[f32]], depths: &[Depth]) -> Readouts {
+        let matrix = matrix(&self.head, self.vocab, self.norm.len()).with_numerics(self.numerics);
+        let request = Request { depths, streams, next: &self.next, last_is_final: true };
         let bias = (!self.bias.is_empty()).then_some(self.bias.as_slice());
         let norm = Norm::Rms { weight: self.norm.clone(), eps: 1e-5 };
-        let head = Head { norm: Some(&norm), matrix: &matrix, bias, cap: self.cap };
+        let norm = self.is_normed.then_some(&norm);
+        let head = Head { norm, matrix: &matrix, bias, cap: self.cap };
         readout(head, request, &Job::unattended()).unwrap()
     }
 
@@ -65,9 +76,12 @@ impl Case {
         let row = &self.streams[depth][token * width..][..width];
         let mean = row.iter().map(|&h| f64::from(h).powi(2)).sum::<f64>() / width as f64;
         let scale = (mean + 1e-5).sqrt().recip();
+        let normed = |(&h, &n): (&f32, &f32)| {
+            let factor = if self.is_normed { scale * f64::from(n) } else { 1.0 };
+            f64::from(h) * factor
+        };
         let logit = |w: &[f32]| -> f64 {
-            let terms = row.iter().zip(&self.norm).zip(w);
-            terms.map(|((&h, &n), &w)| f64::from(h) * scale * f64::from(n) * f64::from(w)).sum()
+            row.iter().zip(&self.norm).map(normed).zip(w).map(|(h, &w)| h * f64::from(w)).sum()
         };
         let capped = |z: f64| match self.cap.map(f64::from) {
             Some(cap) => cap * (z / cap).tanh(),
@@ -98,6 +112,17 @@ impl Case {
                 near("entropy", got.entropy[at], -lp.iter().map(|l| l * l.exp()).sum::<f64>());
                 let kl: f64 = last.iter().zip(&lp).map(|(a, b)| a.exp() * (a - b)).sum();
                 near("kl", got.kl[at], kl);
+                let (kl_prev, step) = (got.kl_prev[at], got.prob_step[at]);
+                if depth == 0 {
+                    assert!(kl_prev.is_nan() && step.is_nan());
+                } else {
+                    let before = self.log_probs(depth - 1, token);
+                    let pairs = || lp.iter().zip(&before);
+                    near("kl_prev", kl_prev, pairs().map(|(a, b)| a.exp() * (a - b)).sum());
+                    let squares = pairs().map(|(a, b)| (a.exp() - b.exp()).powi(2)).sum::<f64>();
+                    near("prob_step", step, squares.sqrt());
+                    assert!(kl_prev >= 0.0 && (0.0..=std::f32::consts::SQRT_2).contains(&step));
+                }
                 let tops = got.top_ids[at].iter().zip(&got.top_probs[at]);
                 let known = tops.clone().zip(&sorted);
                 for ((&id, &p), &want) in known {
@@ -152,6 +177,11 @@ fn a_nan_in_a_stream_stays_with_its_token_and_depth() {
             assert_eq!(got.entropy[at], clean.entropy[at]);
             assert_eq!(got.kl[at], clean.kl[at]);
         }
+        // Tokens 0 and 2 at depths 1 and 2: what token 1 lacks there.
+        let has_step = at >= 3 && at % 3 != 1;
+        assert_eq!(got.kl_prev[at].is_nan(), !has_step, "{at}");
+        assert_eq!(got.prob_step[at].is_nan(), !has_step, "{at}");
+        assert!(!has_step || got.kl_prev[at] == clean.kl_prev[at]);
     }
     case.streams[2][5] = f32::INFINITY;
     let got = case.fast();
@@ -190,13 +220,87 @@ fn a_few_tokens_have_the_numbers_that_they_have_among_many() {
         (&all.max_prob, &one.max_prob),
         (&all.entropy, &one.entropy),
         (&all.kl, &one.kl),
+        (&all.kl_prev, &one.kl_prev),
+        (&all.prob_step, &one.prob_step),
         (&all.nll, &one.nll),
     ] {
         let pairs = cells(all).into_iter().zip(one);
-        pairs.for_each(|(all, one)| assert!((all - one).abs() < 1e-6, "{all} {one}"));
+        pairs.for_each(|(all, one)| {
+            assert_eq!(all.is_nan(), one.is_nan());
+            assert!(all.is_nan() || (all - one).abs() < 1e-6, "{all} {one}");
+        });
     }
     assert_eq!(cells(&all.rank), *one.rank);
     assert_eq!([0, 1, 2, 3].map(|depth| all.top_ids[depth * tokens]), *one.top_ids);
+}
+
+#[test]
+fn a_depth_is_compared_with_the_depth_before_it_and_with_no_other() {
+    let case = Case::new(5, 4, 6, 700, 2.0);
+    let all = case.fast();
+    let of = |depths: [usize; 3]| {
+        let streams = depths.map(|depth| case.streams[depth].as_slice());
+        case.read(&streams, &depths.map(|depth| Depth(u16::try_from(depth).unwrap())))
+    };
+    for (depths, followed) in [
+        ([1, 2, 3], [false, true, true]),
+        ([0, 1, 3], [false, true, false]),
+        ([3, 2, 0], [false; 3]),
+    ] {
+        let got = of(depths);
+        for (row, (depth, followed)) in depths.into_iter().zip(followed).enumerate() {
+            for token in 0..5 {
+                let (at, whole) = (row * 5 + token, depth * 5 + token);
+                let found = [got.kl_prev[at], got.prob_step[at]];
+                let want = [all.kl_prev[whole], all.prob_step[whole]];
+                let same = found.map(f32::to_bits) == want.map(f32::to_bits);
+                let absent = found.iter().all(|value| value.is_nan());
+                assert!(if followed { same && !absent } else { absent }, "{depths:?} {depth}");
+            }
+        }
+    }
+}
+
+#[test]
+fn two_depths_that_say_nearly_the_same_keep_their_digits() {
+    let mut case = Case::new(6, 4, 8, 3000, 1.5);
+    case.streams[1] = case.streams[0].clone();
+    case.streams[2] = case.streams[1].iter().map(|h| h * 1.001 + 1e-4).collect();
+    // Sure of one token, and of none.
+    let loud = |scale: f32| wave(48, 0.31, 1.0).into_iter().map(|h| h * scale).collect();
+    let got = case.fast();
+    case.check(&got);
+    for token in 0..6 {
+        assert_eq!((got.kl_prev[6 + token], got.prob_step[6 + token]), (0.0, 0.0));
+        let (lp, before) = (case.log_probs(2, token), case.log_probs(1, token));
+        let squares = lp.iter().zip(&before).map(|(a, b)| (a.exp() - b.exp()).powi(2)).sum::<f64>();
+        let off = f64::from(got.prob_step[12 + token]) - squares.sqrt();
+        assert!(off.abs() < 1e-6, "{off:e} of {}", squares.sqrt());
+    }
+    case.is_normed = false;
+    case.streams = vec![loud(0.0), loud(30.0), loud(1e-3), loud(31.0)];
+    case.check(&case.fast());
+}
+
+#[test]
+fn readouts_in_bf16_say_of_two_depths_what_the_rounded_numbers_say() {
+    if Numerics::Bf16.why_not().is_some() {
+        println!("this processor has no AVX512-BF16: nothing to compare");
+        return;
+    }
+    // Multiples of 1/16 up to 8: bf16 holds them, so that only the sums differ from the definitions.
+    let coarse = |numbers: &mut Vec<f32>| {
+        for number in numbers {
+            *number = (*number * 16.0).round() / 16.0;
+        }
+    };
+    for tokens in [1, 20] {
+        let mut case = Case::new(tokens, 4, 8, 1500, 2.0);
+        coarse(&mut case.head);
+        case.streams.iter_mut().for_each(coarse);
+        (case.is_normed, case.numerics) = (false, Numerics::Bf16);
+        case.check(&case.fast());
+    }
 }
 
 #[test]
@@ -206,6 +310,25 @@ fn a_cancelled_readout_ends_before_its_first_tile() {
     let matrix = matrix(&[1.0; 4], 2, 2);
     let norm = Norm::Rms { weight: vec![1.0, 1.0], eps: 0.0 };
     let head = Head { norm: Some(&norm), matrix: &matrix, bias: None, cap: None };
-    let request = Request { streams: &[&[1.0, 2.0]], next: &[0], last_is_final: true };
+    let streams: &[&[f32]] = &[&[1.0, 2.0]];
+    let request = Request { depths: &[Depth(3)], streams, next: &[0], last_is_final: true };
     assert!(readout(head, request, &Job::new(switch, |_| {})).is_err());
+}
+
+#[test]
+fn a_few_rows_at_one_depth_give_what_the_definitions_say() {
+    for (tokens, vocab, cap) in
+        [(1, 1500, None), (3, 5, Some(2.0)), (8, 1100, None), (9, 600, None)]
+    {
+        let mut case = Case::new(tokens, 1, 7, vocab, 3.0);
+        case.cap = cap;
+        case.check(&case.fast());
+        case.bias = wave(vocab, 0.83, 2.0);
+        case.check(&case.fast());
+    }
+    let mut case = Case::new(2, 1, 4, 700, 2.0);
+    case.streams[0][5] = f32::NAN;
+    let got = case.fast();
+    assert!(got.max_prob[0].is_finite() && got.max_prob[1].is_nan());
+    assert_eq!(got.top_ids[1], [NO_TOKEN; 5]);
 }

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::Scene;
 use crate::figure::{Axis, Direction, Figure, Ink, Mark};
-use crate::policy::Line;
+use crate::policy::{Handle, Line};
 use crate::recording::depth_of;
 use crate::signal::Signal;
 
@@ -98,8 +98,17 @@ pub(super) fn figure(scene: &Scene<'_>) -> Figure {
     }
     let label = signal.label_of(scene.recording.subject());
     let mut y = Axis::linear(label, signal.unit());
-    let line = scene.settings.rule.line.filter(|line| line.signal == signal);
-    if let Some(Line { at, range, knob, .. }) = line {
+    let rule = &scene.settings.rule;
+    let line = rule.line.filter(|line| line.signal == signal && rule.refusal().is_none());
+    let thresholds = if rule.signal() == Some(signal) { rule.thresholds() } else { &[] };
+    if !thresholds.is_empty() {
+        for Handle { range: (from, to), .. } in &rule.handles {
+            let (low, high) = y.range.unwrap_or((*from, *to));
+            y = y.with_range(low.min(*from), high.max(*to));
+        }
+        marks.extend(of_depths(thresholds, &rule.handles));
+    } else if let Some(Line { at, range, knob, .. }) = line.filter(|_| rule.thresholds().is_empty())
+    {
         // The whole range of the threshold, so that the line can be dragged to both ends.
         y = y.with_range(range.0, range.1);
         marks.push(Mark::Rule {
@@ -116,5 +125,56 @@ pub(super) fn figure(scene: &Scene<'_>) -> Figure {
         y,
         marks,
         picks: Vec::new(),
+    }
+}
+
+/// The thresholds of depths that differ: as handles where each has a knob, and where they stand when those are shifted.
+fn of_depths(thresholds: &[f64], handles: &[Handle]) -> Vec<Mark> {
+    // A closed exit has a threshold that nothing reaches.
+    let known = |at: f64| if at.abs() < 1e7 { at } else { f64::NAN };
+    let points =
+        thresholds.iter().enumerate().map(|(depth, at)| [depth as f64, known(*at)]).collect();
+    let label = "Threshold of each depth".to_owned();
+    let held: Vec<_> =
+        handles.iter().map(|handle| [f64::from(handle.depth.0), handle.at]).collect();
+    if held.is_empty() {
+        return vec![Mark::Points { label, points, ink: Ink::Accent }];
+    }
+    let knobs = handles.iter().map(|handle| handle.knob).collect();
+    let is_shifted = held != points;
+    let handles = Mark::Handles { label, points: held, knobs, ink: Ink::Accent };
+    let label = "Where it stops, shifted".to_owned();
+    let shifted = Mark::Points { label, points, ink: Ink::Series(3) };
+    if is_shifted { vec![shifted, handles] } else { vec![handles] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::signal::Depth;
+
+    #[test]
+    fn each_threshold_that_has_a_knob_is_a_handle_where_its_knob_stands() {
+        let handle = |depth, knob, at| Handle { depth: Depth(depth), knob, at, range: (0.0, 1.0) };
+        let handles = [handle(0, "threshold-0", 0.5), handle(1, "threshold-1", 0.7)];
+        let plain = of_depths(&[0.5, 0.7], &handles);
+        let [Mark::Handles { points, knobs, .. }] = plain.as_slice() else { panic!("{plain:?}") };
+        assert_eq!(points, &[[0.0, 0.5], [1.0, 0.7]]);
+        assert_eq!(knobs, &["threshold-0", "threshold-1"]);
+        // A drag says where the knob goes, not where the shifted threshold is.
+        let shifted = of_depths(&[0.6, 0.8], &handles);
+        let [Mark::Points { points: stops, .. }, Mark::Handles { points, .. }] = shifted.as_slice()
+        else {
+            panic!("{shifted:?}")
+        };
+        assert_eq!((stops[0], points[0]), ([0.0, 0.6], [0.0, 0.5]));
+    }
+
+    #[test]
+    fn fitted_thresholds_are_markers_and_a_closed_exit_has_none() {
+        let marks = of_depths(&[0.5, 1e8], &[]);
+        let [Mark::Points { points, .. }] = marks.as_slice() else { panic!("{marks:?}") };
+        assert_eq!(points[0], [0.0, 0.5]);
+        assert!(points[1][1].is_nan());
     }
 }

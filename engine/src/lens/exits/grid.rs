@@ -143,8 +143,12 @@ fn colors(scene: &Scene<'_>, signal: Signal) -> ((f32, f32), ColorMap) {
         Signal::MaxProb | Signal::Margin => ((0.0, 1.0), ColorMap::Sequential),
         Signal::Entropy => ((0.0, vocab.ln()), ColorMap::Sequential),
         Signal::CosNext => ((-1.0, 1.0), ColorMap::Diverging),
-        Signal::Kl | Signal::Nll | Signal::Rank | Signal::Update | Signal::Rms => {
-            (distribution::quantiles(scene, signal).ends(), ColorMap::Sequential)
-        }
+        Signal::Kl
+        | Signal::KlPrev
+        | Signal::ProbStep
+        | Signal::Nll
+        | Signal::Rank
+        | Signal::Update
+        | Signal::Rms => (distribution::quantiles(scene, signal).ends(), ColorMap::Sequential),
     }
 }

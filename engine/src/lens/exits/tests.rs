@@ -37,7 +37,16 @@ fn figures_stand_in_the_order_of_the_window() {
     let ids: Vec<_> = view(&synthetic(40, 3, 1), &[]).figures.iter().map(|f| f.id).collect();
     assert_eq!(
         ids,
-        ["grid", "exits", "slices", "distribution", "trade-off", "per-depth", "agreement"]
+        [
+            "grid",
+            "exits",
+            "slices",
+            "distribution",
+            "trade-off",
+            "per-depth",
+            "layers",
+            "agreement"
+        ]
     );
 }
 
@@ -244,13 +253,18 @@ fn the_grid_of_samples_shows_neighbours() {
 #[test]
 fn the_suggested_threshold_keeps_the_agreement_that_it_promises() {
     let recording = synthetic(2000, 6, 3);
-    for rule in RULES {
+    for entry in RULES {
         let target = ("target", Value::Real(0.9));
-        let rule = ("rule", choice(rule.card().id));
+        let rule = ("rule", choice(entry.card().id));
         let offered = view(&recording, &[rule.clone(), target.clone()]);
         let suggestion = &offered.suggestions[0];
         assert!(suggestion.label.ends_with(" for 90 % agreement"), "{}", suggestion.label);
-        let (id, value) = suggestion.sets.first().unwrap().clone();
+        let Some((id, value)) = suggestion.sets.first().cloned() else {
+            // It has to let some leave at every exit.
+            assert_eq!(entry.card().id, "budget");
+            assert!(suggestion.explanation.contains("the best agreement is"));
+            continue;
+        };
         let taken = view(&recording, &[rule, target, (id, value)]);
         assert!(reading(&taken, "agreement").unwrap() >= 0.9);
         let depth =
@@ -331,6 +345,52 @@ fn an_older_recording_says_that_it_cannot_price_a_slice() {
     assert!(!says(&recording, "task:hops"));
     recording.manifest.block_costs.clear();
     assert!(says(&recording, "task:hops") && !says(&recording, "all"));
+}
+
+#[test]
+fn thresholds_of_depths_stand_only_over_the_signal_that_they_are_of() {
+    let recording = synthetic(60, 3, 3);
+    let has_handles = |score: &str, signal: &str| {
+        let turns = [("rule", choice("per-depth")), ("score", choice(score))];
+        let view = view(&recording, &[&turns[..], &[("signal", choice(signal))]].concat());
+        let marks = &view.figures.iter().find(|figure| figure.id == "distribution").unwrap().marks;
+        assert!(!marks.iter().any(|mark| matches!(mark, Mark::Rule { .. })), "{marks:?}");
+        marks.iter().any(|mark| matches!(mark, Mark::Handles { points, .. } if points.len() == 3))
+    };
+    assert!(has_handles("max-prob", "max-prob") && has_handles("margin", "margin"));
+    assert!(!has_handles("margin", "max-prob") && !has_handles("max-prob", "margin"));
+}
+
+#[test]
+fn what_runs_is_what_exits_behind() {
+    let recording = rough(300, 5, 7);
+    let turns = [("threshold", Value::Real(0.6))];
+    let mut figures = view(&recording, &turns).figures.into_iter();
+    let figure = figures.find(|figure| figure.id == "layers").unwrap();
+    let exits = choose(&recording, &knobs(&turns)).all_exits(&recording);
+    let share = |is: &dyn Fn(usize) -> bool| {
+        exits.iter().filter(|depth| is(depth.index())).count() as f64 / 300.0
+    };
+    let [Mark::Bars { bars: reach, .. }, Mark::Bars { bars: run, .. }, Mark::Line { points, .. }] =
+        figure.marks.as_slice()
+    else {
+        panic!("{figure:?}")
+    };
+    for layer in 0..5 {
+        assert_eq!(reach[layer], [layer as f64, share(&|depth| depth >= layer)]);
+        assert_eq!(run[layer], [layer as f64, share(&|depth| depth > layer)]);
+    }
+    assert!(reach[2][1] > run[2][1]);
+    assert!((points.iter().map(|point| point[1]).sum::<f64>() - 1.0).abs() < 1e-12);
+}
+
+#[test]
+fn the_rule_is_offered_with_what_it_means_and_where_it_comes_from() {
+    let cards = LENS.knobs(None, &Knobs::default());
+    let rule = cards.iter().find(|card| card.id == "rule").unwrap();
+    let KnobKind::Choice { options, .. } = &rule.kind else { panic!("{rule:?}") };
+    assert_eq!(options.len(), RULES.len());
+    assert!(options.iter().all(|option| !option.help.is_empty() && !option.source.is_empty()));
 }
 
 #[test]

@@ -3,12 +3,13 @@
 use std::ops::Range;
 
 use crate::kernel::attention::{
-    Heads, Shared, attention, attention_after, attention_behind, column_sums, column_sums_after,
+    Heads, Shared, attention, attention_behind, attention_seen, column_sums, column_sums_seen,
 };
 use crate::kernel::norm::Norm;
 use crate::model::cache::Kept;
 use crate::model::decoder::linear::{Linear, Take};
 use crate::model::decoder::names::{QkNorm, Qkv};
+use crate::model::decoder::plan::Plan;
 use crate::model::decoder::positions::Turns;
 use crate::model::decoder::running::Running;
 use crate::model::{ModelError, Point};
@@ -80,19 +81,8 @@ impl Attention {
         turns: Option<&Turns>,
         h: &[f32],
     ) -> Vec<f32> {
-        let plan = at.plan;
-        let normed = self.norm.as_ref().map(|norm| norm.of(h));
-        let (mut q, mut k, v) = self.projections.run(normed.as_deref().unwrap_or(h), plan.heads);
-        drop(normed);
-        if let Some((q_norm, k_norm)) = &self.qk_norm {
-            q_norm.apply(&mut q);
-            k_norm.apply(&mut k);
-        }
-        if let Some(turns) = turns {
-            turns.turn(&mut q, plan.heads.count * plan.heads.dim);
-            turns.turn(&mut k, plan.heads.kv_count * plan.heads.dim);
-        }
-        let how = plan.looking(at.layer.index());
+        let (q, k, v) = self.project(at.plan, turns, h);
+        let how = at.plan.looking(at.layer.index());
         let mixed = match among {
             Among::Batch(starts) => {
                 at.look(Point::AttnColumns, || column_sums(&q, &k, starts, how));
@@ -106,11 +96,63 @@ impl Attention {
             Among::Kept(kept) => {
                 let past = kept.positions();
                 kept.add(&k, &v);
-                at.look(Point::AttnColumns, || column_sums_after(&q, kept.keys(), past, how));
-                attention_after(&q, kept.keys(), kept.values(), past, how)
+                let seen: Vec<_> =
+                    (past..kept.positions()).map(|at| kept.seen(at, how.window)).collect();
+                let entries = kept.entries();
+                at.look(Point::AttnColumns, || {
+                    column_sums_seen(&q, kept.keys(), &seen, entries, how)
+                });
+                attention_seen(&q, kept.keys(), kept.values(), &seen, how)
             }
         };
-        let mut added = self.out.apply(&mixed);
+        self.finish(&mixed)
+    }
+
+    /// Queries, keys and values of the rows of `h`.
+    pub(super) fn project(
+        &self,
+        plan: &Plan,
+        turns: Option<&Turns>,
+        h: &[f32],
+    ) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
+        let normed = self.norm.as_ref().map(|norm| norm.of(h));
+        let (mut q, mut k, v) = self.projections.run(normed.as_deref().unwrap_or(h), plan.heads);
+        drop(normed);
+        if let Some((q_norm, _)) = &self.qk_norm {
+            q_norm.apply(&mut q);
+        }
+        if let Some(turns) = turns {
+            turns.turn(&mut q, plan.heads.count * plan.heads.dim);
+        }
+        self.finish_keys(plan, turns, &mut k);
+        (q, k, v)
+    }
+
+    /// Only their keys and values.
+    pub(super) fn project_kv(
+        &self,
+        plan: &Plan,
+        turns: Option<&Turns>,
+        h: &[f32],
+    ) -> (Vec<f32>, Vec<f32>) {
+        let normed = self.norm.as_ref().map(|norm| norm.of(h));
+        let (mut k, v) = self.projections.run_kv(normed.as_deref().unwrap_or(h), plan.heads);
+        self.finish_keys(plan, turns, &mut k);
+        (k, v)
+    }
+
+    fn finish_keys(&self, plan: &Plan, turns: Option<&Turns>, k: &mut [f32]) {
+        if let Some((_, k_norm)) = &self.qk_norm {
+            k_norm.apply(k);
+        }
+        if let Some(turns) = turns {
+            turns.turn(k, plan.heads.kv_count * plan.heads.dim);
+        }
+    }
+
+    /// What is added to the stream where the heads gave `mixed`.
+    pub(super) fn finish(&self, mixed: &[f32]) -> Vec<f32> {
+        let mut added = self.out.apply(mixed);
         if let Some(norm) = &self.post_norm {
             norm.apply(&mut added);
         }
@@ -139,6 +181,17 @@ impl Projections {
             columns(&fused, row, q..q + kv),
             columns(&fused, row, q + kv..row),
         )
+    }
+
+    /// Only keys and values; where all three lie in one matrix, at the price of all three.
+    fn run_kv(&self, x: &[f32], heads: Heads) -> (Vec<f32>, Vec<f32>) {
+        match self {
+            Self::Split { k, v, .. } => rayon::join(|| k.apply(x), || v.apply(x)),
+            Self::Fused(_) | Self::FusedByHead(_) => {
+                let (_, k, v) = self.run(x, heads);
+                (k, v)
+            }
+        }
     }
 }
 

@@ -79,24 +79,23 @@ impl Head {
         })
     }
 
-    /// Statistics of what the head says of the streams of `request`, which stand at `depths`; `outputs`: what it
-    /// chooses among; `numerics`: how it rounds over a vocabulary.
+    /// Statistics of what the head says of the streams of `request`; `outputs`: what it chooses among; `numerics`:
+    /// how it rounds over a vocabulary.
     pub(super) fn read(
         &self,
-        depths: &[Depth],
         request: Request<'_>,
         (outputs, numerics): (usize, Numerics),
         job: &Job,
     ) -> Result<Readouts, ModelError> {
         let mut rows = Vec::new();
-        for (depth, stream) in depths.iter().zip(request.streams) {
+        for (depth, stream) in request.depths.iter().zip(request.streams) {
             job.check()?;
             rows.push(self.rows(*depth, stream)?);
         }
         let rows: Vec<&[f32]> = rows.iter().map(Vec::as_slice).collect();
         let request = Request { streams: &rows, ..request };
         Ok(match self {
-            Self::None => Readouts::absent(depths.len() * request.next.len()),
+            Self::None => Readouts::absent(request.depths.len() * request.next.len()),
             Self::Masked { matrix, bias, .. } => {
                 let matrix = &matrix.clone().with_numerics(numerics);
                 let head = readout::Head { norm: None, matrix, bias: Some(bias), cap: None };

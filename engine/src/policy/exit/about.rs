@@ -58,10 +58,19 @@ impl About {
 pub(crate) struct Fit<'a> {
     pub(crate) about: About,
     pub(crate) recording: &'a Recording,
+    /// The depths at which a token may stop.
+    pub(crate) checks: &'a Checks,
     /// Rows of the calibration part.
     pub(crate) rows: &'a [Range<usize>],
-    /// Says everything that `rows` depend on besides the recording; part of the name of what is remembered.
+    /// Says everything that `rows` and `checks` depend on besides the recording; part of the name of what is remembered.
     pub(crate) key: &'a str,
+}
+
+impl Fit<'_> {
+    /// The rows, one by one.
+    pub(crate) fn tokens(&self) -> impl Iterator<Item = usize> + Clone + '_ {
+        self.rows.iter().flat_map(Clone::clone)
+    }
 }
 
 /// The depths at which a token may stop; never L, where everything stops.

@@ -48,6 +48,8 @@ pub(crate) struct Chosen {
     pub(crate) key_of_curve: String,
     /// Its threshold, where it compares one signal with one.
     pub(crate) line: Option<Line>,
+    /// Its thresholds that have a knob for each depth.
+    pub(crate) handles: Vec<Handle>,
     built: Result<Box<dyn BuiltRule>, String>,
     /// The cube that answers it, and the threshold in it.
     ladder: Option<(Ladder, f64)>,
@@ -64,9 +66,37 @@ pub(crate) struct Line {
     pub(crate) knob: &'static str,
 }
 
+/// The knob of the threshold at one depth.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Handle {
+    pub(crate) depth: Depth,
+    pub(crate) knob: &'static str,
+    /// Where the knob stands; the threshold itself may be shifted.
+    pub(crate) at: f64,
+    /// Smallest and largest threshold.
+    pub(crate) range: (f64, f64),
+}
+
+impl Handle {
+    /// Of a real knob `threshold-<depth>` and its value; no other knob has one.
+    fn of(card: &KnobCard, value: &Value) -> Option<Self> {
+        let depth = card.id.strip_prefix("threshold-")?.parse().ok()?;
+        match (&card.kind, value) {
+            (KnobKind::Real { min, max, .. }, Value::Real(at)) => {
+                let (knob, range) = (card.id, (*min, *max));
+                Some(Self { depth: Depth(depth), knob, at: *at, range })
+            }
+            _ => None,
+        }
+    }
+}
+
 /// The cards of the rule and of its knobs.
 pub(crate) fn cards(about: &About, knobs: &Knobs) -> Vec<KnobCard> {
-    let rules = RULES.iter().map(|rule| ChoiceOption::new(rule.card().id, rule.card().label));
+    let rules = RULES
+        .iter()
+        .map(|rule| rule.card())
+        .map(|card| ChoiceOption::new(card.id, card.label).explained(card.meaning, card.source));
     let rule = rule_or_default(knobs.choice(&RULE));
     let mut cards = vec![RULE.card(rules.collect())];
     cards.extend(rule.knobs(about));
@@ -126,13 +156,15 @@ pub(crate) fn choose_rule(
     let split = Split::of(&allowed);
     let is_fitted = rule.card().is_fitted;
     let rows = if is_fitted { split.rows(recording, Side::Calibration) } else { Vec::new() };
-    let fit = Fit { about, recording, rows: &rows, key: &split.key() };
+    let key = format!("{} {least:?} {}", split.key(), exits);
+    let fit = Fit { about, recording, checks: &checks, rows: &rows, key: &key };
     let resolved = allowed.resolved(&cards);
     let named = |without: &str| {
         let knobs = resolved.iter().filter(|(id, _)| **id != without);
         let knobs = knobs.map(|(id, value)| format!(" {id}={value:?}"));
         format!("{}{}", rule.card().id, knobs.collect::<String>())
     };
+    let (key, key_of_curve) = (named(""), named(rule.card().main));
     let main = cards.iter().find(|card| card.id == rule.card().main);
     let line = main.zip(rule.card().signal).and_then(|(card, signal)| match card.kind {
         KnobKind::Real { min, max, .. } => {
@@ -146,16 +178,9 @@ pub(crate) fn choose_rule(
         _ => None,
     });
     let built = rule.build(&allowed, &fit);
-    Chosen {
-        rule,
-        checks,
-        least,
-        key: named(""),
-        key_of_curve: named(rule.card().main),
-        line,
-        built,
-        ladder,
-    }
+    let handle = |card: &KnobCard| Handle::of(card, resolved.get(card.id)?);
+    let handles = cards.iter().filter_map(handle).collect();
+    Chosen { rule, checks, least, key, key_of_curve, line, handles, built, ladder }
 }
 
 impl Chosen {
@@ -183,10 +208,6 @@ impl Chosen {
     }
 
     /// The rule in a forward pass of one sequence.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the seam of live runs; a test holds live = replay")
-    )]
     pub(crate) fn live(&self, places: Vec<Place>) -> Option<Box<dyn LiveRule + '_>> {
         self.built.as_ref().ok()?.live(&self.checks, places)
     }
@@ -194,6 +215,12 @@ impl Chosen {
     /// What is compared at each depth; empty where it is the same at all of them.
     pub(crate) fn thresholds(&self) -> &[f64] {
         self.built.as_ref().map_or(&[], |built| built.thresholds())
+    }
+
+    /// The signal that its thresholds are of.
+    pub(crate) fn signal(&self) -> Option<Signal> {
+        let own = self.built.as_ref().ok().and_then(|built| built.signal());
+        own.or(self.rule.card().signal)
     }
 
     /// The cube that answers every threshold, and the present one in it.

@@ -1,18 +1,22 @@
 //! Every token stops at one depth (LayerSkip's draft, and the plainest baseline).
 
+use super::about::About;
 use super::rule::{Entry, ExitRule, RuleCard};
 use super::signals::{Place, TokenSignals};
 use crate::knob::Integer;
 use crate::signal::Depth;
 
-const DEPTH: Integer = Integer {
-    id: "depth",
-    label: "Exit depth (layers)",
-    help: "Every token stops at the first exit from this depth on",
-    default: 8,
-    min: 0,
-    max: u16::MAX as i64,
-};
+/// Half of the blocks where nobody chose.
+fn depth(about: &About) -> Integer {
+    Integer {
+        id: "depth",
+        label: "Exit depth (layers)",
+        help: "Every token stops at the first exit from this depth on",
+        default: about.most_layers() / 2,
+        min: 0,
+        max: about.most_layers(),
+    }
+}
 
 /// Registry entry.
 pub(super) static RULE: Entry<Fixed> = Entry {
@@ -27,10 +31,11 @@ pub(super) static RULE: Entry<Fixed> = Entry {
         is_fitted: false,
         main: "depth",
     },
-    knobs: |about| vec![DEPTH.card(about.most_layers())],
+    knobs: |about| vec![depth(about).card(about.most_layers())],
     ladder: None,
-    build: |knobs, _| {
-        Ok(Fixed { depth: Depth(u16::try_from(knobs.integer(&DEPTH)).unwrap_or(u16::MAX)) })
+    build: |knobs, fit| {
+        let depth = knobs.integer(&depth(&fit.about));
+        Ok(Fixed { depth: Depth(u16::try_from(depth).unwrap_or(u16::MAX)) })
     },
 };
 

@@ -6,15 +6,22 @@
 //! Must not know: models, recordings' files, lenses.
 
 mod about;
+mod at_depth;
+mod budget;
 mod choose;
 mod decay;
+mod deer;
 mod entropy;
 mod fixed;
+mod kl;
+mod learnt;
 mod log_prob;
 mod margin;
 mod max_prob;
 mod oracle;
 mod patience;
+mod pcee;
+mod per_depth;
 mod rule;
 mod saturation;
 mod schedule;
@@ -23,10 +30,16 @@ mod similarity;
 mod stability;
 #[cfg(test)]
 mod tests;
+mod truth;
+mod window;
 
 pub(crate) use about::{About, Checks};
-pub(crate) use choose::{Chosen, Counts, Line, RULE, cards, choose, choose_rule, rule_or_default};
-pub(crate) use rule::RuleEntry;
+pub(crate) use choose::{
+    Chosen, Counts, Handle, Line, RULE, cards, choose, choose_rule, rule_or_default,
+};
+pub(crate) use rule::{LiveRule, RuleEntry};
+pub(in crate::policy) use schedule::Schedule;
+pub(crate) use signals::{Place, TokenSignals};
 
 use crate::knob::{Knobs, Real};
 use crate::recording::{Ladder, Sense};
@@ -42,9 +55,16 @@ pub(crate) static RULES: &[&dyn RuleEntry] = &[
     &patience::RULE,
     &stability::RULE,
     &saturation::RULE,
+    &kl::RULE,
     &similarity::RULE,
     &fixed::RULE,
     &schedule::RULE,
+    &per_depth::RULE,
+    &budget::RULE,
+    &deer::RULE,
+    &pcee::RULE,
+    &learnt::RULE,
+    &window::RULE,
     &oracle::RULE,
 ];
 

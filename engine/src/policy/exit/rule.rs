@@ -49,6 +49,11 @@ pub(crate) trait ExitRule: Send + Sync + 'static {
     fn thresholds(&self) -> &[f64] {
         &[]
     }
+
+    /// What is compared, where the knobs choose it and so the card cannot say it.
+    fn signal(&self) -> Option<Signal> {
+        None
+    }
 }
 
 /// All that a rule's file declares, where tokens decide alone.
@@ -81,10 +86,6 @@ pub(crate) trait BuiltRule: Send + Sync {
 
     /// The same rule in a forward pass, for one sequence whose tokens stand at `places`; `None` where it needs what only
     /// a finished run knows.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the seam of live runs; a test holds live = replay")
-    )]
     fn live<'a>(&'a self, checks: &'a Checks, places: Vec<Place>)
     -> Option<Box<dyn LiveRule + 'a>>;
 
@@ -92,16 +93,17 @@ pub(crate) trait BuiltRule: Send + Sync {
     fn thresholds(&self) -> &[f64] {
         &[]
     }
+
+    /// What is compared, where the knobs choose it and so the card cannot say it.
+    fn signal(&self) -> Option<Signal> {
+        None
+    }
 }
 
 /// A rule in a forward pass of one sequence.
 pub(crate) trait LiveRule: Send {
     /// Asked once for each depth below L in ascending order, with the tokens (numbers in the sequence, ascending) that
     /// still run and their signals. Sets those of `stops` that stop here.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the seam of live runs; a test holds live = replay")
-    )]
     fn step(
         &mut self,
         depth: Depth,
@@ -125,11 +127,15 @@ impl<R: ExitRule> RuleEntry for Entry<R> {
     }
 
     fn build(&self, knobs: &Knobs, fit: &Fit<'_>) -> Result<Box<dyn BuiltRule>, String> {
-        Ok(Box::new(Alone((self.build)(knobs, fit)?)))
+        Ok(Box::new(alone((self.build)(knobs, fit)?)))
     }
 }
 
 /// A rule by which every token decides alone.
+pub(super) fn alone<R: ExitRule>(rule: R) -> impl BuiltRule {
+    Alone(rule)
+}
+
 struct Alone<R>(R);
 
 impl<R: ExitRule> BuiltRule for Alone<R> {
@@ -160,6 +166,10 @@ impl<R: ExitRule> BuiltRule for Alone<R> {
 
     fn thresholds(&self) -> &[f64] {
         self.0.thresholds()
+    }
+
+    fn signal(&self) -> Option<Signal> {
+        self.0.signal()
     }
 }
 

@@ -16,6 +16,10 @@ pub(crate) struct TokenSignals {
     pub(crate) rms_prev: f32,
     /// Cosine between the stream one depth before and here; NaN at depth 0.
     pub(crate) cos_prev: f32,
+    /// KL divergence of the readout here from that one depth before; NaN at depth 0.
+    pub(crate) kl_prev: f32,
+    /// Distance of the distribution here from that one depth before; NaN at depth 0.
+    pub(crate) prob_step: f32,
     /// First choice of the readout.
     pub(crate) top1: u32,
 }
@@ -46,6 +50,8 @@ pub(crate) struct Reader<'a> {
     entropy: &'a [Vec<f32>],
     rms: &'a [Vec<f32>],
     cos_next: &'a [Vec<f32>],
+    kl_prev: &'a [Vec<f32>],
+    prob_step: &'a [Vec<f32>],
     prompt: u32,
 }
 
@@ -60,6 +66,8 @@ impl<'a> Reader<'a> {
             entropy: of(Signal::Entropy),
             rms: of(Signal::Rms),
             cos_next: of(Signal::CosNext),
+            kl_prev: of(Signal::KlPrev),
+            prob_step: of(Signal::ProbStep),
             prompt: u32::try_from(prompt).unwrap_or(u32::MAX),
         }
     }
@@ -81,6 +89,8 @@ impl<'a> Reader<'a> {
             rms: value(self.rms, Some(here)),
             rms_prev: value(self.rms, before),
             cos_prev: value(self.cos_next, before),
+            kl_prev: value(self.kl_prev, Some(here)),
+            prob_step: value(self.prob_step, Some(here)),
             top1: top1.copied().unwrap_or(NO_TOKEN),
         }
     }
@@ -104,6 +114,8 @@ pub(crate) fn token() -> TokenSignals {
         rms: nan,
         rms_prev: nan,
         cos_prev: nan,
+        kl_prev: nan,
+        prob_step: nan,
         top1: NO_TOKEN,
     }
 }

@@ -1,0 +1,151 @@
+//! Executing a rule: how, and what came of it.
+
+use layerscope_engine::api::{Treatment, Value};
+
+use super::{knobs, readings};
+use crate::paint;
+use crate::state::{Action, Lens, LiveKind, LiveSetup, Run, State};
+
+/// In a wider pane a control would stand too far from its caption.
+const WIDEST_KNOBS: f32 = 420.0;
+/// Height of a figure, where the pane is long enough to scroll.
+const FIGURE_HEIGHT: f32 = 230.0;
+
+pub(super) fn show(
+    ui: &mut egui::Ui,
+    state: &State,
+    figures: &mut std::collections::BTreeMap<String, paint::Memory>,
+) -> Vec<Action> {
+    let mut actions = Vec::new();
+    ui.horizontal_wrapped(|ui| setup(ui, state, &mut actions));
+    if state.session.live.kind == LiveKind::Skips {
+        skips(ui, state, &mut actions);
+    }
+    let Some(verified) = &state.verified else {
+        ui.add_space(4.0);
+        ui.add(egui::Label::new(egui::RichText::new(
+            "The replay says what a rule would do on what was recorded. Run live runs the texts again: with exits, tokens really stop; with skips, blocks are really left out.",
+        ).weak()).wrap());
+        return actions;
+    };
+    ui.separator();
+    if !state.is_verified_now() {
+        let words = "Of earlier knobs, another treatment or another recording: verify again";
+        ui.colored_label(ui.visuals().warn_fg_color, words);
+    }
+    for note in &verified.view.notes {
+        ui.add(egui::Label::new(egui::RichText::new(&note.what).small()).wrap());
+    }
+    readings::list(ui, &verified.view.readings);
+    for figure in &verified.view.figures {
+        ui.add_space(6.0);
+        ui.strong(&figure.title);
+        let size = egui::vec2(ui.available_width(), FIGURE_HEIGHT);
+        ui.allocate_ui(size, |ui| {
+            ui.set_min_size(size);
+            let memory = figures.entry(format!("live {}", figure.id)).or_default();
+            // Nothing in these can be turned: they say what was.
+            let _touch = memory.show(ui, figure);
+        });
+    }
+    actions
+}
+
+fn setup(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
+    let mut live = state.session.live.clone();
+    let treatment = live.treatment();
+    for (kind, label, told) in [
+        (LiveKind::Exits, "Exits", "The exit rule of the lens, with its knobs as they stand"),
+        (LiveKind::Skips, "Skips", "Blocks, or one of their two sublayers, left out"),
+    ] {
+        ui.selectable_value(&mut live.kind, kind, label).on_hover_text(told);
+    }
+    let why_not = state.why_no_verify();
+    let button = ui.add_enabled(why_not.is_none(), egui::Button::new("Run live"));
+    if button.clicked() {
+        actions.push(Action::Run(Run::Verify));
+    }
+    let told = "Run the texts of the recording again, with the rule and without";
+    button.on_hover_text(told).on_disabled_hover_text(why_not.unwrap_or(told));
+    if live.kind == LiveKind::Exits {
+        treatments(ui, &mut live);
+    }
+    limits(ui, &mut live);
+    writing(ui, &mut live, treatment);
+    if live != state.session.live {
+        actions.push(Action::Run(Run::LiveSetup(live)));
+    }
+}
+
+fn treatments(ui: &mut egui::Ui, live: &mut LiveSetup) {
+    let treatment = live.treatment();
+    let combo = egui::ComboBox::from_id_salt("treatment").selected_text(treatment.label()).show_ui(
+        ui,
+        |ui| {
+            for option in Treatment::ALL {
+                if ui.selectable_label(option == treatment, option.label()).clicked() {
+                    option.id().clone_into(&mut live.treatment);
+                }
+            }
+        },
+    );
+    super::name(ui, &combo.response, "What later tokens read");
+    combo.response.on_hover_text("What later tokens read in blocks that a token left out");
+    let response = ui.add(egui::DragValue::new(&mut live.repeats).range(1..=99).suffix(" ×"));
+    super::name(ui, &response, "How often it is timed");
+    response.on_hover_text("How often the runs with and without exits are timed, by turns");
+}
+
+fn limits(ui: &mut egui::Ui, live: &mut LiveSetup) {
+    let mut is_limited = live.limit_tokens.is_some();
+    ui.checkbox(&mut is_limited, "at most").on_hover_text("Run only the first sequences");
+    let mut most = live.limit_tokens.unwrap_or(2000);
+    let field = egui::DragValue::new(&mut most).range(1..=u64::MAX).suffix(" tokens");
+    let response = ui.add_enabled(is_limited, field);
+    super::name(ui, &response, "Tokens that are run");
+    live.limit_tokens = is_limited.then_some(most);
+    ui.checkbox(&mut live.writes, "Write")
+        .on_hover_text("Go on with the prompt, too, with and without the rule");
+}
+
+/// Knobs of the skip rule, in a column that is no wider than it needs to be.
+fn skips(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
+    ui.scope(|ui| {
+        ui.set_max_width(ui.available_width().min(WIDEST_KNOBS));
+        for card in state.skip_cards() {
+            let value = match state.session.live.skips.get(card.id) {
+                Some(value) if card.kind.allows(value) => value.clone(),
+                _ => card.kind.default_value(),
+            };
+            if let Some(Lens::Turn { knob, value, .. }) = knobs::knob(ui, &card, &value) {
+                actions.push(turn(knob, value));
+            }
+        }
+    });
+}
+
+fn turn(knob: String, value: Value) -> Action {
+    Action::Run(Run::TurnSkip { knob, value })
+}
+
+fn writing(ui: &mut egui::Ui, live: &mut LiveSetup, treatment: Treatment) {
+    if !live.writes {
+        return;
+    }
+    let field = egui::DragValue::new(&mut live.most_tokens).range(1..=100_000).suffix(" tokens");
+    let response = ui.add(field);
+    super::name(ui, &response, "Tokens that are written");
+    if treatment != Treatment::Speculate || live.kind == LiveKind::Skips {
+        return;
+    }
+    let mut has_depth = live.draft_depth.is_some();
+    ui.checkbox(&mut has_depth, "draft with").on_hover_text("Unticked: half of the blocks");
+    let mut depth = live.draft_depth.unwrap_or(8);
+    let field = egui::DragValue::new(&mut depth).range(1..=u16::MAX).suffix(" blocks");
+    let response = ui.add_enabled(has_depth, field);
+    super::name(ui, &response, "Blocks of a drafted token");
+    live.draft_depth = has_depth.then_some(depth);
+    let field = egui::DragValue::new(&mut live.draft_length).range(1..=64).suffix(" at a time");
+    let response = ui.add(field);
+    super::name(ui, &response, "Drafted tokens at a time");
+}

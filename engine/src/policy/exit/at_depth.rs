@@ -1,0 +1,76 @@
+//! A threshold of its own at every depth: what rules that are fitted, or set by hand, have in common.
+
+use super::rule::ExitRule;
+use super::signals::{Place, TokenSignals};
+use crate::signal::{Depth, Signal};
+
+/// What is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Score {
+    MaxProb,
+    Margin,
+    /// Change of the distribution from the depth before.
+    ProbStep,
+}
+
+/// How it is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Comparison {
+    /// score >= threshold.
+    AtLeast,
+    /// score <= threshold.
+    AtMost,
+    /// score < threshold.
+    Below,
+}
+
+impl Comparison {
+    pub(super) fn passes(self, score: f64, threshold: f64) -> bool {
+        match self {
+            Self::AtLeast => score >= threshold,
+            Self::AtMost => score <= threshold,
+            Self::Below => score < threshold,
+        }
+    }
+}
+
+/// Compares a score with the threshold of its depth; NaN thresholds stop nothing.
+#[derive(Debug, Clone)]
+pub(super) struct AtDepth {
+    pub(super) score: Score,
+    pub(super) comparison: Comparison,
+    /// `[depth]`, below L.
+    pub(super) thresholds: Vec<f64>,
+}
+
+impl Score {
+    pub(super) fn of(self, token: TokenSignals) -> f64 {
+        f64::from(match self {
+            Self::MaxProb => token.max_prob,
+            Self::Margin => token.margin,
+            Self::ProbStep => token.prob_step,
+        })
+    }
+}
+
+impl ExitRule for AtDepth {
+    type State = ();
+
+    fn stops(&self, _state: &mut (), token: TokenSignals, _place: Place, depth: Depth) -> bool {
+        let score = self.score.of(token);
+        let threshold = self.thresholds.get(depth.index()).copied().unwrap_or(f64::NAN);
+        self.comparison.passes(score, threshold)
+    }
+
+    fn thresholds(&self) -> &[f64] {
+        &self.thresholds
+    }
+
+    fn signal(&self) -> Option<Signal> {
+        Some(match self.score {
+            Score::MaxProb => Signal::MaxProb,
+            Score::Margin => Signal::Margin,
+            Score::ProbStep => Signal::ProbStep,
+        })
+    }
+}

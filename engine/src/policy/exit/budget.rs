@@ -1,0 +1,142 @@
+//! Thresholds solved for a budget (MSDNet's budgeted classification).
+//!
+//! A share `q_l ~ p^l` of the calibration part (sum over all exits, the last included, is 1) is to leave at exit l = 1, 2, ...: p < 1 early, p > 1
+//! late. Exit by exit those still inside are ordered by max probability; the threshold is that of the `floor(N q_l)`-th, and
+//! everyone who reaches it leaves. Where that is none, or too few are left, the exit is closed. Ties make more leave than
+//! wanted.
+
+use super::about::Fit;
+use super::at_depth::{AtDepth, Comparison, Score};
+use super::rule::{Entry, RuleCard};
+use super::signals::Reader;
+use crate::knob::Real;
+use crate::signal::Signal;
+
+/// No probability reaches it.
+const CLOSED: f64 = 1e8;
+
+const SKEW: Real = Real {
+    id: "budget-p",
+    label: "Budget p",
+    help: "Shares that leave at the exits are as 1, p, p², …: below 1 most leave early, above 1 late",
+    unit: "",
+    default: 1.0,
+    min: 0.05,
+    max: 1.95,
+    step: 0.05,
+};
+
+/// Registry entry.
+pub(super) static RULE: Entry<AtDepth> = Entry {
+    card: RuleCard {
+        id: "budget",
+        label: "Budget (MSDNet quantiles)",
+        meaning: "Stops where the largest probability reaches a threshold of its depth, found on the calibration part for a wanted share of exits",
+        source: "Huang et al. 2018 (MSDNet), budgeted batch classification, its code",
+        signal: Some(Signal::MaxProb),
+        needs: &[Signal::MaxProb],
+        reads_out: true,
+        is_fitted: true,
+        main: "budget-p",
+    },
+    knobs: |_| vec![SKEW.card()],
+    ladder: None,
+    build: |knobs, fit| {
+        let thresholds = thresholds(fit, knobs.real(&SKEW));
+        Ok(AtDepth { score: Score::MaxProb, comparison: Comparison::AtLeast, thresholds })
+    },
+};
+
+/// Shares of `count` exits, p^1, p^2, ... made to add up to 1.
+fn shares(p: f64, count: usize) -> Vec<f64> {
+    let mut powers: Vec<f64> = (1..).take(count).map(|exit| p.powi(exit)).collect();
+    let sum: f64 = powers.iter().sum();
+    powers.iter_mut().for_each(|power| *power /= sum);
+    powers
+}
+
+/// `[depth]` below L.
+fn thresholds(fit: &Fit<'_>, p: f64) -> Vec<f64> {
+    let reader = Reader::new(fit.recording);
+    let mut inside: Vec<usize> = fit.tokens().collect();
+    let all = inside.len() as f64;
+    let depths: Vec<_> = fit.checks.iter().collect();
+    let mut thresholds = vec![CLOSED; fit.about.layers];
+    for (depth, share) in depths.iter().zip(shares(p, depths.len() + 1)) {
+        let score = |token: usize| Score::MaxProb.of(reader.signals(token, *depth));
+        let known = inside.iter().map(|token| score(*token)).filter(|score| !score.is_nan());
+        let mut scores: Vec<f64> = known.collect();
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a share of a length lies inside the length"
+        )]
+        let leaving = (all * share).floor() as usize;
+        if leaving == 0 || leaving > scores.len() {
+            continue;
+        }
+        let (_, threshold, _) = scores.select_nth_unstable_by(leaving - 1, |a, b| b.total_cmp(a));
+        let threshold = *threshold;
+        inside.retain(|token| score(*token) < threshold || score(*token).is_nan());
+        if let Some(slot) = thresholds.get_mut(depth.index()) {
+            *slot = threshold;
+        }
+    }
+    thresholds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::exit::about::{About, Checks};
+    use crate::policy::exit::rule::BuiltRule as _;
+    use crate::recording::synthetic;
+    use crate::signal::Depth;
+
+    #[test]
+    fn shares_are_those_of_the_specification() {
+        let close = |found: Vec<f64>, golden: [f64; 4]| {
+            assert!(found.iter().zip(golden).all(|(a, b)| (a - b).abs() < 1e-6), "{found:?}");
+        };
+        close(shares(0.5, 4), [0.533_333, 0.266_667, 0.133_333, 0.066_667]);
+        close(shares(1.0, 4), [0.25; 4]);
+        close(shares(2.0, 4), [0.066_667, 0.133_333, 0.266_667, 0.533_333]);
+    }
+
+    #[test]
+    fn golden_confidences_have_their_thresholds_and_exits() {
+        let mut recording = synthetic(8, 3, 1);
+        let confidences = [
+            [0.9, 0.2, 0.6, 0.7, 0.4, 0.5, 0.8, 0.3],
+            [0.95, 0.5, 0.8, 0.9, 0.6, 0.55, 0.99, 0.4],
+            [0.99, 0.7, 0.9, 0.9, 0.8, 0.6, 0.99, 0.5],
+        ];
+        // Exits of the specification are depths 1 and 2 and the last one.
+        for (depth, row) in (1..).zip(confidences) {
+            recording.signals.get_mut(&Signal::MaxProb).unwrap()[depth] = row.to_vec();
+        }
+        let checks = Checks::new(3, |depth| depth > Depth(0));
+        let about = About::of(Some(&recording));
+        let rows = [0..8];
+        let fit = Fit { about, recording: &recording, checks: &checks, rows: &rows, key: "" };
+        for (p, golden, exits) in [
+            (0.5, [0.6, 0.55], [0, 2, 0, 0, 1, 1, 0, 2]),
+            (1.0, [0.8, 0.8], [0, 2, 1, 1, 2, 2, 0, 2]),
+            (2.0, [0.9, 0.9], [0, 2, 2, 1, 2, 2, 1, 2]),
+        ] {
+            let knobs = &mut crate::knob::Knobs::default();
+            knobs.set("budget-p", crate::knob::Value::Real(p));
+            // 2 lies beyond the knob; the function does not mind.
+            let found = thresholds(&fit, p);
+            assert_eq!(found[0], CLOSED);
+            assert!(found[1..].iter().zip(golden).all(|(a, b)| (a - b).abs() < 1e-6), "{found:?}");
+            let rule = AtDepth {
+                score: Score::MaxProb,
+                comparison: Comparison::AtLeast,
+                thresholds: found,
+            };
+            let replayed = crate::policy::exit::rule::alone(rule).replay(&recording, &checks, 0..8);
+            assert_eq!(replayed, exits.map(|exit| Depth(exit + 1)));
+        }
+    }
+}

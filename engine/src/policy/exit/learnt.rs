@@ -1,0 +1,216 @@
+//! A learnt stop: logistic regression on the signals of a depth, taught on the calibration part to say whether the answer there is
+//! right; a token stops where its probability reaches the threshold.
+//!
+//! One set of weights for all depths (as in BERxiT's learning to exit). Features, each made to mean 0 and spread 1: max
+//! probability, margin, entropy, cosine to the depth before (0 where there is none), whether the first choice is that of the exit before, and how deep it
+//! is. Newton steps on the likelihood with a small ridge; no chance is involved. At most 100,000 cells, evenly spaced, are used.
+
+use std::sync::Arc;
+
+use super::about::Fit;
+use super::patience::Lasting;
+use super::rule::{Entry, ExitRule, RuleCard};
+use super::signals::{Place, Reader, TokenSignals};
+use super::truth::{self, Truth, nothing_to_fit};
+use crate::knob::Real;
+use crate::signal::{Depth, Signal};
+
+/// Features and a constant.
+const WEIGHTS: usize = 7;
+/// Pairs of token and depth that are learnt from.
+const MOST_CELLS: usize = 100_000;
+const STEPS: usize = 30;
+/// Keeps the weights finite where two classes can be told apart without an error; per cell.
+const RIDGE: f64 = 1e-4;
+
+const THRESHOLD: Real = super::probability(
+    "A token stops where it is right with at least this probability, as learnt on the calibration part",
+);
+
+/// Registry entry.
+pub(super) static RULE: Entry<Learnt> = Entry {
+    card: RuleCard {
+        id: "learnt",
+        label: "Learnt stop (logistic)",
+        meaning: "Stops where a logistic regression on the signals, taught on the calibration part, is sure enough that the answer is right",
+        source: "Fan et al. 2024 (AdaInfer), Xin et al. 2021 (BERxiT): stop classifiers; these features are an extension",
+        signal: None,
+        needs: &[Signal::MaxProb, Signal::Margin, Signal::Entropy],
+        reads_out: true,
+        is_fitted: true,
+        main: "threshold",
+    },
+    knobs: |about| vec![THRESHOLD.card(), truth::card(about)],
+    ladder: None,
+    build: |knobs, fit| {
+        let truth = Truth::of(knobs);
+        let name = format!("learnt {truth:?} {}", fit.key);
+        let logistic = fit.recording.cubes.memo.get(&name, || learn(fit, truth));
+        if logistic.is_none() {
+            return Err(nothing_to_fit(fit));
+        }
+        let layers = fit.about.layers;
+        Ok(Learnt { threshold: knobs.real(&THRESHOLD), logistic, layers })
+    },
+};
+
+/// sigmoid(w x + b) >= threshold.
+#[derive(Debug)]
+pub(super) struct Learnt {
+    threshold: f64,
+    logistic: Arc<Option<Logistic>>,
+    layers: usize,
+}
+
+/// Weights and how features are made comparable.
+#[derive(Debug, Clone)]
+struct Logistic {
+    mean: [f64; WEIGHTS],
+    spread: [f64; WEIGHTS],
+    weights: [f64; WEIGHTS],
+}
+
+/// The features; NaN where the readout is no number.
+fn features(token: TokenSignals, lasts: bool, depth: Depth, layers: usize) -> [f64; WEIGHTS] {
+    let turn = if token.cos_prev.is_nan() { 0.0 } else { token.cos_prev };
+    [
+        1.0,
+        f64::from(token.max_prob),
+        f64::from(token.margin),
+        f64::from(token.entropy),
+        f64::from(turn),
+        f64::from(u8::from(lasts)),
+        f64::from(depth.0) / layers.max(1) as f64,
+    ]
+}
+
+/// `None` where there is nothing to learn from.
+fn learn(fit: &Fit<'_>, truth: Truth) -> Option<Logistic> {
+    let reader = Reader::new(fit.recording);
+    let depths: Vec<Depth> = fit.checks.iter().collect();
+    let stride = (fit.tokens().count() * depths.len()).div_ceil(MOST_CELLS).max(1);
+    let mut cells = Vec::new();
+    for token in fit.tokens().step_by(stride) {
+        let mut lasting = Lasting::default();
+        for depth in &depths {
+            let signals = reader.signals(token, *depth);
+            let lasts = lasting.take(signals.top1) > 0;
+            let x = features(signals, lasts, *depth, fit.about.layers);
+            let right = truth.is_right(fit.recording, *depth, token);
+            if let Some(right) = right.filter(|_| x.iter().all(|x| x.is_finite())) {
+                cells.push((x, right));
+            }
+        }
+    }
+    (!cells.is_empty()).then(|| Logistic::fitted(cells))
+}
+
+impl Logistic {
+    fn fitted(mut cells: Vec<([f64; WEIGHTS], bool)>) -> Self {
+        let count = cells.len() as f64;
+        let (mut mean, mut spread) = ([0.0; WEIGHTS], [1.0; WEIGHTS]);
+        for at in 1..WEIGHTS {
+            mean[at] = cells.iter().map(|(x, _)| x[at]).sum::<f64>() / count;
+            let square = cells.iter().map(|(x, _)| (x[at] - mean[at]).powi(2)).sum::<f64>() / count;
+            spread[at] = if square > 1e-18 { square.sqrt() } else { 1.0 };
+        }
+        let mut logistic = Self { mean, spread, weights: [0.0; WEIGHTS] };
+        cells.iter_mut().for_each(|(x, _)| *x = logistic.scaled(*x));
+        for _ in 0..STEPS {
+            let step = logistic.newton(&cells);
+            logistic.weights.iter_mut().zip(step).for_each(|(weight, step)| *weight += step);
+            if step.iter().all(|step| step.abs() < 1e-9) {
+                break;
+            }
+        }
+        logistic
+    }
+
+    fn scaled(&self, x: [f64; WEIGHTS]) -> [f64; WEIGHTS] {
+        std::array::from_fn(|at| (x[at] - self.mean[at]) / self.spread[at])
+    }
+
+    fn probability(&self, scaled: &[f64; WEIGHTS]) -> f64 {
+        let z: f64 = scaled.iter().zip(self.weights).map(|(x, weight)| x * weight).sum();
+        1.0 / (1.0 + (-z).exp())
+    }
+
+    /// The Newton step: the solution of (X'SX + ridge) step = X'(y - p) - ridge w.
+    fn newton(&self, cells: &[([f64; WEIGHTS], bool)]) -> [f64; WEIGHTS] {
+        let ridge = RIDGE * cells.len() as f64;
+        let mut rows = [[0.0; WEIGHTS + 1]; WEIGHTS];
+        for (x, right) in cells {
+            let p = self.probability(x);
+            for (row, xi) in rows.iter_mut().zip(x) {
+                for (sum, xj) in row.iter_mut().zip(x) {
+                    *sum += p * (1.0 - p) * xi * xj;
+                }
+                row[WEIGHTS] += (f64::from(u8::from(*right)) - p) * xi;
+            }
+        }
+        for (at, (row, weight)) in rows.iter_mut().zip(self.weights).enumerate() {
+            row[at] += ridge;
+            row[WEIGHTS] -= ridge * weight;
+        }
+        solved(rows)
+    }
+}
+
+/// Gauss and Jordan; the matrix is positive definite, so no row needs to change places.
+fn solved(mut rows: [[f64; WEIGHTS + 1]; WEIGHTS]) -> [f64; WEIGHTS] {
+    for at in 0..WEIGHTS {
+        let pivot = rows[at][at];
+        rows[at].iter_mut().for_each(|value| *value /= pivot);
+        let own = rows[at];
+        for (_, row) in rows.iter_mut().enumerate().filter(|(other, _)| *other != at) {
+            let factor = row[at];
+            row.iter_mut().zip(own).for_each(|(value, own)| *value -= factor * own);
+        }
+    }
+    rows.map(|row| row[WEIGHTS])
+}
+
+impl ExitRule for Learnt {
+    type State = Lasting;
+
+    fn stops(&self, state: &mut Lasting, token: TokenSignals, _: Place, depth: Depth) -> bool {
+        let lasts = state.take(token.top1) > 0;
+        let x = features(token, lasts, depth, self.layers);
+        let sure = self
+            .logistic
+            .as_ref()
+            .as_ref()
+            .map_or(f64::NAN, |logistic| logistic.probability(&logistic.scaled(x)));
+        sure >= self.threshold
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_finds_the_weights_that_made_the_answers() {
+        // One feature, the others constant; odds e^(2 x - 1), in the shares that they ask for.
+        let cells: Vec<_> = (0..4000_u32)
+            .map(|number| {
+                let x = f64::from(number % 40) / 10.0 - 2.0;
+                let p = 1.0 / (1.0 + (1.0 - 2.0 * x).exp());
+                let right = f64::from(number / 40) + 0.5 < 100.0 * p;
+                ([1.0, x, 0.0, 0.0, 0.0, 0.0, 0.0], right)
+            })
+            .collect();
+        let found = Logistic::fitted(cells);
+        let slope = found.weights[1] / found.spread[1];
+        let constant = found.weights[0] - slope * found.mean[1];
+        assert!((slope - 2.0).abs() < 0.05 && (constant + 1.0).abs() < 0.05, "{slope} {constant}");
+    }
+
+    #[test]
+    fn classes_that_are_told_apart_keep_the_weights_finite() {
+        let cell = |x: f64| ([1.0, x, x, 0.5, 0.0, 1.0, 0.0], x > 0.0);
+        let found = Logistic::fitted((-50..50).map(|x| cell(f64::from(x) + 0.5)).collect());
+        assert!(found.weights.iter().all(|weight| weight.is_finite()), "{found:?}");
+        assert!(found.probability(&found.scaled(cell(40.0).0)) > 0.99);
+    }
+}

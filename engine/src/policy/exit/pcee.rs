@@ -1,0 +1,139 @@
+//! Stops where confidence of this size was right often enough (PCEE, performance control).
+//!
+//! At every depth confidences of the calibration part fall into bins of equal width; a token stops where the accuracy of its
+//! bin is at least the wanted one. The knob is an accuracy, not a confidence. An empty bin stops nothing. That bins have equal
+//! width, and how many there are, is from memory.
+
+use std::sync::Arc;
+
+use super::about::Fit;
+use super::at_depth::Score;
+use super::rule::{Entry, ExitRule, RuleCard};
+use super::signals::{Place, Reader, TokenSignals};
+use super::truth::{self, Truth, nothing_to_fit};
+use crate::knob::{Integer, Real};
+use crate::signal::{Depth, Signal};
+
+const TARGET: Real = Real {
+    default: 0.95,
+    label: "Wanted accuracy",
+    id: "accuracy",
+    unit: "fraction",
+    ..super::probability("A token stops where confidences like its own were right so often")
+};
+const BINS: Integer = Integer {
+    id: "bins",
+    label: "Bins",
+    help: "Into so many equal parts confidences are divided",
+    default: 15,
+    min: 2,
+    max: 100,
+};
+
+/// Registry entry.
+pub(super) static RULE: Entry<Pcee> = Entry {
+    card: RuleCard {
+        id: "pcee",
+        label: "Calibrated accuracy (PCEE)",
+        meaning: "Stops where confidences like this one were right at least so often on the calibration part",
+        source: "Mofakhami et al. 2024 (PCEE), abstract; bins from memory",
+        signal: None,
+        needs: &[Signal::MaxProb],
+        reads_out: true,
+        is_fitted: true,
+        main: "accuracy",
+    },
+    knobs: |about| vec![TARGET.card(), BINS.card(BINS.max), truth::card(about)],
+    ladder: None,
+    build: |knobs, fit| {
+        let bins = usize::try_from(knobs.integer(&BINS)).unwrap_or(1);
+        let truth = Truth::of(knobs);
+        let name = format!("pcee {bins} {truth:?} {}", fit.key);
+        let table = fit.recording.cubes.memo.get(&name, || accuracies(fit, bins, truth));
+        if table.iter().all(|row| row.iter().all(|accuracy| accuracy.is_nan())) {
+            return Err(nothing_to_fit(fit));
+        }
+        Ok(Pcee { target: knobs.real(&TARGET), table })
+    },
+};
+
+/// Accuracy of the bin >= target.
+#[derive(Debug)]
+pub(super) struct Pcee {
+    target: f64,
+    /// `[depth][bin]`; NaN where the bin is empty.
+    table: Arc<Vec<Vec<f64>>>,
+}
+
+/// The bin of a confidence; `None` where it is no number.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a share of a length lies inside the length"
+)]
+fn bin(confidence: f64, bins: usize) -> Option<usize> {
+    let at = (confidence.clamp(0.0, 1.0) * bins as f64) as usize;
+    (!confidence.is_nan()).then(|| at.min(bins - 1))
+}
+
+fn accuracies(fit: &Fit<'_>, bins: usize, truth: Truth) -> Vec<Vec<f64>> {
+    let reader = Reader::new(fit.recording);
+    let mut table = vec![vec![f64::NAN; bins]; fit.about.layers];
+    for depth in fit.checks.iter() {
+        let mut counts = vec![(0_u64, 0_u64); bins];
+        for token in fit.tokens() {
+            let confidence = Score::MaxProb.of(reader.signals(token, depth));
+            let right = truth.is_right(fit.recording, depth, token);
+            if let (Some(bin), Some(right)) = (bin(confidence, bins), right) {
+                counts[bin].0 += u64::from(right);
+                counts[bin].1 += 1;
+            }
+        }
+        let share = |(right, all): (u64, u64)| right as f64 / all as f64;
+        if let Some(row) = table.get_mut(depth.index()) {
+            *row = counts.into_iter().map(share).collect();
+        }
+    }
+    table
+}
+
+impl ExitRule for Pcee {
+    type State = ();
+
+    fn stops(&self, _state: &mut (), token: TokenSignals, _place: Place, depth: Depth) -> bool {
+        let row = self.table.get(depth.index());
+        let accuracy = row.and_then(|row| row.get(bin(Score::MaxProb.of(token), row.len())?));
+        accuracy.is_some_and(|accuracy| *accuracy >= self.target)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::exit::signals::token;
+
+    #[test]
+    fn a_bin_that_was_right_often_enough_stops_and_an_empty_one_does_not() {
+        let table = Arc::new(vec![vec![f64::NAN, 0.9, 0.8, 1.0]]);
+        let stops = |target, max_prob| {
+            let token = TokenSignals { max_prob, ..token() };
+            Pcee { target, table: Arc::clone(&table) }.stops(
+                &mut (),
+                token,
+                Place::default(),
+                Depth(0),
+            )
+        };
+        assert_eq!(
+            [0.1, 0.3, 0.6, 1.0, f32::NAN].map(|p| stops(0.9, p)),
+            [false, true, false, true, false]
+        );
+        assert!(!stops(0.95, 0.3) && stops(0.8, 0.6));
+    }
+
+    #[test]
+    fn bins_hold_their_lower_edges() {
+        assert_eq!([0.0, 0.249, 0.25, 0.999, 1.0].map(|c| bin(c, 4)), [0, 0, 1, 3, 3].map(Some));
+        assert_eq!(bin(f64::NAN, 4), None);
+    }
+}

@@ -11,26 +11,38 @@ const WIDEST_KNOBS: f32 = 420.0;
 /// Height of a figure, where the pane is long enough to scroll.
 const FIGURE_HEIGHT: f32 = 230.0;
 
-pub(super) fn show(
-    ui: &mut egui::Ui,
-    state: &State,
-    figures: &mut std::collections::BTreeMap<String, paint::Memory>,
-) -> Vec<Action> {
+type Figures = std::collections::BTreeMap<String, paint::Memory>;
+
+pub(super) fn show(ui: &mut egui::Ui, state: &State, figures: &mut Figures) -> Vec<Action> {
     let mut actions = Vec::new();
     ui.horizontal_wrapped(|ui| setup(ui, state, &mut actions));
-    if state.session.live.kind == LiveKind::Skips {
-        skips(ui, state, &mut actions);
+    if state.session.live.kind == LiveKind::Exits {
+        outcome(ui, state, figures);
+        return actions;
     }
+    if ui.available_width() < 2.0 * WIDEST_KNOBS {
+        skips(ui, state, &mut actions);
+        outcome(ui, state, figures);
+        return actions;
+    }
+    ui.columns_const(|[left, right]| {
+        skips(left, state, &mut actions);
+        outcome(right, state, figures);
+    });
+    actions
+}
+
+/// What came of it.
+fn outcome(ui: &mut egui::Ui, state: &State, figures: &mut Figures) {
     let Some(verified) = &state.verified else {
         ui.add_space(4.0);
-        ui.add(egui::Label::new(egui::RichText::new(
-            "The replay says what a rule would do on what was recorded. Run live runs the texts again: with exits, tokens really stop; with skips, blocks are really left out.",
-        ).weak()).wrap());
-        return actions;
+        let words = "The replay says what a rule would do on what was recorded. Run live runs the texts again: \
+                     with exits, tokens really stop; with skips, blocks are really left out.";
+        ui.add(egui::Label::new(egui::RichText::new(words).weak()).wrap());
+        return;
     };
-    ui.separator();
     if !state.is_verified_now() {
-        let words = "Of earlier knobs, another treatment or another recording: verify again";
+        let words = "Of another rule, other knobs or another recording: run it again";
         ui.colored_label(ui.visuals().warn_fg_color, words);
     }
     for note in &verified.view.notes {
@@ -48,7 +60,6 @@ pub(super) fn show(
             let _touch = memory.show(ui, figure);
         });
     }
-    actions
 }
 
 fn setup(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {

@@ -107,6 +107,57 @@ fn recording_and_viewing_the_embedded_checkpoint_writes_figures_and_readings() {
 }
 
 #[test]
+fn blocks_are_left_out_of_a_recording_of_the_embedded_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let (recording, out) = (folder.path().join("recording"), folder.path().join("skips"));
+    record_embedded(&recording);
+    let skip = |more: &[&str]| {
+        let start = ["skip", words(&recording), "--limit-tokens", "300", "--out", words(&out)];
+        layerscope(&[&start, more].concat())
+    };
+    let settings = ["--set", "target-speedup=2", "--set", "skip-rule=unified", "--generate", "6"];
+    let done = skip(&settings);
+    assert_eq!(done.status.code(), Some(0), "{}", text(&done.stderr));
+    let told = text(&done.stdout);
+    for part in ["(modelled)", "(measured)", "full model: \"", "with skips: \""] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    let readings: serde_json::Value =
+        serde_json::from_slice(&fs::read(out.join("readings.json")).unwrap()).unwrap();
+    assert_eq!(readings["lens"], "skips");
+    assert_eq!(readings["knobs"]["skip-rule"], "unified");
+    assert_eq!(reading(&readings, "tokens"), 300.0);
+    assert_eq!(reading(&readings, "attention_skipped"), 0.5);
+    for name in ["skip-map.svg", "nll-against-saved.png", "curve.csv", "continuations.csv"] {
+        assert!(fs::metadata(out.join(name)).unwrap().len() > 0, "{name}");
+    }
+    let done = skip(&["--set", "skip=8"]);
+    assert_eq!(done.status.code(), Some(2));
+    assert!(
+        text(&done.stderr).contains("numbers and ranges from 0 to 7"),
+        "{}",
+        text(&done.stderr)
+    );
+}
+
+#[test]
+fn rules_say_where_they_come_from_and_what_turns_them() {
+    let listed = text(&layerscope(&["rules"]).stdout);
+    for part in ["max-prob", "skip-rule", "draft-search", "SWIFT", "target-speedup"] {
+        assert!(listed.contains(part), "{part}: {listed}");
+    }
+    let json = layerscope(&["rules", "--json"]).stdout;
+    let rules: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    for kind in ["exit", "skip"] {
+        for rule in rules[kind].as_array().unwrap() {
+            for field in ["id", "label", "meaning", "source"] {
+                assert!(!rule[field].as_str().unwrap().is_empty(), "{rule}");
+            }
+        }
+    }
+}
+
+#[test]
 fn the_order_of_settings_has_no_meaning() {
     let folder = tempfile::tempdir().unwrap();
     let recording = folder.path().join("recording");
@@ -408,7 +459,10 @@ fn a_usage_error_is_one_line_and_the_usage_of_what_was_called() {
             "`--text <TEXT>` cannot be used together with `--column <COLUMN>`",
         ),
         (&["record", "--out", "a", "--cut", "line"], "Missing: `--data <FILE>`"),
-        (&["record", "--out", "a", "--lens", "exit"], "No lens `exit`; there are: exits"),
+        (
+            &["record", "--out", "a", "--lens", "exit"],
+            "No lens `exit`; there are: exits, cod, makespan",
+        ),
         (
             &["train", "deflaut", "--out", "a"],
             "`deflaut` is no value of `<NAME>`; allowed: `default`",
@@ -447,7 +501,11 @@ fn a_misspelt_sub_command_is_no_reason_to_open_a_window() {
     assert_eq!(done.status.code(), Some(3));
     let message = text(&done.stderr);
     assert!(message.starts_with("error: there is no such file or folder: recrod\n"), "{message}");
-    assert!(message.contains("inspect, lenses, record, generate, bench, view, train"), "{message}");
+    assert!(
+        message
+            .contains("inspect, lenses, rules, record, generate, bench, view, verify, skip, train"),
+        "{message}"
+    );
 }
 
 #[test]

@@ -297,6 +297,64 @@ fn the_second_text_of_a_pair_is_told_from_the_first() {
     assert!(said.contains("reads one text from left to right"), "{said}");
 }
 
+/// SST-2 dev through MiniLM with exit heads, which are in ../shared; MiniLM itself is not.
+#[test]
+#[ignore = "needs all-MiniLM-L6-v2: LAYERSCOPE_MINILM names its folder, which ../shared/peers/models.sh makes"]
+fn minilm_with_exit_heads_gives_the_published_accuracies() {
+    let minilm = PathBuf::from(std::env::var("LAYERSCOPE_MINILM").unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let inside = |name: &str| folder.path().join(name);
+    fs::create_dir(inside("model")).unwrap();
+    for name in ["config.json", "model.safetensors", "tokenizer.json"] {
+        fs::copy(minilm.join(name), inside("model").join(name)).unwrap();
+    }
+    let heads = shared("data/minilm_sst2_exit_heads/exit_heads.safetensors");
+    fs::copy(heads, inside("model").join("exit_heads.safetensors")).unwrap();
+    let (model, data, out) = (inside("model"), shared("data/sst2/dev.tsv"), inside("recording"));
+    let columns = ["--column", "#1", "--label", "#2"];
+    let record = ["record", words(&model), "--data", words(&data), "--out", words(&out)];
+    must_work(&[&record[..], &columns[..]].concat());
+    let view = |lens: &str, settings: &[&str]| -> serde_json::Value {
+        let mut arguments = vec!["view", words(&out), "--lens", lens];
+        for setting in settings {
+            arguments.extend(["--set", setting]);
+        }
+        let seen = inside(lens);
+        arguments.extend(["--out", words(&seen)]);
+        must_work(&arguments);
+        serde_json::from_slice(&fs::read(seen.join("readings.json")).unwrap()).unwrap()
+    };
+    let value = |view: &serde_json::Value, id: &str| {
+        let list = view["readings"].as_array().unwrap();
+        list.iter().find(|reading| reading["id"] == id).unwrap()["value"].as_f64().unwrap()
+    };
+    let near = |found: f64, expected: f64, what: &str| {
+        assert!((found - expected).abs() < 0.005, "{what}: {found} against {expected}");
+    };
+    // ../shared/data/README.md: the table of max probability, whose first exit is at depth 1.
+    for (threshold, accuracy, depth) in [
+        ("0.6", 0.8119, 1.17),
+        ("0.7", 0.8096, 1.64),
+        ("0.8", 0.8177, 2.32),
+        ("0.9", 0.7901, 3.42),
+        ("0.95", 0.7901, 4.20),
+    ] {
+        let setting = format!("threshold={threshold}");
+        let exits = view("exits", &[&setting, "least-depth=1"]);
+        near(value(&exits, "accuracy_exit"), accuracy, threshold);
+        near(value(&exits, "mean_exit_depth"), depth, threshold);
+        // The chart of all rules says the same of the present setting.
+        let rules = view("pareto", &[&setting, "least-depth=1", "part=all", "goal=accuracy"]);
+        near(value(&rules, "present_kept"), accuracy, threshold);
+        near(value(&rules, "present_cost"), depth, threshold);
+    }
+    let by_depth = [0.8005, 0.8085, 0.7856, 0.8200, 0.8119, 0.8119, 0.7856];
+    for (depth, accuracy) in by_depth.into_iter().enumerate() {
+        let reliability = view("reliability", &[&format!("at-depth={depth}")]);
+        near(value(&reliability, "kept"), accuracy, &format!("depth {depth}"));
+    }
+}
+
 #[test]
 fn a_pickle_is_refused_and_the_way_out_is_named() {
     let mut files: Vec<_> =

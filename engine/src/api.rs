@@ -29,7 +29,7 @@ pub use crate::recording::{
 pub use crate::signal::Subject;
 pub use crate::worker::{
     BenchRequest, Blame, Command, Engine, Event, GenerateRequest, Input, Inspected, Live, Look,
-    Problem, RecordRequest, Shared, Start, VerifyRequest, WriteRequest,
+    Problem, RecordRequest, Shared, SkipGenerate, SkipRequest, Start, VerifyRequest, WriteRequest,
 };
 
 /// The card of every lens, in the order of menus.
@@ -40,6 +40,49 @@ pub fn lenses() -> Vec<&'static LensCard> {
 /// The knobs of a lens as they are for this recording and these values; empty for an unknown lens.
 pub fn knobs(lens: &str, recording: Option<&Recording>, knobs: &Knobs) -> Vec<KnobCard> {
     crate::lens::find(lens).map(|lens| lens.knobs(recording, knobs)).unwrap_or_default()
+}
+
+/// An exit rule or a skip rule, for menus and lists.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct RuleListing {
+    /// Stable, kebab-case.
+    pub id: &'static str,
+    /// Sentence case.
+    pub label: &'static str,
+    /// One line: when a token stops, or what is left out.
+    pub meaning: &'static str,
+    /// Paper, section, or code.
+    pub source: &'static str,
+    /// Its own knobs, with the ranges of a usual model.
+    pub knobs: Vec<KnobCard>,
+}
+
+/// Every exit rule, in the order of menus.
+pub fn exit_rules() -> Vec<RuleListing> {
+    use crate::policy::{About, RULES};
+    let listing = |rule: &&dyn crate::policy::RuleEntry| {
+        let card = rule.card();
+        let (id, label, meaning, source) = (card.id, card.label, card.meaning, card.source);
+        RuleListing { id, label, meaning, source, knobs: rule.knobs(&About::of(None)) }
+    };
+    RULES.iter().map(listing).collect()
+}
+
+/// Every skip rule, in the order of menus.
+pub fn skip_rules() -> Vec<RuleListing> {
+    use crate::policy::skip::{Entry, RULES};
+    let listing = |rule: &&'static Entry| {
+        let card = &rule.card;
+        let (id, label, meaning, source) = (card.id, card.label, card.meaning, card.source);
+        RuleListing { id, label, meaning, source, knobs: rule.usual_knobs() }
+    };
+    RULES.iter().map(listing).collect()
+}
+
+/// The knobs of a run with skips as they are for this recording and these values: the rule, its own, and those of what
+/// is measured besides.
+pub fn skip_knobs(recording: Option<&Recording>, knobs: &Knobs) -> Vec<KnobCard> {
+    crate::skips::cards(recording, knobs)
 }
 
 /// Names of the training runs, in the order in which they are listed.

@@ -20,5 +20,6 @@ mod policy;
 mod record;
 mod recording;
 mod signal;
+mod skips;
 mod train;
 mod worker;

@@ -24,6 +24,7 @@ const ROOMS: &[&str] = &[
     "train",
     "lens",
     "live",
+    "skips",
     "export",
     "worker",
     "api",
@@ -39,7 +40,12 @@ const REGISTRIES: &[(&str, &str, &[&str])] = &[
     ("engine/src/dataset", "FORMATS", &["error", "images", "mod", "pack"]),
     ("engine/src/model/families", "FAMILIES", &["encoders", "mod"]),
     ("engine/src/model/families/encoders", "ENCODERS", &["mod", "shared"]),
-    ("engine/src/policy/exit", "RULES", &["mod"]),
+    (
+        "engine/src/policy/exit",
+        "RULES",
+        &["about", "at_depth", "choose", "mod", "rule", "signals", "truth"],
+    ),
+    ("engine/src/policy/skip", "RULES", &["choose", "mod", "place", "plan", "rule", "set"]),
     ("engine/src/lens", "LENSES", &["mod", "rows", "versus"]),
     ("engine/src/train/grammar", "TASKS", &["mod"]),
 ];

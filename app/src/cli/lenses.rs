@@ -37,7 +37,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
-fn range(kind: &KnobKind) -> String {
+/// What a knob takes.
+pub(super) fn range(kind: &KnobKind) -> String {
     match kind {
         KnobKind::Real { default, min, max, .. } => format!("{min} to {max}, default {default}"),
         KnobKind::Integer { default, min, max } => format!("{min} to {max}, default {default}"),

@@ -11,7 +11,10 @@ mod generate;
 mod inspect;
 mod lenses;
 mod record;
+mod rules;
 mod run;
+mod settings;
+mod skip;
 mod train;
 mod usage;
 mod verify;
@@ -50,11 +53,13 @@ struct Arguments {
 enum SubCommand {
     Inspect(inspect::Arguments),
     Lenses(lenses::Arguments),
+    Rules(rules::Arguments),
     Record(record::Arguments),
     Generate(generate::Arguments),
     Bench(bench::Arguments),
     View(view::Arguments),
     Verify(verify::Arguments),
+    Skip(skip::Arguments),
     Train(train::Arguments),
 }
 
@@ -106,11 +111,13 @@ pub fn main() -> ExitCode {
     let done = match arguments.command {
         Some(SubCommand::Inspect(arguments)) => inspect::run(&arguments),
         Some(SubCommand::Lenses(arguments)) => lenses::run(&arguments),
+        Some(SubCommand::Rules(arguments)) => rules::run(&arguments),
         Some(SubCommand::Record(arguments)) => record::run(arguments),
         Some(SubCommand::Generate(arguments)) => generate::run(arguments),
         Some(SubCommand::Bench(arguments)) => bench::run(arguments),
         Some(SubCommand::View(arguments)) => view::run(&arguments),
         Some(SubCommand::Verify(arguments)) => verify::run(arguments),
+        Some(SubCommand::Skip(arguments)) => skip::run(arguments),
         Some(SubCommand::Train(arguments)) => train::run(arguments),
         None => arguments
             .path

@@ -7,7 +7,7 @@ use layerscope_engine::api::{
 };
 
 use super::run::Runner;
-use super::{Failure, say};
+use super::{Failure, say, settings};
 
 /// Look at a recording through a lens; write its figures, tables and readings.json.
 #[derive(Debug, clap::Args)]
@@ -66,34 +66,14 @@ pub(super) fn look(arguments: &Arguments, recording: Shared<Recording>) -> Resul
     Ok(Look { lens: lens.clone(), recording, knobs, versus, selection })
 }
 
-/// Reads settings of knobs. The range of one knob may depend on the position of another (the threshold on the rule), so
-/// they are read until nothing changes any more: their order on the command line has no meaning.
+/// The knobs of a lens as the settings behind `flag` wish them.
 fn knobs(
     flag: &str,
     lens: &str,
     recording: &Recording,
     settings: &[String],
 ) -> Result<Knobs, Failure> {
-    let mut pairs = Vec::new();
-    for setting in settings {
-        let Some(pair) = setting.split_once('=') else {
-            return Err(Failure::Usage(format!("{flag} {setting}: expected KNOB=VALUE")));
-        };
-        pairs.push(pair);
-    }
-    let mut knobs = Knobs::default();
-    for _ in 0..=pairs.len() {
-        let cards = api::knobs(lens, Some(recording), &knobs);
-        for (id, value) in &pairs {
-            // Errors are told by the last pass, when every other knob stands where it was asked to.
-            drop(knobs.parse(&cards, id, value));
-        }
-    }
-    let cards = api::knobs(lens, Some(recording), &knobs);
-    for (id, value) in &pairs {
-        knobs.parse(&cards, id, value).map_err(|error| Failure::Usage(error.to_string()))?;
-    }
-    Ok(knobs)
+    settings::knobs(flag, settings, |knobs| api::knobs(lens, Some(recording), knobs))
 }
 
 /// The knobs of a lens as `--set` wishes them.

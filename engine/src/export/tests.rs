@@ -148,6 +148,7 @@ fn recording() -> Recording {
             read_at: Default::default(),
             numerics: Default::default(),
             block_costs: Vec::new(),
+            flops_per_fill: None,
             flops_per_readout: 1.0,
             block_secs: vec![0.0],
             generation: None,

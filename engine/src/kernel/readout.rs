@@ -5,6 +5,8 @@
 //! of the others; then from the first depth on, each with what it needs of the one before. Maxima move while tiles come, so every sum is kept relative to the maximum so far and
 //! rescaled when that rises. At no time do more logits exist than `VOCAB_TILE` x `ROWS` per thread.
 
+mod one_depth;
+
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
@@ -96,6 +98,10 @@ pub(crate) fn readout(
     let mut out = Readouts::absent(depths * tokens);
     if depths == 0 || tokens == 0 {
         return Ok(out);
+    }
+    if one_depth::is_for(head, request) {
+        job.check()?;
+        return Ok(one_depth::readout(head, request));
     }
     let block = (NORMED / (depths * head.matrix.cols())).clamp(16, ROWS);
     for start in (0..tokens).step_by(block) {

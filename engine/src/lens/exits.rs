@@ -3,17 +3,16 @@
 //! # Question
 //! At which depth would each token have stopped, what would that have saved, and which answers would change?
 //! # Source
-//! Max probability and margin: Schuster et al. 2022, Confident Adaptive Language Modeling, section 3.2;
-//! entropy: Xin et al. 2020, DeeBERT, section 3. Bound: Clopper and Pearson 1934.
+//! Every rule's file in `policy/exit` names its paper. Bound: Clopper and Pearson 1934.
 //! # What it records
 //! Signals of the readout (final norm and head) at every depth, for every token.
 //! # What it shows
 //! A grid of tokens and depths, exits by depth and by slice, the signal's distribution, the trade-off
 //! between agreement and depth over all thresholds, curves per depth, and which blocks run.
 //! # Knobs
-//! rule, threshold, least-depth, slice, signal, by, target.
+//! rule and its own, calibration, split-seed, least-depth, exit-at, slice, signal, by, target.
 //! # What is modelled
-//! FLOPs saved: blocks not run, less one readout at every checked depth; the formula stands in `policy/cost.rs`.
+//! FLOPs saved: blocks not run, less the readouts that the rule needs; the formula stands in `policy/cost.rs`.
 //! # What cannot be known here
 //! A token that stopped leaves no keys and values in the deeper blocks; later tokens of a real run
 //! would read something else there. So exit depths, agreement and NLL at the exit are estimates. Where the
@@ -36,7 +35,7 @@ use crate::lens::{Lens, LensCard, Selection, TokenColumns, View};
 use crate::policy::{Chosen, Counts};
 use crate::recording::{Column, Recording, Slice, Tally, depth_of};
 use crate::signal::{Depth, Signal, Subject};
-pub(super) use knobs::settings;
+pub(super) use knobs::{by_card, settings, slice_card};
 
 /// Registry entry.
 pub(super) static LENS: Exits = Exits;
@@ -49,8 +48,8 @@ static CARD: LensCard = LensCard {
     id: "exits",
     name: "Exits",
     question: "At which depth could each token have stopped, and which answers would change?",
-    source: "Max probability, margin: Schuster et al. 2022 (CALM), section 3.2; entropy: Xin et al. 2020 (DeeBERT), section 3; bound: Clopper and Pearson 1934",
-    modelled: "FLOPs saved: blocks that are not run, less one readout at every depth at which a token was checked; keys and values of skipped blocks are left out; exits are those of the replay, attention costs what it does at the mean number of positions that tokens of the slice attend to (of the whole recording where an older version recorded it)",
+    source: "Every rule names its own paper; bound: Clopper and Pearson 1934",
+    modelled: "FLOPs saved: blocks that are not run, less one readout at every depth at which a token was checked, where the rule reads it out; keys and values of skipped blocks are left out; exits are those of the replay, attention costs what it does at the mean number of positions that tokens of the slice attend to (of the whole recording where an older version recorded it)",
     unknown: "A token that stopped leaves no keys and values in the deeper blocks, and later tokens of a real run would read something else there: exit depths, agreement and NLL at the exit are estimates until a live run; exact where the subject is a whole sample, which leaves nothing out that another one reads",
 };
 
@@ -60,10 +59,10 @@ pub(super) struct Settings {
     pub(super) rule: Chosen,
     pub(super) slice: Slice,
     signal: Signal,
-    by: Option<Column>,
+    pub(super) by: Option<Column>,
     target: f64,
     /// Those that are allowed here.
-    knobs: Knobs,
+    pub(super) knobs: Knobs,
 }
 
 /// All that the figures are drawn from.
@@ -116,7 +115,7 @@ impl Scene<'_> {
 }
 
 /// "Token" of "token".
-fn capital(noun: &str) -> String {
+pub(super) fn capital(noun: &str) -> String {
     let mut letters = noun.chars();
     let first = letters.next().map(|letter| letter.to_ascii_uppercase());
     first.into_iter().chain(letters).collect()

@@ -2,13 +2,16 @@
 //!
 //! Must not know: windows, threads, files.
 
+mod claims;
 mod cod;
 mod exits;
 mod makespan;
+mod pareto;
+mod reliability;
 mod rows;
-#[cfg(test)]
-mod tests;
 mod versus;
+#[cfg(test)]
+mod walk_tests;
 
 pub(crate) use rows::rows;
 pub use rows::{RowColumn, RowsRequest, TokenRows};
@@ -138,7 +141,8 @@ pub(crate) trait Lens: Sync {
 }
 
 /// Every lens, in the order of menus.
-pub(crate) static LENSES: &[&dyn Lens] = &[&exits::LENS, &cod::LENS, &makespan::LENS];
+pub(crate) static LENSES: &[&dyn Lens] =
+    &[&exits::LENS, &claims::LENS, &pareto::LENS, &reliability::LENS, &cod::LENS, &makespan::LENS];
 
 /// A lens by its id.
 pub(crate) fn find(id: &str) -> Option<&'static dyn Lens> {

@@ -78,18 +78,14 @@ impl Reader<'_> {
             first = own.end;
             lane.rule.step(depth, &lane.running, &signals[own.clone()], &mut stops[own]);
         }
-        let mut read = match read {
-            Some(read) => {
-                let answers = read.into_iter().zip(stops);
-                return Ok(answers.map(|(answer, stops)| stops.then_some(answer)).collect());
-            }
-            None => {
-                // Only what stops has to be read out.
-                let stopped: Vec<usize> = (0..stops.len()).filter(|row| stops[*row]).collect();
-                let truths: Vec<u32> = stopped.iter().map(|row| rows.truths[*row]).collect();
-                self.answers(depth, &pick(rows.stream, &stopped), &truths)?.into_iter()
-            }
-        };
+        if let Some(read) = read {
+            let answers = read.into_iter().zip(stops);
+            return Ok(answers.map(|(answer, stops)| stops.then_some(answer)).collect());
+        }
+        // Only what stops has to be read out.
+        let stopped: Vec<usize> = (0..stops.len()).filter(|row| stops[*row]).collect();
+        let truths: Vec<u32> = stopped.iter().map(|row| rows.truths[*row]).collect();
+        let mut read = self.answers(depth, &pick(rows.stream, &stopped), &truths)?.into_iter();
         Ok(stops.iter().map(|stops| if *stops { read.next() } else { None }).collect())
     }
 

@@ -383,3 +383,38 @@ fn written(
     let job = Job::unattended();
     Writer { model, chosen, treatment, prompt: &prompt, job: &job }.compared(1).unwrap()
 }
+
+#[test]
+#[cfg(feature = "shared-checks")]
+fn shared_drafts_of_stories_write_what_the_full_model_writes() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/stories260K_hf");
+    let checkpoint = crate::checkpoint::open(std::path::Path::new(path)).unwrap();
+    let tokenizer = checkpoint.tokenizer().unwrap().unwrap();
+    let (model, _) = crate::model::load(&checkpoint, Some(&tokenizer), &Job::unattended()).unwrap();
+    let ends = checkpoint.marks(&tokenizer).unwrap().ends;
+    let (recording, _) = recorded(model.as_ref(), &[12]);
+    let chosen = choose(&recording, &Knobs::default());
+    let layers = u16::try_from(model.card().layers).unwrap();
+    let mut accepted = 0;
+    for text in ["Once upon a time", "Tom and Lily went to the park. They"] {
+        let ids = tokenizer.encode(text).unwrap();
+        for (depth, length) in [(1, 6), (2, 3), (layers - 1, 6), (layers - 1, 12)] {
+            let draft = Draft { depth: Depth(depth), length };
+            let (ids, ends) = (ids.clone(), ends.clone());
+            let prompt = Prompt { ids, most_tokens: 120, ends, draft };
+            let (treatment, job) = (Treatment::Speculate, Job::unattended());
+            let writer = Writer {
+                model: model.as_ref(),
+                chosen: &chosen,
+                treatment,
+                prompt: &prompt,
+                job: &job,
+            };
+            let done = writer.compared(1).unwrap();
+            assert_eq!(done.live.ids, done.full.ids, "{text} {depth} {length}");
+            assert!(done.live.ids.len() > 60);
+            accepted += done.live.accepted;
+        }
+    }
+    assert!(accepted > 50, "drafts that are never right prove little: {accepted}");
+}

@@ -30,7 +30,7 @@ fn readings(done: &Compared, treatment: Treatment, card: &ModelCard) -> Vec<Read
     let depth = depths.iter().map(|depth| f64::from(depth.0)).sum::<f64>() / depths.len() as f64;
     let rate = |written: &Written, secs: f64| {
         let rate = (written.ids.len() - 1) as f64 / secs;
-        rate.is_finite().then_some(rate)
+        Some(rate).filter(|rate| rate.is_finite() && *rate > 0.0)
     };
     let (full_rate, live_rate) = (rate(full, *full_secs), rate(live, *live_secs));
     let same = done.same_until();

@@ -1,6 +1,6 @@
-//! Thresholds for a wanted agreement, and how sure an agreement is.
+//! Thresholds for a wanted agreement.
 
-use statrs::distribution::{Beta, ContinuousCDF as _};
+use super::bounds::lower_bound;
 
 /// What one threshold does.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -43,49 +43,9 @@ pub(crate) fn calibrate(trials: &[Trial], target: f64) -> Option<Calibration> {
     })
 }
 
-/// One-sided 95 % lower bound on a share (Clopper and Pearson 1934): the 5 % quantile of
-/// Beta(k, n - k + 1). Exactly 0 for k = 0 and 0.05^(1/n) for k = n; `None` for n = 0.
-/// It takes tokens as independent draws, which tokens of one text are not.
-pub(crate) fn lower_bound(agreeing: u64, tokens: u64) -> Option<f64> {
-    const ERROR: f64 = 0.05;
-    let (k, n) = (agreeing as f64, tokens as f64);
-    if tokens == 0 || agreeing > tokens {
-        None
-    } else if agreeing == 0 {
-        Some(0.0)
-    } else if agreeing == tokens {
-        Some(ERROR.powf(1.0 / n))
-    } else {
-        let beta = Beta::new(k, n - k + 1.0).ok()?;
-        Some(beta.inverse_cdf(ERROR)).filter(|bound| bound.is_finite())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn bound_is_the_textbooks_at_both_ends_and_between() {
-        assert_eq!(lower_bound(0, 10), Some(0.0));
-        assert_eq!(lower_bound(0, 0), None);
-        assert_eq!(lower_bound(11, 10), None);
-        // n successes of n: 0.05^(1/n), "rule of three".
-        assert!((lower_bound(100, 100).unwrap() - 0.970_487).abs() < 1e-6);
-        // 9 of 10: P(X >= 9 | p) = 10 p^9 - 9 p^10 = 0.05 has the root 0.605839.
-        let bound = lower_bound(9, 10).unwrap();
-        assert!((10.0 * bound.powi(9) - 9.0 * bound.powi(10) - 0.05).abs() < 1e-9, "{bound}");
-        // 1 of n: 1 - (1 - p)^n = 0.05.
-        let bound = lower_bound(1, 50).unwrap();
-        assert!((1.0 - (1.0 - bound).powi(50) - 0.05).abs() < 1e-9, "{bound}");
-    }
-
-    #[test]
-    fn bound_holds_for_a_million_tokens() {
-        let bound = lower_bound(990_000, 1_000_000).unwrap();
-        // Normal approximation: 0.99 - 1.645 * sqrt(0.99 * 0.01 / 1e6).
-        assert!((bound - 0.989_836).abs() < 2e-5, "{bound}");
-    }
 
     #[test]
     fn calibration_takes_the_shallowest_that_agrees_enough() {

@@ -2,18 +2,26 @@
 //!
 //! Must not know: models, windows, files.
 
+mod bounds;
 mod calibrate;
+mod claim;
 mod cost;
 mod exit;
+mod goal;
+mod outcomes;
+pub(crate) mod skip;
 mod split;
 mod sweep;
 
-pub(crate) use calibrate::{Trial, calibrate, lower_bound};
-pub(crate) use cost::{block_shares, flops_saved};
-#[cfg(test)]
-pub(crate) use exit::RULES;
+pub(crate) use bounds::lower_bound;
+pub(crate) use calibrate::{Trial, calibrate};
+pub(crate) use claim::{Claim, Method, Unit};
+pub(crate) use cost::{CostModel, Fill, Prices, Readouts, block_shares, flops_saved};
 pub(crate) use exit::{
-    About, Chosen, Counts, Handle, Line, LiveRule, Place, RULE, TokenSignals, cards, choose,
-    rule_or_default,
+    About, Chosen, Counts, Handle, Line, LiveRule, Place, RULE, RULES, RuleEntry, TokenSignals,
+    cards, choose, choose_rule, rule_or_default,
 };
-pub(crate) use sweep::{main_label, main_value, trials};
+pub(crate) use goal::{Goal, has_truth};
+pub(crate) use outcomes::{Outcome, Outcomes, Part};
+pub(crate) use split::{SEED, SHARE, Side, Split, sides};
+pub(crate) use sweep::{POSITIONS, main_label, main_value, positions, trials};

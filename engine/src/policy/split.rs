@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use crate::knob::{Integer, Knobs, Real};
-use crate::recording::Recording;
+use crate::recording::{Recording, Slice};
 
 /// How much goes to the calibration part.
 pub(crate) const SHARE: Real = Real {
@@ -43,6 +43,16 @@ pub(crate) enum Side {
     Calibration,
     /// What they are judged on.
     Test,
+    /// First half of the test part: where a claim about a rule that was itself fitted is tested.
+    Proof,
+    /// The other half of it: where such a claim is judged.
+    Verdict,
+}
+
+/// Where a threshold is found, and where it is judged. A rule that was fitted on the calibration part looks too good
+/// there, so its threshold is found on rows that it has not seen.
+pub(crate) fn sides(is_fitted: bool) -> [Side; 2] {
+    if is_fitted { [Side::Proof, Side::Verdict] } else { [Side::Calibration, Side::Test] }
 }
 
 impl Split {
@@ -60,20 +70,12 @@ impl Split {
     pub(crate) fn rows(self, recording: &Recording, side: Side) -> Vec<Range<usize>> {
         let num_tokens = recording.num_tokens();
         if recording.samples.len() < 2 {
-            let middle = self.part_of(num_tokens);
-            let rows = match side {
-                Side::Calibration => 0..middle,
-                Side::Test => middle..num_tokens,
-            };
+            let rows = self.part(side, num_tokens);
             return if rows.is_empty() { Vec::new() } else { vec![rows] };
         }
         let mut order: Vec<usize> = (0..recording.samples.len()).collect();
         order.sort_by_cached_key(|sample| mixed(self.seed ^ mixed(*sample as u64)));
-        let (calibration, test) = order.split_at(self.part_of(order.len()));
-        let mut samples = match side {
-            Side::Calibration => calibration.to_vec(),
-            Side::Test => test.to_vec(),
-        };
+        let mut samples = order.get(self.part(side, order.len())).unwrap_or_default().to_vec();
         samples.sort_unstable();
         let mut rows: Vec<Range<usize>> = Vec::new();
         for sample in samples.into_iter().filter_map(|sample| recording.samples.get(sample)) {
@@ -86,6 +88,44 @@ impl Split {
             }
         }
         rows
+    }
+
+    /// Rows of one side that belong to a slice, ascending.
+    pub(crate) fn rows_in(
+        self,
+        recording: &Recording,
+        side: Side,
+        slice: &Slice,
+    ) -> Vec<Range<usize>> {
+        let (side, slice) = (self.rows(recording, side), slice.ranges(recording));
+        let mut slice = slice.iter().peekable();
+        let mut both = Vec::new();
+        for rows in side {
+            while let Some(part) = slice.peek() {
+                let common = rows.start.max(part.start)..rows.end.min(part.end);
+                let goes_on = part.end > rows.end;
+                if !common.is_empty() {
+                    both.push(common);
+                }
+                if goes_on {
+                    break;
+                }
+                slice.next();
+            }
+        }
+        both
+    }
+
+    /// Which of `count` things, in the order of the split, stand on a side.
+    fn part(self, side: Side, count: usize) -> Range<usize> {
+        let test = self.part_of(count);
+        let verdict = test + (count - test).div_ceil(2);
+        match side {
+            Side::Calibration => 0..test,
+            Side::Test => test..count,
+            Side::Proof => test..verdict,
+            Side::Verdict => verdict..count,
+        }
     }
 
     /// How many of `count` things calibrate: at least one, and one is left, where there are two.
@@ -133,6 +173,39 @@ mod tests {
             if recording.samples.len() >= 2 {
                 let ends = |at: usize| at == tokens || recording.samples.iter().any(|s| s.first_token == at);
                 prop_assert!(sides.iter().flatten().all(|rows| ends(rows.start) && ends(rows.end)));
+            }
+        }
+    }
+
+    #[test]
+    fn halves_of_the_test_part_are_the_test_part() {
+        let recording = synthetic(400, 2, 1);
+        let split = Split { share: 0.3, seed: 4 };
+        let rows =
+            |side| -> Vec<usize> { split.rows(&recording, side).into_iter().flatten().collect() };
+        let mut halves = [rows(Side::Proof), rows(Side::Verdict)].concat();
+        halves.sort_unstable();
+        assert_eq!(halves, rows(Side::Test));
+        assert!(!rows(Side::Proof).is_empty() && !rows(Side::Verdict).is_empty());
+    }
+
+    #[test]
+    fn rows_of_a_side_and_a_slice_are_those_of_both() {
+        for tokens in [0, 1, 10, 400] {
+            let recording = synthetic(tokens, 2, 1);
+            let split = Split { share: 0.4, seed: 2 };
+            for slice in
+                [Slice::all(), Slice::all().with("task", "hops"), Slice::all().with("task", "no")]
+            {
+                let side: Vec<usize> =
+                    split.rows(&recording, Side::Test).into_iter().flatten().collect();
+                let slice_rows: Vec<usize> =
+                    slice.ranges(&recording).into_iter().flatten().collect();
+                let both: Vec<usize> =
+                    split.rows_in(&recording, Side::Test, &slice).into_iter().flatten().collect();
+                let expected: Vec<usize> =
+                    side.into_iter().filter(|row| slice_rows.contains(row)).collect();
+                assert_eq!(both, expected);
             }
         }
     }

@@ -8,7 +8,7 @@ use crate::policy::exit::{About, Chosen, Counts, RuleEntry, cards, choose_rule};
 use crate::recording::{RUNGS, Recording, Slice};
 
 /// Positions of a knob whose rule no cube answers.
-const POSITIONS: u32 = 33;
+pub(crate) const POSITIONS: u32 = 33;
 
 /// What every rung of the rule's ladder does or, without a ladder, evenly spaced positions of its main knob; in the order
 /// of the knob. Empty without tokens.
@@ -28,7 +28,7 @@ pub(crate) fn trials(
         let trial = |rung| trial(ladder.threshold(rung), &cube.tally(rung));
         return (0..RUNGS).filter_map(trial).collect();
     }
-    let positions = main_card(recording, chosen.rule).map(|card| positions(&card));
+    let positions = main_card(recording, chosen.rule).map(|card| positions(&card, POSITIONS));
     let at = |value: &Value| {
         let mut turned = knobs.clone();
         turned.set(chosen.rule.card().main, value.clone());
@@ -39,7 +39,7 @@ pub(crate) fn trials(
 }
 
 /// The knob of a rule that trades answers for depth.
-fn main_card(recording: &Recording, rule: &'static dyn RuleEntry) -> Option<KnobCard> {
+pub(super) fn main_card(recording: &Recording, rule: &'static dyn RuleEntry) -> Option<KnobCard> {
     let mut knobs = Knobs::default();
     knobs.set("rule", Value::Choice(rule.card().id.to_owned()));
     let cards = cards(&About::of(Some(recording)), &knobs);
@@ -61,23 +61,24 @@ pub(crate) fn main_value(recording: &Recording, rule: &'static dyn RuleEntry, at
     }
 }
 
-/// Evenly spaced values, both ends among them.
-fn positions(card: &KnobCard) -> Vec<Value> {
+/// At most `most` evenly spaced values, both ends among them.
+pub(crate) fn positions(card: &KnobCard, most: u32) -> Vec<Value> {
+    let last = most.max(2) - 1;
     match card.kind {
         KnobKind::Real { min, max, .. } => {
-            let part = |idx| min + (max - min) * f64::from(idx) / f64::from(POSITIONS - 1);
-            (0..POSITIONS).map(|idx| Value::Real(part(idx))).collect()
+            let part = |idx| min + (max - min) * f64::from(idx) / f64::from(last);
+            (0..=last).map(|idx| Value::Real(part(idx))).collect()
         }
         KnobKind::Integer { min, max, .. } => {
             let width = max.saturating_sub(min);
-            let last = i64::from(POSITIONS - 1).min(width);
+            let last = i64::from(last).min(width);
             (0..=last).map(|idx| Value::Integer(min + width * idx / last.max(1))).collect()
         }
         KnobKind::Choice { .. } | KnobKind::Places { .. } => Vec::new(),
     }
 }
 
-fn number(value: &Value) -> f64 {
+pub(super) fn number(value: &Value) -> f64 {
     match value {
         Value::Real(value) => *value,
         Value::Integer(value) => *value as f64,

@@ -328,6 +328,7 @@ impl Run<'_> {
             flops_per_block: costs.iter().map(flops).collect(),
             // A position says how many keys a token attends to only where it attends to those up to its own.
             block_costs: if card.subject == Subject::Token { costs } else { Vec::new() },
+            flops_per_fill: (card.subject == Subject::Token).then(|| card.flops_per_fill()),
             flops_per_readout: card.flops_per_readout(),
             block_secs,
             generation: None,

@@ -226,6 +226,7 @@ fn the_manifest_says_what_was_run_and_every_id_has_its_text() {
     let (fixed, per_key) = (model.card.flops_fixed(), model.card.flops_per_key());
     assert_eq!(manifest.flops_per_block, vec![fixed + 1.8 * per_key; LAYERS]);
     assert_eq!(manifest.block_costs, vec![BlockCost { fixed, per_key, window: None }; LAYERS]);
+    assert_eq!(manifest.flops_per_fill, Some(model.card.flops_per_fill()));
     assert_eq!(manifest.block_secs.len(), LAYERS);
     assert!(manifest.block_secs.iter().all(|secs| *secs > 0.0));
     let ids: Vec<_> = recording.pieces.keys().copied().collect();

@@ -61,6 +61,11 @@ pub struct Manifest {
     /// store it.
     #[serde(default)]
     pub block_costs: Vec<BlockCost>,
+    /// FLOPs of only the keys and values of one block for one token, which a run pays for a block that a token skipped
+    /// where later tokens attend to it (modelled from shapes); absent where nothing attends to it later, and in
+    /// recordings of versions that did not store it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flops_per_fill: Option<f64>,
     /// FLOPs of one readout (final norm + head) for one token or sample; modelled from shapes.
     pub flops_per_readout: f64,
     /// Wall seconds in each block over the whole run, `[layer]`; measured: of all tokens that ran, read out or not,

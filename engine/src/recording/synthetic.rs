@@ -152,6 +152,7 @@ fn manifest(num_tokens: usize, num_layers: usize) -> Manifest {
         // Tokens of whole sequences attend to 8.5 positions in the mean.
         flops_per_block: vec![1e6; num_layers],
         block_costs: vec![BlockCost { fixed: 915e3, per_key: 1e4, window: None }; num_layers],
+        flops_per_fill: Some(1e5),
         flops_per_readout: 1e5,
         block_secs: vec![0.125; num_layers],
         generation: None,

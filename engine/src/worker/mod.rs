@@ -14,7 +14,7 @@ mod tests;
 
 pub use protocol::{
     BenchRequest, Blame, Command, Event, GenerateRequest, Input, Inspected, Live, Look, Problem,
-    RecordRequest, Shared, Start, VerifyRequest, WriteRequest,
+    RecordRequest, Shared, SkipGenerate, SkipRequest, Start, VerifyRequest, WriteRequest,
 };
 
 pub(crate) use models::{check_recording_folder, check_sampling, data_columns, inspect};

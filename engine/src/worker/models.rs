@@ -3,6 +3,7 @@
 
 mod bench;
 mod generate;
+mod skip;
 mod verify;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,6 +24,7 @@ use crate::notes::Note;
 use crate::record::{self, Asked, RecordError};
 use crate::recording::{self, Recording, RecordingError, Sampling};
 use crate::signal::Subject;
+use crate::skips::SkipError;
 use crate::train::{self, TrainError};
 use crate::worker::lenses::unknown_lens;
 use crate::worker::outbox::Outbox;
@@ -98,6 +100,15 @@ impl From<GenerateError> for Ending {
     fn from(error: GenerateError) -> Self {
         match error {
             GenerateError::Record(RecordError::Cancelled(_)) => Self::Cancelled,
+            other => Self::Problem(blamed(&other, other.hint(), other.is_input())),
+        }
+    }
+}
+
+impl From<SkipError> for Ending {
+    fn from(error: SkipError) -> Self {
+        match error {
+            SkipError::Cancelled(_) => Self::Cancelled,
             other => Self::Problem(blamed(&other, other.hint(), other.is_input())),
         }
     }
@@ -227,6 +238,14 @@ impl Models {
             }
             Command::ExportVerified { request, view, folder } => {
                 verify::export(&request, &view, &folder, job)?;
+                Ok(Event::Wrote(id, folder))
+            }
+            Command::Skip(request) => {
+                let view = self.skip(job, &request)?;
+                Ok(Event::Verified(id, Arc::new(view)))
+            }
+            Command::ExportSkips { recording, knobs, view, folder } => {
+                skip::export((&recording, &knobs, &view), &folder, job)?;
                 Ok(Event::Wrote(id, folder))
             }
             Command::Save { recording, folder } => {

@@ -41,6 +41,8 @@ pub enum Command {
         /// The folder; made if it is not there.
         folder: PathBuf,
     },
+    /// Runs the texts of a recording again with blocks left out; ends in `Event::Verified`.
+    Skip(SkipRequest),
     /// Writes a recording to a folder.
     Save {
         /// What is written.
@@ -52,6 +54,17 @@ pub enum Command {
     Export {
         /// What is looked at.
         look: Look,
+        /// The folder; made if it is not there.
+        folder: PathBuf,
+    },
+    /// Writes what `Skip` found to a folder, as `Export` writes a view.
+    ExportSkips {
+        /// Of the request.
+        recording: Shared<Recording>,
+        /// Of the request.
+        knobs: Knobs,
+        /// What was found.
+        view: Arc<View>,
         /// The folder; made if it is not there.
         folder: PathBuf,
     },
@@ -166,6 +179,28 @@ pub struct WriteRequest {
     pub draft_length: usize,
 }
 
+/// What is run with blocks left out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SkipRequest {
+    /// Its texts are run again; of the open model.
+    pub recording: Shared<Recording>,
+    /// The rule, its knobs, and what is measured besides: those of `api::skip_knobs`.
+    pub knobs: Knobs,
+    /// Only so many tokens of the recording, from its start; `None`: all of them.
+    pub limit_tokens: Option<u64>,
+    /// A continuation with and without skips, timed by turns; `None`: none, and no time.
+    pub generate: Option<SkipGenerate>,
+}
+
+/// What is gone on with, with and without skips.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SkipGenerate {
+    /// `None`: the beginning of the recording's first text, as much of it as counts as its prompt.
+    pub prompt: Option<String>,
+    /// How many tokens follow.
+    pub tokens: usize,
+}
+
 /// What a generation goes on with.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Start {
@@ -227,7 +262,7 @@ pub enum Event {
     Generated(JobId, Live),
     /// The open model was timed.
     Measured(JobId, Arc<Report>),
-    /// A rule was executed.
+    /// A rule was executed, and this is what came of it.
     Verified(JobId, Arc<View>),
     /// A file or folder was written.
     Wrote(JobId, PathBuf),

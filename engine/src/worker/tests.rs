@@ -3,6 +3,8 @@
 mod generating;
 mod measuring;
 mod rounding;
+mod skipping;
+mod verifying;
 
 use std::cell::{Cell, RefCell};
 use std::fs;

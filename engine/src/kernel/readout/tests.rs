@@ -314,3 +314,21 @@ fn a_cancelled_readout_ends_before_its_first_tile() {
     let request = Request { depths: &[Depth(3)], streams, next: &[0], last_is_final: true };
     assert!(readout(head, request, &Job::new(switch, |_| {})).is_err());
 }
+
+#[test]
+fn a_few_rows_at_one_depth_give_what_the_definitions_say() {
+    for (tokens, vocab, cap) in
+        [(1, 1500, None), (3, 5, Some(2.0)), (8, 1100, None), (9, 600, None)]
+    {
+        let mut case = Case::new(tokens, 1, 7, vocab, 3.0);
+        case.cap = cap;
+        case.check(&case.fast());
+        case.bias = wave(vocab, 0.83, 2.0);
+        case.check(&case.fast());
+    }
+    let mut case = Case::new(2, 1, 4, 700, 2.0);
+    case.streams[0][5] = f32::NAN;
+    let got = case.fast();
+    assert!(got.max_prob[0].is_finite() && got.max_prob[1].is_nan());
+    assert_eq!(got.top_ids[1], [NO_TOKEN; 5]);
+}

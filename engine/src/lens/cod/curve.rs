@@ -1,6 +1,6 @@
 //! The curve of a cluster: y(C) = g + (1 − g) exp(−a C^−b − c), with a, b, c >= 0 and 0 <= g < 1.
 //!
-//! From accuracy = g + (1 − g) E[exp(−loss)] with the loss a power of compute, loss = a C^−b + c; g is what guessing
+//! From accuracy = g + (1 − g) mean of exp(−loss) with the loss a power of compute, loss = a C^−b + c; g is what guessing
 //! gives. Compute is in units of the first exit, which a and the filter on it depend on.
 
 use levenberg_marquardt::{LeastSquaresProblem, LevenbergMarquardt};

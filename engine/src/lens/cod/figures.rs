@@ -203,7 +203,7 @@ pub(super) fn sizes(scene: &Scene<'_>) -> Figure {
     }
 }
 
-/// Two axes along which items differ most, [item].
+/// Two axes along which items differ most, one place for each item.
 pub(super) struct Plane(Vec<[f64; 2]>);
 
 /// Items in the plane of the two largest principal components of their known exits.

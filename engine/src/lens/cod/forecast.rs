@@ -231,7 +231,7 @@ impl Forecast {
             value: value.filter(|value| value.is_finite()),
         };
         [
-            prediction("no_change", "No change", last_known),
+            prediction("no_change", "No change (ours)", last_known),
             prediction("one_curve", "One curve", one),
             prediction("subset", "COD without map", subset),
             prediction("cod", "COD", mapped),

@@ -79,7 +79,7 @@ pub(super) fn readings(scene: &Scene<'_>) -> Vec<Reading> {
     readings
 }
 
-/// E[p] − exp(E ln p) over some rates, and what variance / (2 mean) says it is: why items are clustered first.
+/// `E[p] − exp(E ln p)` over some rates, and what variance / (2 mean) says it is: why items are clustered first.
 pub(super) fn gaps(rates: &[f64]) -> (f64, f64) {
     let num = rates.len() as f64;
     let mean = rates.iter().sum::<f64>() / num;
@@ -100,6 +100,10 @@ fn clusters(scene: &Scene<'_>, forecast: &Forecast) -> DataTable {
     let row = |(group, verdict): (&Group, &Verdict)| {
         let fit = group.fit;
         let of = |value: &dyn Fn(super::curve::Fit) -> f64| fit.map_or(f64::NAN, value);
+        // Many parameters fit what is flat alike; those found say nothing.
+        let parameter = |value: &dyn Fn(super::curve::Fit) -> f64| {
+            if *verdict == Verdict::Flat { f64::NAN } else { of(value) }
+        };
         let rates: Vec<f64> = group
             .members
             .iter()
@@ -113,11 +117,11 @@ fn clusters(scene: &Scene<'_>, forecast: &Forecast) -> DataTable {
         let full = items.costs.last().copied().unwrap_or(f64::NAN);
         vec![
             group.members.len() as f64,
-            of(&|fit| fit.curve.g),
-            of(&|fit| fit.curve.a),
-            of(&|fit| fit.curve.b),
-            of(&|fit| fit.curve.c),
-            of(&|fit| fit.curve.level()),
+            parameter(&|fit| fit.curve.g),
+            parameter(&|fit| fit.curve.a),
+            parameter(&|fit| fit.curve.b),
+            parameter(&|fit| fit.curve.c),
+            parameter(&|fit| fit.curve.level()),
             of(&|fit| fit.rmse),
             group.spread,
             of(&|fit| fit.curve.at(full)),

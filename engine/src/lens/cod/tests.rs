@@ -72,6 +72,10 @@ fn items_of_three_curves_are_three_clusters_and_cod_is_near() {
     assert!(reading(&view, "error_cod").unwrap() < 0.03);
     assert!(reading(&view, "error_cod") < reading(&view, "error_no_change"));
     assert!(says(&view, "Extension"));
+    let is_flat = |row: usize| names[row].ends_with("too flat");
+    for (row, cells) in table.rows.iter().enumerate() {
+        assert_eq!(cells[2].is_nan(), is_flat(row), "a of {}", names[row]);
+    }
 }
 
 #[test]

@@ -37,19 +37,31 @@ const ALL: &str = "all";
 /// The cards as they are for this recording and this rule.
 pub(super) fn cards(recording: Option<&Recording>, knobs: &Knobs) -> Vec<KnobCard> {
     let own = rule_or_default(knobs.choice(&RULE)).card().signal;
-    let columns = recording.map(Recording::slice_columns);
-    let columns = columns.as_deref().map(|c| c.0.as_slice()).unwrap_or_default();
     let subject = recording.map(Recording::subject).unwrap_or_default();
     let label = |signal: Signal| ChoiceOption::new(signal.id(), signal.label_of(subject));
     let signals = signals(recording, own).map(label);
     let mut cards = rule_cards(&About::of(recording), knobs);
     cards.extend([
-        SLICE.card(slices(columns).into_iter().map(|(option, _)| option).collect()),
+        slice_card(recording),
         SIGNAL.card(signals.collect()),
-        BY.card(comparisons(recording, columns)),
+        by_card(recording),
         TARGET.card(),
     ]);
     cards
+}
+
+/// The part of the recording that is counted.
+pub(in crate::lens) fn slice_card(recording: Option<&Recording>) -> KnobCard {
+    let columns = recording.map(Recording::slice_columns);
+    let columns = columns.as_deref().map(|c| c.0.as_slice()).unwrap_or_default();
+    SLICE.card(slices(columns).into_iter().map(|(option, _)| option).collect())
+}
+
+/// The column whose values stand side by side.
+pub(in crate::lens) fn by_card(recording: Option<&Recording>) -> KnobCard {
+    let columns = recording.map(Recording::slice_columns);
+    let columns = columns.as_deref().map(|c| c.0.as_slice()).unwrap_or_default();
+    BY.card(comparisons(recording, columns))
 }
 
 /// How the knobs stand; a value that this recording does not allow counts as not chosen.

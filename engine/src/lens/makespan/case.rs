@@ -2,7 +2,7 @@
 //!
 //! Attempts are independent and repeated until one succeeds. Before each stands a restart r. With s = p (1 − alpha) the
 //! chance that an attempt succeeds, the number of failed attempts is geometric with mean (1 − s) / s, and by Wald
-//! E1 = S + [r + (1 − p)(1 − tau) F + (p alpha + (1 − p) tau) N] / s; without calls E0 = S + [r + (1 − p) F] / p.
+//! `E1 = S + [r + (1 − p)(1 − tau) F + (p alpha + (1 − p) tau) N] / s`; without calls `E0 = S + [r + (1 − p) F] / p`.
 //! It takes S and F as independent of the call.
 
 /// Mean times, all in one unit; NaN where no attempt of that kind is known.
@@ -107,8 +107,8 @@ impl Case {
         times.success + lost / weights.success
     }
 
-    /// Standard deviation of that time. With G attempts, G − 1 of them failed with times X: Var T = Var Y +
-    /// (1 − s)/s Var X + (1 − s)/s² E[X]², Y the successful one; each with its restart.
+    /// Standard deviation of that time. With G attempts, G − 1 of them failed with times X, each with its restart, and Y
+    /// the successful one: `Var T = Var Y + (1 − s)/s Var X + (1 − s)/s² E[X]²`.
     pub(super) fn deviation(self, scatter: Scatter) -> f64 {
         let (Weights { success, failure, call }, times) = (self.weights(), self.times);
         if success <= 0.0 {

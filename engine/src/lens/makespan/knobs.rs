@@ -31,7 +31,7 @@ const MOST_NLL: Real = Real {
     label: "Most NLL",
     help: "An attempt succeeds if the mean NLL of its next tokens under the full model is no higher",
     unit: "nats",
-    default: 2.0,
+    default: 1.0,
     min: 0.0,
     max: 20.0,
     step: 0.01,
@@ -309,7 +309,8 @@ fn plan(recording: &Recording, allowed: &Knobs) -> Plan {
     Plan { outcome, look, signal: signal.unwrap_or(Signal::MaxProb), predictor, unit }
 }
 
-/// What can be known of an attempt's success, most trustworthy first.
+/// What can be known of an attempt's success. Of a text the mean NLL comes first: it says something of any text, the last
+/// token only where texts end in an answer.
 fn outcomes(recording: Option<&Recording>) -> Vec<(ChoiceOption, Outcome)> {
     let mut found = Vec::new();
     let mut offer = |id: &str, label: &str, outcome| {
@@ -321,13 +322,13 @@ fn outcomes(recording: Option<&Recording>) -> Vec<(ChoiceOption, Outcome)> {
         offer(RIGHT, "Its label is the full model's answer", Outcome::Right);
     }
     if subject == Subject::Token && has_truth {
-        offer(LAST, "Its last token is the full model's first choice (extension)", Outcome::Last);
+        offer(NLL, "Its mean NLL is low enough (extension)", Outcome::Nll(0.0));
         offer(
             SHARE,
             "Enough of its tokens are the full model's first choice (extension)",
             Outcome::Share(0.0),
         );
-        offer(NLL, "Its mean NLL is low enough (extension)", Outcome::Nll(0.0));
+        offer(LAST, "Its last token is the full model's first choice (extension)", Outcome::Last);
     }
     let columns = recording.map(Recording::slice_columns);
     for column in columns.iter().flat_map(|c| &c.0).filter(|column| column.values.len() == 2) {

@@ -21,7 +21,7 @@ pub(super) struct Logistic {
 }
 
 impl Logistic {
-    /// `features` [attempts][features], all finite, and what became of each attempt. `None` where there is no attempt
+    /// `features`: `[attempt][feature]`, all finite, and what became of each attempt. `None` where there is no attempt
     /// of each outcome.
     pub(super) fn fit(features: &[Vec<f64>], outcomes: &[bool]) -> Option<Self> {
         let num = outcomes.len();

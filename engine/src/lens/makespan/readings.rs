@@ -241,6 +241,10 @@ pub(super) fn notes(scene: &Scene<'_>) -> Vec<Note> {
         notes.push(Note::new(what, "Lower the threshold, or choose another success."));
         return notes;
     }
+    if case.p >= 1.0 {
+        let what = "Every attempt succeeds: there is no failure to end early.";
+        notes.push(Note::new(what, "Choose another success, or ask for more of it."));
+    }
     notes.push(verdict(scene, case));
     let closed = case.expected();
     if let Some(runs) = &scene.with_calls {

@@ -4,8 +4,15 @@ use crate::knob::Value;
 use crate::recording::{synthetic, synthetic_samples};
 use crate::signal::{NO_TOKEN, Signal};
 
-fn view(recording: &Recording, turns: &[(&str, Value)]) -> View {
+/// Of texts: an attempt succeeds if its last token is right, unless a turn says otherwise.
+fn by_last_token() -> Knobs {
     let mut knobs = Knobs::default();
+    knobs.set("outcome", choice("last"));
+    knobs
+}
+
+fn view(recording: &Recording, turns: &[(&str, Value)]) -> View {
+    let mut knobs = by_last_token();
     for (id, value) in turns {
         knobs.set(id, value.clone());
     }
@@ -164,6 +171,33 @@ fn samples_with_labels_are_attempts_that_are_called_at_a_depth() {
 }
 
 #[test]
+fn a_text_succeeds_by_its_mean_nll_or_its_share_of_right_tokens() {
+    let recording = synthetic(640, 4, 3);
+    let nll = &recording.signals[&Signal::Nll][4];
+    let (mut low, mut right) = (0, 0);
+    for sample in 0..40 {
+        let rows = sample * 16..sample * 16 + 15;
+        let sum: f64 = rows.clone().map(|row| f64::from(nll[row])).sum();
+        low += usize::from(sum / 15.0 <= 3.0);
+        let hits = rows.filter(|row| recording.is_right(4, *row) == Some(true)).count();
+        right += usize::from(hits as f64 / 15.0 >= 0.6);
+    }
+    assert!((1..40).contains(&low) && (1..40).contains(&right), "{low} {right}");
+    let by_nll = view(&recording, &[("outcome", choice("nll")), ("most-nll", Value::Real(3.0))]);
+    assert_eq!(reading(&by_nll, "success_rate"), Some(low as f64 / 40.0));
+    let turns = [("outcome", choice("share")), ("least-share", Value::Real(0.6))];
+    assert_eq!(reading(&view(&recording, &turns), "success_rate"), Some(right as f64 / 40.0));
+}
+
+#[test]
+fn without_failures_there_is_nothing_to_end() {
+    let turns = [("outcome", choice("nll")), ("most-nll", Value::Real(20.0))];
+    let view = view(&telling(), &turns);
+    assert_eq!(reading(&view, "success_rate"), Some(1.0));
+    assert!(view.notes.iter().any(|note| note.what.starts_with("Every attempt succeeds")));
+}
+
+#[test]
 fn a_column_of_two_values_can_be_the_outcome() {
     let view = view(&synthetic(640, 3, 1), &[("outcome", choice("task:hops"))]);
     assert_eq!(reading(&view, "success_rate"), Some(0.5));
@@ -172,7 +206,7 @@ fn a_column_of_two_values_can_be_the_outcome() {
 #[test]
 fn tokens_carry_their_attempt() {
     let recording = telling();
-    let mut knobs = Knobs::default();
+    let mut knobs = by_last_token();
     let columns = LENS.token_columns(&recording, &knobs);
     assert_eq!(columns.names[0], "attempt_success");
     let cells = (columns.cells)(17);

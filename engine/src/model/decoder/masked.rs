@@ -88,9 +88,12 @@ impl Attention {
             let turns = places.turns(rows.iter().map(|row| position_of[*row]), how.window);
             (turns, gather(h, rows, plan.width))
         };
-        let (turns, rows) = project(attends);
-        let (q, k, v) = self.project(plan, turns.as_ref(), &rows);
-        drop(rows);
+        let (mut q, mut k, mut v) = Default::default();
+        // A token that left everything out is run by itself, block by block: it must cost nothing.
+        if !attends.is_empty() {
+            let (turns, rows) = project(attends);
+            (q, k, v) = self.project(plan, turns.as_ref(), &rows);
+        }
         let others: Vec<_> = match mask.missing {
             MissingKv::Propagate => {
                 let runs = |row: &usize| attends.binary_search(row).is_ok();
@@ -100,8 +103,11 @@ impl Attention {
                 Vec::new()
             }
         };
-        let (turns, rows) = project(&others);
-        let (other_k, other_v) = self.project_kv(plan, turns.as_ref(), &rows);
+        let (mut other_k, mut other_v) = Default::default();
+        if !others.is_empty() {
+            let (turns, rows) = project(&others);
+            (other_k, other_v) = self.project_kv(plan, turns.as_ref(), &rows);
+        }
 
         let kv_width = plan.heads.kv_count * plan.heads.dim;
         let of = |row: usize| row * kv_width..(row + 1) * kv_width;
@@ -123,6 +129,9 @@ impl Attention {
                 lane.refuse_hole(how.window, layer)?;
             }
         }
+        if attends.is_empty() {
+            return Ok(Vec::new());
+        }
         let width = plan.heads.count * plan.heads.dim;
         let mixed: Vec<Vec<f32>> = lanes
             .into_par_iter()
@@ -132,7 +141,7 @@ impl Attention {
                 attention_seen(q, kept.keys(), kept.values(), &seen, how)
             })
             .collect();
-        Ok(if attends.is_empty() { Vec::new() } else { self.finish(&mixed.concat()) })
+        Ok(self.finish(&mixed.concat()))
     }
 }
 

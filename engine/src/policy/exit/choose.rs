@@ -42,7 +42,9 @@ pub(crate) struct Chosen {
     pub(crate) checks: Checks,
     /// The first depth at which a token may stop.
     pub(crate) least: Depth,
-    /// Says how every knob stands but the one that trades answers for depth; part of the name of what is remembered.
+    /// Says how every knob stands; part of the name of what is remembered.
+    pub(crate) key: String,
+    /// The same without the knob that trades answers for depth.
     pub(crate) key_of_curve: String,
     /// Its threshold, where it compares one signal with one.
     pub(crate) line: Option<Line>,
@@ -157,9 +159,12 @@ pub(crate) fn choose_rule(
     let key = format!("{} {least:?} {}", split.key(), exits);
     let fit = Fit { about, recording, checks: &checks, rows: &rows, key: &key };
     let resolved = allowed.resolved(&cards);
-    let others = resolved.iter().filter(|(id, _)| **id != rule.card().main);
-    let others = others.map(|(id, value)| format!(" {id}={value:?}"));
-    let key_of_curve = format!("{}{}", rule.card().id, others.collect::<String>());
+    let named = |without: &str| {
+        let knobs = resolved.iter().filter(|(id, _)| **id != without);
+        let knobs = knobs.map(|(id, value)| format!(" {id}={value:?}"));
+        format!("{}{}", rule.card().id, knobs.collect::<String>())
+    };
+    let (key, key_of_curve) = (named(""), named(rule.card().main));
     let main = cards.iter().find(|card| card.id == rule.card().main);
     let line = main.zip(rule.card().signal).and_then(|(card, signal)| match card.kind {
         KnobKind::Real { min, max, .. } => {
@@ -175,7 +180,7 @@ pub(crate) fn choose_rule(
     let built = rule.build(&allowed, &fit);
     let handle = |card: &KnobCard| Handle::of(card, resolved.get(card.id)?);
     let handles = cards.iter().filter_map(handle).collect();
-    Chosen { rule, checks, least, key_of_curve, line, handles, built, ladder }
+    Chosen { rule, checks, least, key, key_of_curve, line, handles, built, ladder }
 }
 
 impl Chosen {

@@ -38,6 +38,7 @@ pub(crate) use choose::{
     Chosen, Counts, Handle, Line, RULE, cards, choose, choose_rule, rule_or_default,
 };
 pub(crate) use rule::{LiveRule, RuleEntry};
+pub(in crate::policy) use schedule::Schedule;
 pub(crate) use signals::{Place, TokenSignals};
 
 use crate::knob::{Knobs, Real};

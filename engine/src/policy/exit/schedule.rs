@@ -4,9 +4,10 @@
 //! even. SkipDecode itself spends the budget on the *upper* blocks, which is a skip rule; here the lower ones run.
 //! Executed sets shrink along the positions, so no later token reads a key that is not there.
 
+use super::about::About;
 use super::rule::{Entry, ExitRule, RuleCard};
 use super::signals::{Place, TokenSignals};
-use crate::knob::Integer;
+use crate::knob::{Integer, KnobCard, Knobs};
 use crate::signal::Depth;
 
 const MOST: Integer = Integer {
@@ -47,30 +48,14 @@ pub(super) static RULE: Entry<Schedule> = Entry {
         is_fitted: false,
         main: "least-blocks",
     },
-    knobs: |about| {
-        let half = Integer { default: about.most_layers() / 2, ..LEAST };
-        let length = Integer { default: i64::from(about.longest), ..LENGTH };
-        let most = about.most_layers();
-        vec![MOST.card(most), half.card(most), length.card(LENGTH.max)]
-    },
+    knobs: Schedule::knobs,
     ladder: None,
-    build: |knobs, fit| {
-        let about = fit.about;
-        let half = Integer { default: about.most_layers() / 2, ..LEAST };
-        let length = Integer { default: i64::from(about.longest), ..LENGTH };
-        let blocks = |knob| knobs.integer(knob).min(about.most_layers()) as f64;
-        Ok(Schedule {
-            most: blocks(&MOST),
-            least: blocks(&half),
-            // Counted from the end of the prompt, as steps are.
-            length: (knobs.integer(&length) - i64::from(about.prompt)) as f64,
-        })
-    },
+    build: |knobs, fit| Ok(Schedule::new(knobs, &fit.about)),
 };
 
 /// depth >= b(t).
 #[derive(Debug)]
-pub(super) struct Schedule {
+pub(in crate::policy) struct Schedule {
     most: f64,
     least: f64,
     /// T - P.
@@ -78,6 +63,43 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
+    /// The knobs of the budget.
+    pub(in crate::policy) fn knobs(about: &About) -> Vec<KnobCard> {
+        let most = about.most_layers();
+        vec![MOST.card(most), least(about).card(most), length(about).card(LENGTH.max)]
+    }
+
+    /// The budget for how its knobs stand.
+    pub(in crate::policy) fn new(knobs: &Knobs, about: &About) -> Self {
+        let blocks = |knob| knobs.integer(knob).min(about.most_layers()) as f64;
+        Self {
+            most: blocks(&MOST),
+            least: blocks(&least(about)),
+            // Counted from the end of the prompt, as steps are.
+            length: (knobs.integer(&length(about)) - i64::from(about.prompt)) as f64,
+        }
+    }
+
+    /// b(t) as a number of blocks.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "between two numbers of blocks"
+    )]
+    pub(in crate::policy) fn blocks(&self, place: Place) -> usize {
+        self.budget(place) as usize
+    }
+
+    /// After so many tokens behind the prompt it stays as it is.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a number of tokens below that of a knob"
+    )]
+    pub(in crate::policy) fn steps(&self) -> u32 {
+        self.length.max(0.0) as u32
+    }
+
     /// b(t), of a token `step` tokens behind the prompt.
     fn budget(&self, place: Place) -> f64 {
         if place.is_prompt {
@@ -87,6 +109,16 @@ impl Schedule {
         let left = if last > 0.0 { (last - f64::from(place.step)) / last } else { 0.0 };
         (self.least + (self.most - self.least) * left.max(0.0)).round_ties_even()
     }
+}
+
+/// Half of the blocks where nobody chose.
+fn least(about: &About) -> Integer {
+    Integer { default: about.most_layers() / 2, ..LEAST }
+}
+
+/// The longest sequence where nobody chose.
+fn length(about: &About) -> Integer {
+    Integer { default: i64::from(about.longest), ..LENGTH }
 }
 
 impl ExitRule for Schedule {

@@ -94,7 +94,7 @@ impl Ladder {
     }
 
     /// The threshold of a rung that is counted from the mildest.
-    pub(super) fn mildest_first(self, position: usize) -> f64 {
+    pub(crate) fn mildest_first(self, position: usize) -> f64 {
         self.threshold(self.position(position))
     }
 
@@ -107,7 +107,7 @@ impl Ladder {
     }
 
     /// How many rungs a value passes, counted from the mildest.
-    pub(super) fn reach(self, value: f32) -> usize {
+    pub(crate) fn reach(self, value: f32) -> usize {
         let value = f64::from(value);
         match self.sense {
             _ if value.is_nan() => 0,

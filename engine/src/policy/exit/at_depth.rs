@@ -24,7 +24,19 @@ pub(super) enum Comparison {
     Below,
 }
 
+/// A fitted threshold is the score of a row. In a run that score may differ in its last bits, so the threshold stands this
+/// far, as a share of itself, on the side on which that row is treated as it was when the threshold was fitted.
+const BESIDE: f64 = 1e-6;
+
 impl Comparison {
+    /// A score that a row had, as a threshold.
+    pub(super) fn beside(self, score: f64) -> f64 {
+        match self {
+            Self::AtLeast | Self::Below => score - BESIDE * score.abs(),
+            Self::AtMost => score + BESIDE * score.abs(),
+        }
+    }
+
     pub(super) fn passes(self, score: f64, threshold: f64) -> bool {
         match self {
             Self::AtLeast => score >= threshold,

@@ -78,7 +78,7 @@ fn thresholds(fit: &Fit<'_>, p: f64) -> Vec<f64> {
             continue;
         }
         let (_, threshold, _) = scores.select_nth_unstable_by(leaving - 1, |a, b| b.total_cmp(a));
-        let threshold = *threshold;
+        let threshold = Comparison::AtLeast.beside(*threshold);
         inside.retain(|token| score(*token) < threshold || score(*token).is_nan());
         if let Some(slot) = thresholds.get_mut(depth.index()) {
             *slot = threshold;

@@ -123,7 +123,7 @@ fn thresholds(fit: &Fit<'_>, shares: &[f64], comparison: Comparison) -> Vec<f64>
             continue;
         }
         let (_, threshold, _) = changes.select_nth_unstable_by(leaving - 1, f64::total_cmp);
-        let threshold = *threshold;
+        let threshold = comparison.beside(*threshold);
         inside.retain(|token| !comparison.passes(change(*token), threshold));
         if let Some(slot) = thresholds.get_mut(depth.index()) {
             *slot = threshold;

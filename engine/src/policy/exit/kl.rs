@@ -22,7 +22,7 @@ pub(super) static RULE: Entry<Kl> = Entry {
         id: "kl",
         label: "KL of consecutive depths",
         meaning: "Stops where the readout diverges from that of the depth before by less than the threshold",
-        source: "A common baseline; KL as at `signal`: this depth first",
+        source: "A common baseline; of KL(this depth || depth before)",
         signal: Some(Signal::KlPrev),
         needs: &[Signal::KlPrev],
         reads_out: true,

@@ -7,6 +7,7 @@
 //! share of wrong answers among the k best; tau accepts as many as keep it, and no fewer than `max(20, N / 100)`.
 
 use super::about::{About, Fit};
+use super::at_depth::Comparison;
 use super::rule::{Entry, ExitRule, RuleCard};
 use super::signals::{Place, Reader, TokenSignals};
 use super::truth::{self, Truth, nothing_to_fit};
@@ -153,7 +154,9 @@ fn edges(ascending: &[f64], tau: f64, delta: f64) -> (f64, f64) {
     let ties = usize::from(strict < weak);
     let rank = (strict + weak + ties) as f64 / (2.0 * ascending.len() as f64);
     let at = |share: f64| quantile(ascending, share.clamp(0.0, 1.0));
-    (at(rank - delta), at(rank + delta))
+    let (low, high) = (at(rank - delta), at(rank + delta));
+    // Both ends belong to the window.
+    (Comparison::AtLeast.beside(low), Comparison::AtMost.beside(high))
 }
 
 /// Linear between neighbours.
@@ -190,11 +193,12 @@ mod tests {
         let mut ascending = SCORES.to_vec();
         ascending.sort_by(f64::total_cmp);
         let (low, high) = edges(&ascending, 0.58, 0.1);
-        assert!((low - 0.568).abs() < 1e-9 && (high - 0.652).abs() < 1e-9, "{low} {high}");
+        assert!((low - 0.568).abs() < 1e-6 && (high - 0.652).abs() < 1e-6, "{low} {high}");
         let passed: Vec<usize> = (0..10).filter(|at| (low..=high).contains(&SCORES[*at])).collect();
         assert_eq!(passed, [2, 8]);
         // Nothing but ties passes at no width, everything at a full one.
-        assert_eq!(edges(&ascending, 0.58, 1.0), (0.2, 0.99));
+        let (low, high) = edges(&ascending, 0.58, 1.0);
+        assert!(SCORES.iter().all(|score| (low..=high).contains(score)));
     }
 
     #[test]

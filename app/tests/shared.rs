@@ -316,7 +316,9 @@ fn minilm_with_exit_heads_gives_the_published_accuracies() {
     must_work(&[&record[..], &columns[..]].concat());
     let view = |lens: &str, settings: &[&str]| -> serde_json::Value {
         let mut arguments = vec!["view", words(&out), "--lens", lens];
-        settings.iter().for_each(|setting| arguments.extend(["--set", setting]));
+        for setting in settings {
+            arguments.extend(["--set", setting]);
+        }
         let seen = inside(lens);
         arguments.extend(["--out", words(&seen)]);
         must_work(&arguments);

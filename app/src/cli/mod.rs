@@ -4,7 +4,8 @@
 //! Exit codes: 0 done, 2 usage, 3 bad input, 4 cancelled, 1 everything else.
 
 mod bench;
-#[cfg(all(test, feature = "window"))]
+#[cfg(test)]
+#[cfg(feature = "window")]
 mod copied_tests;
 mod generate;
 mod inspect;

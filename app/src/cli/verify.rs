@@ -1,6 +1,7 @@
 //! `layerscope verify`: lets tokens really stop where a rule says, and compares that with its replay.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::builder::PossibleValuesParser;
 use layerscope_engine::api::{
@@ -86,7 +87,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         return Err(Failure::Other(anyhow::anyhow!("the engine verified nothing")));
     };
     let folder = arguments.out.clone();
-    runner.run(Command::ExportVerified { request, view: view.clone(), folder })?;
+    runner.run(Command::ExportVerified { request, view: Arc::clone(&view), folder })?;
     if arguments.json {
         return say_json(&view.readings);
     }

@@ -98,7 +98,7 @@ fn lens(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
     super::name(ui, &combo.response, "Lens");
 }
 
-fn knob(ui: &mut egui::Ui, card: &KnobCard, value: &Value) -> Option<Lens> {
+pub(super) fn knob(ui: &mut egui::Ui, card: &KnobCard, value: &Value) -> Option<Lens> {
     // What lies between 0 and 1 says so by itself.
     let caption = if card.unit.is_empty() || card.unit == "fraction" {
         card.label.to_owned()

@@ -1,31 +1,48 @@
 //! Executing a rule: how, and what came of it.
 
-use layerscope_engine::api::Treatment;
+use layerscope_engine::api::{Treatment, Value};
 
-use super::readings;
+use super::{knobs, readings};
 use crate::paint;
-use crate::state::{Action, LiveSetup, Run, State};
+use crate::state::{Action, Lens, LiveKind, LiveSetup, Run, State};
 
+/// In a wider pane a control would stand too far from its caption.
+const WIDEST_KNOBS: f32 = 420.0;
 /// Height of a figure, where the pane is long enough to scroll.
 const FIGURE_HEIGHT: f32 = 230.0;
 
-pub(super) fn show(
-    ui: &mut egui::Ui,
-    state: &State,
-    figures: &mut std::collections::BTreeMap<String, paint::Memory>,
-) -> Vec<Action> {
+type Figures = std::collections::BTreeMap<String, paint::Memory>;
+
+pub(super) fn show(ui: &mut egui::Ui, state: &State, figures: &mut Figures) -> Vec<Action> {
     let mut actions = Vec::new();
     ui.horizontal_wrapped(|ui| setup(ui, state, &mut actions));
+    if state.session.live.kind == LiveKind::Exits {
+        outcome(ui, state, figures);
+        return actions;
+    }
+    if ui.available_width() < 2.0 * WIDEST_KNOBS {
+        skips(ui, state, &mut actions);
+        outcome(ui, state, figures);
+        return actions;
+    }
+    ui.columns_const(|[left, right]| {
+        skips(left, state, &mut actions);
+        outcome(right, state, figures);
+    });
+    actions
+}
+
+/// What came of it.
+fn outcome(ui: &mut egui::Ui, state: &State, figures: &mut Figures) {
     let Some(verified) = &state.verified else {
         ui.add_space(4.0);
-        ui.add(egui::Label::new(egui::RichText::new(
-            "The replay says what the rule would do on what was recorded. Verify live runs the texts again, and tokens really stop.",
-        ).weak()).wrap());
-        return actions;
+        let words = "The replay says what a rule would do on what was recorded. Run live runs the texts again: \
+                     with exits, tokens really stop; with skips, blocks are really left out.";
+        ui.add(egui::Label::new(egui::RichText::new(words).weak()).wrap());
+        return;
     };
-    ui.separator();
     if !state.is_verified_now() {
-        let words = "Of earlier knobs, another treatment or another recording: verify again";
+        let words = "Of another rule, other knobs or another recording: run it again";
         ui.colored_label(ui.visuals().warn_fg_color, words);
     }
     for note in &verified.view.notes {
@@ -43,19 +60,36 @@ pub(super) fn show(
             let _touch = memory.show(ui, figure);
         });
     }
-    actions
 }
 
 fn setup(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
     let mut live = state.session.live.clone();
     let treatment = live.treatment();
+    for (kind, label, told) in [
+        (LiveKind::Exits, "Exits", "The exit rule of the lens, with its knobs as they stand"),
+        (LiveKind::Skips, "Skips", "Blocks, or one of their two sublayers, left out"),
+    ] {
+        ui.selectable_value(&mut live.kind, kind, label).on_hover_text(told);
+    }
     let why_not = state.why_no_verify();
-    let button = ui.add_enabled(why_not.is_none(), egui::Button::new("Verify live"));
+    let button = ui.add_enabled(why_not.is_none(), egui::Button::new("Run live"));
     if button.clicked() {
         actions.push(Action::Run(Run::Verify));
     }
-    let told = "Run the texts of the recording again; tokens stop where the rule says";
+    let told = "Run the texts of the recording again, with the rule and without";
     button.on_hover_text(told).on_disabled_hover_text(why_not.unwrap_or(told));
+    if live.kind == LiveKind::Exits {
+        treatments(ui, &mut live);
+    }
+    limits(ui, &mut live);
+    writing(ui, &mut live, treatment);
+    if live != state.session.live {
+        actions.push(Action::Run(Run::LiveSetup(live)));
+    }
+}
+
+fn treatments(ui: &mut egui::Ui, live: &mut LiveSetup) {
+    let treatment = live.treatment();
     let combo = egui::ComboBox::from_id_salt("treatment").selected_text(treatment.label()).show_ui(
         ui,
         |ui| {
@@ -68,6 +102,12 @@ fn setup(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
     );
     super::name(ui, &combo.response, "What later tokens read");
     combo.response.on_hover_text("What later tokens read in blocks that a token left out");
+    let response = ui.add(egui::DragValue::new(&mut live.repeats).range(1..=99).suffix(" ×"));
+    super::name(ui, &response, "How often it is timed");
+    response.on_hover_text("How often the runs with and without exits are timed, by turns");
+}
+
+fn limits(ui: &mut egui::Ui, live: &mut LiveSetup) {
     let mut is_limited = live.limit_tokens.is_some();
     ui.checkbox(&mut is_limited, "at most").on_hover_text("Run only the first sequences");
     let mut most = live.limit_tokens.unwrap_or(2000);
@@ -75,15 +115,28 @@ fn setup(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
     let response = ui.add_enabled(is_limited, field);
     super::name(ui, &response, "Tokens that are run");
     live.limit_tokens = is_limited.then_some(most);
-    let response = ui.add(egui::DragValue::new(&mut live.repeats).range(1..=99).suffix(" ×"));
-    super::name(ui, &response, "How often it is timed");
-    response.on_hover_text("How often the runs with and without exits are timed, by turns");
     ui.checkbox(&mut live.writes, "Write")
-        .on_hover_text("Go on with the prompt, too, with and without exits");
-    writing(ui, &mut live, treatment);
-    if live != state.session.live {
-        actions.push(Action::Run(Run::LiveSetup(live)));
-    }
+        .on_hover_text("Go on with the prompt, too, with and without the rule");
+}
+
+/// Knobs of the skip rule, in a column that is no wider than it needs to be.
+fn skips(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
+    ui.scope(|ui| {
+        ui.set_max_width(ui.available_width().min(WIDEST_KNOBS));
+        for card in state.skip_cards() {
+            let value = match state.session.live.skips.get(card.id) {
+                Some(value) if card.kind.allows(value) => value.clone(),
+                _ => card.kind.default_value(),
+            };
+            if let Some(Lens::Turn { knob, value, .. }) = knobs::knob(ui, &card, &value) {
+                actions.push(turn(knob, value));
+            }
+        }
+    });
+}
+
+fn turn(knob: String, value: Value) -> Action {
+    Action::Run(Run::TurnSkip { knob, value })
 }
 
 fn writing(ui: &mut egui::Ui, live: &mut LiveSetup, treatment: Treatment) {
@@ -93,7 +146,7 @@ fn writing(ui: &mut egui::Ui, live: &mut LiveSetup, treatment: Treatment) {
     let field = egui::DragValue::new(&mut live.most_tokens).range(1..=100_000).suffix(" tokens");
     let response = ui.add(field);
     super::name(ui, &response, "Tokens that are written");
-    if treatment != Treatment::Speculate {
+    if treatment != Treatment::Speculate || live.kind == LiveKind::Skips {
         return;
     }
     let mut has_depth = live.draft_depth.is_some();

@@ -51,7 +51,7 @@ fn doing(state: &State) -> Option<String> {
             let model = state.model.as_deref().map(name).unwrap_or_default();
             Some(format!("{model} is writing"))
         }
-        Task::Verify(_) | Task::SaveRecording(_) | Task::Export(_) | Task::ExportFigure(_) => None,
+        Task::Live(_) | Task::SaveRecording(_) | Task::Export(_) | Task::ExportFigure(_) => None,
     }
     .or_else(|| state.is_awaiting().then(|| "Drawing".to_owned()))
 }

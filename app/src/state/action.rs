@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use layerscope_engine::api::{
     Command, Cut, JobId, Look, Numerics, ReadAt, Recording, RowColumn, RowsRequest, Shared, Value,
-    VerifyRequest,
 };
 
 use super::LiveSetup;
@@ -136,6 +135,13 @@ pub(crate) enum Run {
     Continue,
     /// How a rule is executed.
     LiveSetup(LiveSetup),
+    /// Turn a knob of the skips.
+    TurnSkip {
+        /// The knob.
+        knob: String,
+        /// Where it stands now.
+        value: Value,
+    },
     /// Execute the rule on the texts of the recording.
     Verify,
     /// End what is running.
@@ -247,7 +253,7 @@ pub(crate) enum Task {
     /// Goes on with a text.
     Generate,
     /// Executes a rule.
-    Verify(Box<VerifyRequest>),
+    Live(Box<Command>),
     /// Writes the recording.
     SaveRecording(PathBuf),
     /// Writes the view.
@@ -264,7 +270,7 @@ impl Task {
             Self::OpenRecording(_) => "Opening recording",
             Self::Record => "Recording",
             Self::Generate => "Generating",
-            Self::Verify(_) => "Verifying live",
+            Self::Live(_) => "Running live",
             Self::SaveRecording(_) => "Saving recording",
             Self::Export(_) | Self::ExportFigure(_) => "Exporting",
         }

@@ -122,7 +122,7 @@ impl State {
             Task::OpenRecording(_)
             | Task::Record
             | Task::Generate
-            | Task::Verify(_)
+            | Task::Live(_)
             | Task::SaveRecording(_)
             | Task::Export(_)
             | Task::ExportFigure(_) => {}
@@ -225,7 +225,7 @@ impl State {
             | Task::OpenRecording(_)
             | Task::Record
             | Task::Generate
-            | Task::Verify(_) => Vec::new(),
+            | Task::Live(_) => Vec::new(),
         }
     }
 

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use layerscope_engine::api::{Command, JobId, Treatment, VerifyRequest, View, WriteRequest};
+use layerscope_engine::api::{
+    self, Command, JobId, KnobCard, Knobs, SkipGenerate, SkipRequest, Treatment, Value,
+    VerifyRequest, View, WriteRequest,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{Effect, State, Task};
@@ -10,10 +13,25 @@ use super::{Effect, State, Task};
 /// Tokens of the recording that are run where nobody chose.
 const USUAL_TOKENS: u64 = 2000;
 
+/// What is executed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Kind {
+    /// The exit rule of the lens.
+    #[default]
+    Exits,
+    /// A skip rule.
+    Skips,
+}
+
 /// How a rule is executed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", default)]
 pub(crate) struct LiveSetup {
+    /// What is executed.
+    pub(crate) kind: Kind,
+    /// The skip rule and its knobs.
+    pub(crate) skips: Knobs,
     /// Id of what later tokens read where a token has stopped.
     pub(crate) treatment: String,
     /// So many tokens of the recording are run; `None`: all.
@@ -33,6 +51,8 @@ pub(crate) struct LiveSetup {
 impl Default for LiveSetup {
     fn default() -> Self {
         Self {
+            kind: Kind::default(),
+            skips: Knobs::default(),
             treatment: Treatment::Recompute.id().to_owned(),
             limit_tokens: Some(USUAL_TOKENS),
             repeats: 3,
@@ -55,7 +75,7 @@ impl LiveSetup {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Verified {
     /// With the knobs of the time.
-    pub(crate) request: VerifyRequest,
+    pub(crate) command: Command,
     /// Figures, readings, notes.
     pub(crate) view: Arc<View>,
 }
@@ -82,32 +102,60 @@ impl State {
             reason.clone_into(&mut self.message);
             return Vec::new();
         }
-        let Some(recording) = self.recording.clone() else { return Vec::new() };
+        let Some(command) = self.live_command() else { return Vec::new() };
+        vec![Effect::Start(Task::Live(Box::new(command.clone())), command)]
+    }
+
+    /// What would be executed now.
+    fn live_command(&self) -> Option<Command> {
+        let recording = self.recording.clone()?;
         let setup = &self.session.live;
+        if setup.kind == Kind::Skips {
+            let generate = setup.writes.then(|| SkipGenerate {
+                prompt: Some(self.session.input.prompt.clone()),
+                tokens: usize::try_from(setup.most_tokens).unwrap_or(usize::MAX),
+            });
+            let (knobs, limit_tokens) = (setup.skips.clone(), setup.limit_tokens);
+            return Some(Command::Skip(SkipRequest { recording, knobs, limit_tokens, generate }));
+        }
         let write = setup.writes.then(|| WriteRequest {
             prompt: self.session.input.prompt.clone(),
             most_tokens: setup.most_tokens,
             draft_depth: setup.draft_depth,
             draft_length: setup.draft_length,
         });
-        let request = VerifyRequest {
+        Some(Command::Verify(VerifyRequest {
             recording,
             knobs: self.session.knobs.clone(),
             treatment: setup.treatment(),
             write,
             limit_tokens: setup.limit_tokens,
             repeats: setup.repeats,
-        };
-        let task = Task::Verify(Box::new(request.clone()));
-        vec![Effect::Start(task, Command::Verify(request))]
+        }))
+    }
+
+    /// Knobs of skips as they are for this recording.
+    pub(crate) fn skip_cards(&self) -> Vec<KnobCard> {
+        api::skip_knobs(self.recording.as_deref(), &self.session.live.skips)
+    }
+
+    /// Turns one of them; what the others then no longer allow goes back to its default.
+    pub(super) fn turn_skip(&mut self, knob: &str, value: Value) {
+        let is_known =
+            self.skip_cards().iter().any(|card| card.id == knob && card.kind.allows(&value));
+        if is_known {
+            self.session.live.skips.set(knob, value);
+            let cards = self.skip_cards();
+            self.session.live.skips.keep_allowed(&cards);
+        }
     }
 
     /// Keeps what was found.
     pub(super) fn verified(&mut self, job: JobId, view: Arc<View>) -> Vec<Effect> {
         let Some(running) = self.jobs.remove(&job) else { return Vec::new() };
-        if let Task::Verify(request) = running.task {
-            self.message = "The rule was executed".to_owned();
-            self.verified = Some(Verified { request: *request, view });
+        if let Task::Live(command) = running.task {
+            "The rule was executed".clone_into(&mut self.message);
+            self.verified = Some(Verified { command: *command, view });
         }
         vec![Effect::Tell(serde_json::json!({"event": "verified"}))]
     }
@@ -115,10 +163,7 @@ impl State {
     /// Whether what was found was found on what is looked at now, with the knobs as they stand.
     pub(crate) fn is_verified_now(&self) -> bool {
         self.verified.as_ref().is_some_and(|verified| {
-            let request = &verified.request;
-            Some(&request.recording) == self.recording.as_ref()
-                && request.knobs == self.session.knobs
-                && request.treatment == self.session.live.treatment()
+            self.live_command().is_some_and(|command| command == verified.command)
         })
     }
 }
@@ -132,6 +177,15 @@ mod tests {
         let setup: LiveSetup = serde_json::from_str(r#"{"treatment": "guess"}"#).unwrap();
         assert_eq!(setup.treatment(), Treatment::Recompute);
         assert_eq!(setup.repeats, 3);
+    }
+
+    #[test]
+    fn only_what_a_skip_rule_allows_is_turned() {
+        let mut state = State::default();
+        state.turn_skip("skip-rule", Value::Choice("guess".to_owned()));
+        assert_eq!(state.session.live.skips, Knobs::default());
+        state.turn_skip("skip-rule", Value::Choice("unified".to_owned()));
+        assert!(state.skip_cards().iter().any(|card| card.id == "target-speedup"));
     }
 
     #[test]

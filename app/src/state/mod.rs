@@ -25,7 +25,7 @@ use layerscope_engine::api::{
 };
 
 pub(crate) use action::{Action, Ask, Effect, File, Layout, Lens, Run, Task};
-pub(crate) use live::{LiveSetup, Verified};
+pub(crate) use live::{Kind as LiveKind, LiveSetup, Verified};
 pub(crate) use session::{ENDING, InputKind, Lights, Session, Side, Source, Writing, is_session};
 use undo::Undo;
 

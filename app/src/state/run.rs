@@ -44,6 +44,7 @@ impl State {
                 return self.generate(self.why_no_more(), Start::More(recording));
             }
             Run::LiveSetup(setup) => self.session.live = setup,
+            Run::TurnSkip { knob, value } => self.turn_skip(&knob, value),
             Run::Verify => return self.verify(),
             Run::Cancel => return self.cancel(),
         }

@@ -9,7 +9,7 @@ use crate::skips::study::{Score, Study};
 use crate::skips::tables::spread;
 use crate::skips::through::Ran;
 
-/// Positions of the first text that the map shows.
+/// Positions of the longest text that the map shows.
 const SHOWN: usize = 256;
 /// Runs of positions over which NLL is averaged.
 const BUCKETS: usize = 24;
@@ -31,15 +31,23 @@ pub(super) fn figures(study: &Study<'_>) -> Vec<Figure> {
     figures
 }
 
-/// Which sublayers the tokens of the first text run.
+/// Which sublayers the tokens of the longest text run, of equals the first.
 fn map(study: &Study<'_>) -> Figure {
-    let columns = study.texts.texts.first().map_or(0, |ids| ids.len()).min(SHOWN);
+    let (lengths, mut first) = (study.texts.texts.iter().map(|ids| ids.len()), 0);
+    let starts: Vec<(usize, usize)> = lengths
+        .map(|len| {
+            first += len;
+            (first - len, len)
+        })
+        .collect();
+    let longest = starts.iter().rev().max_by_key(|(_, len)| *len).copied();
+    let (start, columns) = longest.map_or((0, 0), |(start, len)| (start, len.min(SHOWN)));
     let runs = |runs: &[bool], row: usize| runs.get(row).copied().unwrap_or(false);
     let (mut values, mut texts, mut hovers) = (Vec::new(), Vec::new(), Vec::new());
     for (layer, ran) in study.skipped.ran.iter().enumerate() {
         for row in 0..columns {
             let (value, text, words) =
-                match (runs(&ran.attention, row), runs(&ran.feed_forward, row)) {
+                match (runs(&ran.attention, start + row), runs(&ran.feed_forward, start + row)) {
                     (true, true) => (1.0, "", "runs"),
                     (false, false) => (0.0, "", "is left out"),
                     (true, false) => (0.5, "a", "runs its attention only"),
@@ -64,7 +72,7 @@ fn map(study: &Study<'_>) -> Figure {
     };
     Figure {
         id: "skip-map",
-        title: "What the tokens of the first text run".to_owned(),
+        title: "What the tokens of the longest text run".to_owned(),
         x: Axis::integer("Position"),
         y: Axis::integer("Block"),
         marks: vec![Mark::Heat(heat)],
@@ -111,7 +119,9 @@ fn similarity(study: &Study<'_>, rule: &Similarity) -> Figure {
             of(ran).map(|(mean, std)| [layer as f64, mean - std, mean + std])
         })
         .collect();
-    let lowest = band.iter().map(|[_, low, _]| *low).fold(rule.threshold.min(1.0), f64::min);
+    let added = line(|(_, b)| *b);
+    let lowest = band.iter().map(|[_, low, _]| *low).chain(added.iter().map(|[_, b]| *b));
+    let lowest = lowest.fold(rule.threshold.min(1.0), f64::min);
     let (start, end) = (rule.middle.0 as f64 - 0.5, rule.middle.1 as f64 - 0.5);
     let cold = |from: f64, to: f64| Mark::Band {
         label: "Never skips".to_owned(),
@@ -139,7 +149,7 @@ fn similarity(study: &Study<'_>, rule: &Similarity) -> Figure {
         },
         Mark::Line {
             label: "Before and added (diagnostic)".to_owned(),
-            points: line(|(_, b)| *b),
+            points: added,
             ink: Ink::Series(1),
         },
         Mark::Rule {
@@ -202,7 +212,7 @@ fn against_saved(study: &Study<'_>, what: &Against) -> Figure {
     Figure {
         id: what.id,
         title: what.title.to_owned(),
-        x: Axis::linear("FLOPs saved (modelled)", "fraction"),
+        x: Axis::linear("FLOPs saved, modelled", "fraction"),
         y: Axis::linear(what.label, what.unit),
         marks,
         picks: Vec::new(),

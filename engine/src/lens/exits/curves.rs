@@ -69,7 +69,7 @@ pub(super) fn nats(scene: &Scene<'_>) -> Figure {
     let curves: [NatsCurve; 3] = [
         ("NLL", Signal::Nll, |m| m.nll),
         ("Entropy", Signal::Entropy, |m| m.entropy),
-        ("KL (final ‖ depth)", Signal::Kl, |m| m.kl),
+        ("KL (final || depth)", Signal::Kl, |m| m.kl),
     ];
     let mut marks = Vec::new();
     for (idx, (name, _, value)) in curves.iter().enumerate() {

@@ -117,10 +117,10 @@ pub(super) fn rules(scene: &Scene<'_>) -> DataTable {
     DataTable {
         id: "cost_by_kept",
         columns: vec![
-            "cost_at_0.9_of_full",
-            "cost_at_0.95_of_full",
-            "cost_at_0.99_of_full",
-            "cost_at_0.999_of_full",
+            "cost_at_90_percent",
+            "cost_at_95_percent",
+            "cost_at_99_percent",
+            "cost_at_99_9_percent",
         ],
         rows: (0..scene.curves.len()).map(row).collect(),
         names: Some(("rule", names)),

@@ -45,7 +45,9 @@ fn a_pick_makes_the_point_that_it_stands_at() {
             assert!(figure.picks.len() > 60, "{}", figure.picks.len());
             for pick in figure.picks.iter().step_by(3) {
                 let mut turned = knobs(&turns);
-                pick.sets.iter().for_each(|(id, value)| turned.set(id, value.clone()));
+                for (id, value) in &pick.sets {
+                    turned.set(id, value.clone());
+                }
                 let taken = LENS.view(&recording, &turned, Selection::default());
                 assert_eq!(present(&taken.figures[0]), [pick.at], "{}", pick.label);
             }

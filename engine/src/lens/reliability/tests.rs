@@ -65,7 +65,9 @@ fn samples_in_another_order_have_the_same_numbers() {
     let recording = synthetic_samples(200, 3, 5);
     let mut turned = synthetic_samples(200, 3, 5);
     turned.signals.values_mut().flatten().for_each(|column| column.reverse());
-    turned.top1.iter_mut().for_each(|column| column.reverse());
+    for column in &mut turned.top1 {
+        column.reverse();
+    }
     turned.tokens.next_ids.reverse();
     for binning in ["width", "mass"] {
         for goal in ["agreement", "accuracy"] {

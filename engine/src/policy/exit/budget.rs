@@ -51,7 +51,9 @@ pub(super) static RULE: Entry<AtDepth> = Entry {
 fn shares(p: f64, count: usize) -> Vec<f64> {
     let mut powers: Vec<f64> = (1..).take(count).map(|exit| p.powi(exit)).collect();
     let sum: f64 = powers.iter().sum();
-    powers.iter_mut().for_each(|power| *power /= sum);
+    for power in &mut powers {
+        *power /= sum;
+    }
     powers
 }
 
@@ -117,7 +119,7 @@ mod tests {
         }
         let checks = Checks::new(3, |depth| depth > Depth(0));
         let about = About::of(Some(&recording));
-        let rows = [0..8];
+        let rows = vec![0..8; 1];
         let fit = Fit { about, recording: &recording, checks: &checks, rows: &rows, key: "" };
         for (p, golden, exits) in [
             (0.5, [0.6, 0.55], [0, 2, 0, 0, 1, 1, 0, 2]),

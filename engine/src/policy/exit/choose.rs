@@ -220,7 +220,7 @@ impl Chosen {
     /// The signal that its thresholds are of.
     pub(crate) fn signal(&self) -> Option<Signal> {
         let own = self.built.as_ref().ok().and_then(|built| built.signal());
-        own.or(self.rule.card().signal)
+        own.or_else(|| self.rule.card().signal)
     }
 
     /// The cube that answers every threshold, and the present one in it.

@@ -97,7 +97,9 @@ fn geometric(ln_q: f64, count: usize) -> Vec<f64> {
     let top = if ln_q > 0.0 { count as f64 } else { 1.0 };
     let mut shares: Vec<f64> = (1..=count).map(|exit| (ln_q * (exit as f64 - top)).exp()).collect();
     let sum: f64 = shares.iter().sum();
-    shares.iter_mut().for_each(|share| *share /= sum);
+    for share in &mut shares {
+        *share /= sum;
+    }
     shares
 }
 
@@ -169,7 +171,7 @@ mod tests {
         }
         let about = About::of(Some(&recording));
         let checks = Checks::new(6, |depth| depth.0 > 0);
-        let rows = [0..5000];
+        let rows = vec![0..5000; 1];
         let fit = Fit { about, recording: &recording, checks: &checks, rows: &rows, key: "" };
         let shares = geometric(0.8_f64.ln(), 6);
         let thresholds = thresholds(&fit, &shares, Comparison::AtMost);

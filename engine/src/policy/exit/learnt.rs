@@ -115,7 +115,9 @@ impl Logistic {
             spread[at] = if square > 1e-18 { square.sqrt() } else { 1.0 };
         }
         let mut logistic = Self { mean, spread, weights: [0.0; WEIGHTS] };
-        cells.iter_mut().for_each(|(x, _)| *x = logistic.scaled(*x));
+        for (x, _) in &mut cells {
+            *x = logistic.scaled(*x);
+        }
         for _ in 0..STEPS {
             let step = logistic.newton(&cells);
             logistic.weights.iter_mut().zip(step).for_each(|(weight, step)| *weight += step);

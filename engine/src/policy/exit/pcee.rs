@@ -49,20 +49,23 @@ pub(super) static RULE: Entry<Pcee> = Entry {
         let bins = usize::try_from(knobs.integer(&BINS)).unwrap_or(1);
         let truth = Truth::of(knobs);
         let name = format!("pcee {bins} {truth:?} {}", fit.key);
-        let table = fit.recording.cubes.memo.get(&name, || accuracies(fit, bins, truth));
-        if table.iter().all(|row| row.iter().all(|accuracy| accuracy.is_nan())) {
+        let table = fit.recording.cubes.memo.get(&name, || Table(accuracies(fit, bins, truth)));
+        if table.0.iter().all(|row| row.iter().all(|accuracy| accuracy.is_nan())) {
             return Err(nothing_to_fit(fit));
         }
         Ok(Pcee { target: knobs.real(&TARGET), table })
     },
 };
 
+/// `[depth][bin]`; NaN where the bin is empty.
+#[derive(Debug)]
+struct Table(Vec<Vec<f64>>);
+
 /// Accuracy of the bin >= target.
 #[derive(Debug)]
 pub(super) struct Pcee {
     target: f64,
-    /// `[depth][bin]`; NaN where the bin is empty.
-    table: Arc<Vec<Vec<f64>>>,
+    table: Arc<Table>,
 }
 
 /// The bin of a confidence; `None` where it is no number.
@@ -101,7 +104,7 @@ impl ExitRule for Pcee {
     type State = ();
 
     fn stops(&self, _state: &mut (), token: TokenSignals, _place: Place, depth: Depth) -> bool {
-        let row = self.table.get(depth.index());
+        let row = self.table.0.get(depth.index());
         let accuracy = row.and_then(|row| row.get(bin(Score::MaxProb.of(token), row.len())?));
         accuracy.is_some_and(|accuracy| *accuracy >= self.target)
     }
@@ -114,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_bin_that_was_right_often_enough_stops_and_an_empty_one_does_not() {
-        let table = Arc::new(vec![vec![f64::NAN, 0.9, 0.8, 1.0]]);
+        let table = Arc::new(Table(vec![vec![f64::NAN, 0.9, 0.8, 1.0]]));
         let stops = |target, max_prob| {
             let token = TokenSignals { max_prob, ..token() };
             Pcee { target, table: Arc::clone(&table) }.stops(

@@ -56,13 +56,16 @@ pub(crate) trait ExitRule: Send + Sync + 'static {
     }
 }
 
+/// The cube that answers a rule, and where its threshold stands in it.
+pub(super) type OnLadder = fn(&About, &Knobs) -> (Ladder, f64);
+
 /// All that a rule's file declares, where tokens decide alone.
 pub(crate) struct Entry<R> {
     pub(super) card: RuleCard,
     /// Its own knobs.
     pub(super) knobs: fn(&About) -> Vec<KnobCard>,
     /// The cube that answers it, and the threshold in it.
-    pub(super) ladder: Option<fn(&About, &Knobs) -> (Ladder, f64)>,
+    pub(super) ladder: Option<OnLadder>,
     /// The rule for how the knobs stand, or why there is none.
     pub(super) build: fn(&Knobs, &Fit<'_>) -> Result<R, String>,
 }

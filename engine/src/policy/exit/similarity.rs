@@ -271,7 +271,7 @@ mod tests {
     #[test]
     fn golden_streams_stop_where_the_specification_says() {
         // h0 = [1,0,0,0], h1 = [1,1,0,0], h2 = [1,1,.2,0].
-        let cosines = [f32::NAN, 0.707_107, 0.990_148];
+        let cosines = [f32::NAN, 0.5_f32.sqrt(), 0.990_148];
         let exit = |threshold| {
             let rule = Alike { thresholds: [threshold; 2], falls_over: None };
             let stops = |cos_prev: &f32| {
@@ -292,7 +292,9 @@ mod tests {
             TokenSignals { rms_prev: 3.0 * half, rms: 4.0 * half, cos_prev: 1.0, ..token() },
         ];
         let mut sums = Sums::default();
-        tokens.into_iter().for_each(|token| sums.add(token));
+        for token in tokens {
+            sums.add(token);
+        }
         let golden = (1.0 + 12.0) / (10.0_f64 * 18.0).sqrt();
         assert!((sums.cosine() - golden).abs() < 1e-6);
     }

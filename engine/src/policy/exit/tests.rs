@@ -25,7 +25,9 @@ fn at_share(rule: &'static dyn RuleEntry, recording: &Recording, share: f64) -> 
     let value = match main.kind {
         KnobKind::Real { min, max, .. } => Value::Real(min + share * (max - min)),
         KnobKind::Integer { min, max, .. } => {
-            Value::Integer(min + ((max - min) as f64 * share).round() as i64)
+            let steps =
+                (0..=max - min).rev().find(|step| *step as f64 <= (max - min) as f64 * share);
+            Value::Integer(min + steps.unwrap_or(0))
         }
         _ => panic!("{:?}", main.kind),
     };
@@ -73,7 +75,9 @@ fn every_stored_ladder_is_that_of_a_rule() {
 fn threshold_zero_stops_every_known_max_probability_at_the_least_depth() {
     let mut recording = synthetic(20, 3, 1);
     let columns = recording.signals.get_mut(&Signal::MaxProb).unwrap();
-    columns.iter_mut().for_each(|column| column[7] = f32::NAN);
+    for column in columns {
+        column[7] = f32::NAN;
+    }
     let turns = [("threshold", Value::Real(0.0)), ("least-depth", Value::Integer(1))];
     let exits = choose(&recording, &knobs(&turns)).all_exits(&recording);
     for (token, exit) in exits.iter().enumerate() {
@@ -203,7 +207,7 @@ proptest! {
         let recording = rough(num_tokens, num_layers, seed);
         for id in ["max-prob", "margin", "entropy"] {
             let mut turned = at_share(find(id), &recording, share);
-            turned.set("least-depth", Value::Integer(least.min(num_layers as i64)));
+            turned.set("least-depth", Value::Integer(least.min(About::of(Some(&recording)).most_layers())));
             let chosen = choose(&recording, &turned);
             let Some((ladder, threshold)) = chosen.ladder() else { prop_assert!(false); return Ok(()) };
             let counts = Counts::new(&recording, &chosen);
@@ -227,7 +231,7 @@ proptest! {
         for rule in RULES {
             let mut knobs = at_share(*rule, &recording, share);
             if rule.card().main != "least-depth" {
-                knobs.set("least-depth", Value::Integer(least.min(num_layers as i64)));
+                knobs.set("least-depth", Value::Integer(least.min(About::of(Some(&recording)).most_layers())));
             }
             let chosen = choose(&recording, &knobs);
             let replayed = chosen.all_exits(&recording);

@@ -95,7 +95,7 @@ fn sureness(is_entropy: bool, token: TokenSignals) -> f64 {
 fn build(knobs: &crate::knob::Knobs, fit: &Fit<'_>) -> Result<Window, String> {
     let wanted = Depth(u16::try_from(knobs.integer(&first_stage(&fit.about))).unwrap_or(u16::MAX));
     let exits: Vec<Depth> = fit.checks.iter().collect();
-    let depth = exits.iter().find(|exit| **exit >= wanted).or(exits.last());
+    let depth = exits.iter().find(|exit| **exit >= wanted).or_else(|| exits.last());
     let Some(depth) = depth.copied() else { return Err("there is no exit".to_owned()) };
     let is_entropy = knobs.choice(&SCORE) == Some("entropy");
     let (reader, truth) = (Reader::new(fit.recording), Truth::of(knobs));
@@ -165,7 +165,8 @@ fn edges(ascending: &[f64], tau: f64, delta: f64) -> (f64, f64) {
 fn quantile(ascending: &[f64], share: f64) -> f64 {
     let at = share * ascending.len().saturating_sub(1) as f64;
     let below = at.floor() as usize;
-    let value = |idx: usize| ascending.get(idx).or(ascending.last()).copied().unwrap_or(f64::NAN);
+    let value =
+        |idx: usize| ascending.get(idx).or_else(|| ascending.last()).copied().unwrap_or(f64::NAN);
     value(below) + (at - at.floor()) * (value(below + 1) - value(below))
 }
 

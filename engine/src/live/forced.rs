@@ -11,7 +11,7 @@ use crate::live::treatment::Treatment;
 use crate::model::{Batch, LayeredModel, NO_TOKEN, NoProbe, Run};
 use crate::policy::{Chosen, Place};
 use crate::recording::{Recording, depth_of};
-use crate::signal::{Depth, Layer, Signal};
+use crate::signal::{Depth, Layer, Signal, Subject};
 
 /// Tokens that go through the model together, as in a recording; a longer sequence goes alone.
 const TOGETHER: usize = 512;
@@ -71,7 +71,7 @@ impl Forced<'_> {
         }
         let card = self.model.card();
         let of_a_token = [2, 4, card.layers, card.kv_heads, card.head_dim].map(|n| n as u64);
-        let has_cache = matches!(self.model.card().subject, crate::signal::Subject::Token);
+        let has_cache = card.subject == Subject::Token;
         let full_cache_bytes =
             if has_cache { of_a_token.iter().product::<u64>() * tokens as u64 } else { 0 };
         Ok(Timed {

@@ -96,7 +96,14 @@ impl<'a> Scene<'a> {
             let rule = (&settings.rule, &settings.knobs);
             let calibration = find.outcomes(recording, rule, goal, POSITIONS);
             let test = judge.outcomes(recording, rule, goal, POSITIONS);
-            let accepted = claim.accepted(&calibration).cloned();
+            let accepted = if settings.rule.rule.card().is_fitted {
+                // The order of the walk must not depend on the rows that it is walked on.
+                let fitted = Part::side(recording, slice, split, Side::Calibration);
+                let fitted = fitted.outcomes(recording, rule, goal, POSITIONS);
+                claim.accepted(&calibration.in_order_of(&fitted)).cloned()
+            } else {
+                claim.accepted(&calibration).cloned()
+            };
             Found { calibration, test, accepted, num_calibration: find.num_rows() }
         };
         let whole = find(&settings.slice);

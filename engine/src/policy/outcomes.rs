@@ -75,6 +75,12 @@ pub(crate) struct Outcomes {
 }
 
 impl Outcomes {
+    /// The same in the order of what the same rule does on other rows.
+    pub(crate) fn in_order_of(&self, other: &Self) -> Self {
+        let positions = other.positions.iter().filter_map(|outcome| self.at(outcome.at)).cloned();
+        Self { positions: positions.collect(), full: self.full.clone() }
+    }
+
     /// What a position does.
     pub(crate) fn at(&self, at: f64) -> Option<&Outcome> {
         self.positions.iter().find(|outcome| outcome.at == at)
@@ -212,9 +218,10 @@ impl<'a> Counted<'a> {
             self.outcome(&choose_rule(self.recording, chosen.rule, &turned), number(value))
         };
         let mut positions: Vec<Outcome> = values.par_iter().map(at).collect();
-        // Of two positions one stops no row earlier than the other (a patience of 0, which never stops, stands behind all
-        // others), so the order is the same whatever rows it is read off; and it is read off exits alone, never off what
-        // fails, so a claim may be tested in it.
+        // Of two positions of a rule that is not fitted one stops no row earlier than the other (a patience of 0, which
+        // never stops, stands behind all others), so the order is the same whatever rows it is read off, and a claim may be
+        // tested in it. Budgets, which are fitted, have no such order by themselves: it is read off the rows that they are
+        // fitted on (`in_order_of`).
         let depth = |outcome: &Outcome| outcome.mean_depth().unwrap_or(0.0);
         positions.sort_by(|a, b| depth(b).total_cmp(&depth(a)));
         Outcomes { positions, full }
@@ -406,6 +413,19 @@ mod tests {
             let depths: Vec<_> = found.positions.iter().map(Outcome::mean_depth).collect();
             assert!(depths.is_sorted_by(|a, b| a >= b), "{}: {depths:?}", rule.card().id);
         }
+    }
+
+    #[test]
+    fn an_order_can_be_that_of_other_rows() {
+        let recording = synthetic(300, 4, 7);
+        let rows = Slice::all().ranges(&recording);
+        let found = outcomes(&recording, &rows, Goal::Agreement, &knobs("patience", 0));
+        let mut other = outcomes(&recording, &rows, Goal::Accuracy, &knobs("patience", 0));
+        other.positions.reverse();
+        let turned = found.in_order_of(&other);
+        assert_eq!(turned.full.exits, found.full.exits);
+        assert!(found.positions.len() > 2);
+        assert!(turned.positions.iter().eq(found.positions.iter().rev()));
     }
 
     #[test]

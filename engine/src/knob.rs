@@ -339,6 +339,12 @@ impl Knobs {
         self.0.retain(|id, value| cards.iter().any(|c| c.id == id && c.kind.allows(value)));
     }
 
+    /// Drops every value that its card does not allow; values of knobs that have no card here (another lens) stay.
+    pub fn drop_refused(&mut self, cards: &[KnobCard]) {
+        let card = |id: &str| cards.iter().find(|card| card.id == id);
+        self.0.retain(|id, value| card(id).is_none_or(|card| card.kind.allows(value)));
+    }
+
     /// Every knob of `cards` with the value it has now.
     pub fn resolved(&self, cards: &[KnobCard]) -> BTreeMap<&'static str, Value> {
         let value = |card: &KnobCard| match self.0.get(card.id) {
@@ -432,6 +438,10 @@ mod tests {
         knobs.set("kind", Value::Choice("gone".to_owned()));
         knobs.set("unknown", Value::Real(1.0));
         assert_eq!(knobs.resolved(&cards())["count"], Value::Integer(3));
+        let mut kept = knobs.clone();
+        kept.drop_refused(&cards());
+        assert!(["heat", "unknown"].iter().all(|id| kept.get(id).is_some()));
+        assert!(["count", "kind"].iter().all(|id| kept.get(id).is_none()));
         knobs.keep_allowed(&cards());
         assert_eq!(knobs.get("heat"), Some(&Value::Real(0.25)));
         assert!(["count", "kind", "unknown"].iter().all(|id| knobs.get(id).is_none()));

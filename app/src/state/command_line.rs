@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use layerscope_engine::api::{
-    Command, Cut, GenerateRequest, Input, Numerics, ReadAt, RecordRequest, Start,
+    self, Command, Cut, GenerateRequest, Input, Knobs, Numerics, ReadAt, RecordRequest, Start,
 };
 
 use super::{Effect, Source, State};
@@ -31,13 +31,20 @@ impl State {
         };
         let mut words =
             ["layerscope", "view", &folder, "--lens", &session.lens].map(str::to_owned).to_vec();
-        for (id, value) in session.knobs.iter() {
-            words.extend(["--set".to_owned(), format!("{id}={value}")]);
+        // Knobs of other lenses keep their values meanwhile.
+        let own = |knobs: &Knobs| -> Vec<String> {
+            let cards = api::knobs(&session.lens, Some(recording), knobs);
+            let is_own = |id: &str| cards.iter().any(|card| card.id == id);
+            let values = knobs.iter().filter(|(id, _)| is_own(id));
+            values.map(|(id, value)| format!("{id}={value}")).collect()
+        };
+        for setting in own(&session.knobs) {
+            words.extend(["--set".to_owned(), setting]);
         }
         if let Some(versus) = &session.versus {
             words.push("--versus".to_owned());
-            for (id, value) in versus.iter() {
-                words.extend(["--versus-set".to_owned(), format!("{id}={value}")]);
+            for setting in own(versus) {
+                words.extend(["--versus-set".to_owned(), setting]);
             }
         }
         if let Some(token) = session.selection.token {

@@ -274,7 +274,7 @@ impl State {
         // Without a recording the ranges are not known yet, so nothing is dropped.
         if recording.is_some() {
             for knobs in std::iter::once(knobs).chain(versus) {
-                knobs.keep_allowed(&api::knobs(lens, recording, knobs));
+                knobs.drop_refused(&api::knobs(lens, recording, knobs));
             }
         }
         self.knob_cards = api::knobs(&self.session.lens, recording, self.session.edited());

@@ -366,10 +366,13 @@ fn last_depth(recording: Option<&Recording>) -> i64 {
     })
 }
 
-/// Signals that a live run would have when it calls: none that needs the truth, the last readout or a later block.
+/// Signals that a live run would have when it calls: none that needs the truth, the last readout or a later block. A
+/// recording without any of them has them all to choose from: then nothing is called.
 fn signals(recording: Option<&Recording>) -> impl Iterator<Item = Signal> {
     let known = [Signal::MaxProb, Signal::Margin, Signal::Entropy];
-    let there = known.map(|s| recording.is_none_or(|r| r.signals.contains_key(&s)).then_some(s));
+    let is_there = |s: &Signal| recording.is_none_or(|r| r.signals.contains_key(s));
+    let has_none = !known.iter().any(is_there);
+    let there = known.map(|s| (has_none || is_there(&s)).then_some(s));
     there.into_iter().flatten()
 }
 

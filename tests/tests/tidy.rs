@@ -190,6 +190,8 @@ fn only_one_file_of_the_app_holds_the_engine() {
     sources(&root().join("app/src"), &mut files);
     let holders: Vec<_> = files
         .into_iter()
+        // A test may drive an engine of its own.
+        .filter(|path| !path.to_string_lossy().ends_with("_tests.rs"))
         .filter(|path| fs::read_to_string(path).unwrap().contains("Engine::with_threads"))
         .map(|path| path.strip_prefix(root()).unwrap().display().to_string())
         .collect();

@@ -97,6 +97,13 @@ pub(super) fn notes(scene: &Scene<'_>) -> Vec<Note> {
         notes.push(Note::new(format!("No {} stops: {why}", subject.noun()), ""));
     }
     let card = scene.settings.rule.rule.card();
+    if card.is_fitted {
+        let what = format!(
+            "The rule was fitted on the calibration part, whose {} are counted here, too.",
+            subject.nouns()
+        );
+        notes.push(Note::new(what, "Choosing a threshold counts only the others."));
+    }
     let missing = card.needs.iter().filter(|signal| !scene.recording.signals.contains_key(signal));
     for signal in missing {
         let what = format!(

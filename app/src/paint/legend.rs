@@ -8,6 +8,9 @@ use crate::theme;
 /// Less room than this belongs to the figure alone.
 const LEAST_HEIGHT: f32 = 110.0;
 
+/// Rows of names take at most this share of the room; what does not fit is left to the pointer, which names every mark.
+const MOST_ROOM: f32 = 0.4;
+
 /// Side of the square that has a mark's colour, and where its name begins, in points.
 const SWATCH: f32 = 9.0;
 const INDENT: f32 = 13.0;
@@ -15,6 +18,13 @@ const INDENT: f32 = 13.0;
 /// Draws the row; nothing where a figure has one series, which its title names.
 pub(super) fn show(ui: &mut egui::Ui, figure: &Figure) {
     let mut entries: Vec<_> = figure.marks.iter().filter_map(entry).collect();
+    // A line and the points on it are one series.
+    let mut told = Vec::new();
+    entries.retain(|(label, ink, _)| {
+        let is_new = !told.contains(&(*label, *ink));
+        told.push((*label, *ink));
+        is_new
+    });
     // What B shows in the same hue under the same name is said once, for all of them.
     let names: Vec<&str> = entries.iter().map(|(label, ..)| *label).collect();
     let count = entries.len();
@@ -28,6 +38,7 @@ pub(super) fn show(ui: &mut egui::Ui, figure: &Figure) {
     }
     let palette = theme::palette(ui);
     let text = ui.visuals().text_color();
+    let (top, most) = (ui.cursor().top(), ui.available_height() * MOST_ROOM);
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing = vec2(10.0, 0.0);
         for (label, ink, is_faint) in entries {
@@ -35,6 +46,9 @@ pub(super) fn show(ui: &mut egui::Ui, figure: &Figure) {
             let color = if is_faint { color.gamma_multiply(0.45) } else { color };
             let font = egui::TextStyle::Small.resolve(ui.style());
             let words = ui.painter().layout_no_wrap(label.to_owned(), font, text);
+            if ui.cursor().bottom() - top > most {
+                break;
+            }
             // Colour and name in one piece: broken apart, a name would stand beside another's colour.
             let size = vec2(words.size().x + INDENT, words.size().y);
             let (place, response) = ui.allocate_exact_size(size, Sense::hover());

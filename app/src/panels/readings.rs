@@ -128,6 +128,10 @@ fn words(reading: &Reading) -> String {
         "tokens" => counted(format!("{value:.0}").as_str(), "token"),
         "samples" => counted(format!("{value:.0}").as_str(), "sample"),
         "" => format!("{value:.4}"),
+        "items" | "clusters" | "texts" | "attempts" | "bytes" => {
+            format!("{value:.0} {}", reading.unit)
+        }
+        "x" => format!("{value:.2}×"),
         unit => format!("{value:.3} {unit}"),
     }
 }

@@ -21,6 +21,9 @@ const LETTER: f64 = 7.0;
 /// Pixels of one letter of a caption, on average.
 const CAPTION_LETTER: f64 = 5.6;
 
+/// Fewer letters of a caption say nothing.
+const LEAST_LETTERS: usize = 4;
+
 /// Pixels of a plot's side that its axis does not have: legend or the other axis.
 const UNUSED: f64 = 24.0;
 
@@ -71,11 +74,24 @@ pub(super) fn dress<'a>(
         .include_y(top)
 }
 
-/// The name of an axis, with its unit where that fits beside an axis of `length` pixels.
+/// The name of an axis, with its unit where that fits beside an axis of `length` pixels, and shortened where it does not
+/// fit itself.
 fn caption(axis: &Axis, length: f32) -> String {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a number of letters on a screen"
+    )]
+    let room = ((f64::from(length) - UNUSED) / CAPTION_LETTER) as usize;
     let whole = axis.caption();
-    let fits = whole.chars().count() as f64 * CAPTION_LETTER <= f64::from(length) - UNUSED;
-    if fits { whole } else { axis.label.clone() }
+    if whole.chars().count() <= room {
+        return whole;
+    }
+    if axis.label.chars().count() <= room {
+        return axis.label.clone();
+    }
+    let letters = axis.label.chars().take(room.saturating_sub(1).max(LEAST_LETTERS));
+    letters.chain(['…']).collect()
 }
 
 /// Pixels between two labels of an axis which is `length` pixels long.
@@ -208,6 +224,7 @@ mod tests {
         let axis = Axis::linear("Agreement", "fraction");
         assert_eq!(caption(&axis, 300.0), "Agreement (fraction)");
         assert_eq!(caption(&axis, 110.0), "Agreement");
+        assert_eq!(caption(&axis, 70.0), "Agreeme…");
     }
 
     #[test]

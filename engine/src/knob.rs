@@ -355,6 +355,12 @@ impl Knobs {
     }
 }
 
+/// Knobs that were turned, for tests.
+#[cfg(test)]
+pub(crate) fn turned(turns: &[(&str, Value)]) -> Knobs {
+    Knobs(turns.iter().map(|(id, value)| ((*id).to_owned(), value.clone())).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

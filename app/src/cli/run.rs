@@ -1,11 +1,14 @@
 //! Runs engine commands one after the other, shows progress on standard error, and cancels on Ctrl+C.
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use layerscope_engine::api::{Command, Engine, Event, JobId, Live, Progress, per_second};
+use layerscope_engine::api::{
+    Command, Engine, Event, JobId, Live, Progress, Recording, Shared, per_second,
+};
 
 use super::Failure;
 
@@ -43,6 +46,14 @@ impl Runner {
             .map_err(|error| Failure::Other(error.into()))?;
         let engine = Engine::with_threads(threads.threads.into(), || {})?;
         Ok(Self { engine, interrupted, line: ProgressLine::default(), progress: None })
+    }
+
+    /// Reads a recording.
+    pub(crate) fn load(&mut self, folder: PathBuf) -> Result<Shared<Recording>, Failure> {
+        match self.run(Command::Load(folder))? {
+            Event::Recorded(_, recording) => Ok(recording),
+            _ => Err(Failure::Other(anyhow::anyhow!("the engine read nothing"))),
+        }
     }
 
     /// Whether a person pressed Ctrl+C.

@@ -46,9 +46,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         return Err(Failure::Usage("Missing: the recording".to_owned()));
     };
     let mut runner = Runner::with(threads)?;
-    let Event::Recorded(_, recording) = runner.run(Command::Load(folder))? else {
-        return Err(Failure::Other(anyhow::anyhow!("the engine read nothing")));
-    };
+    let recording = runner.load(folder)?;
     let knobs = settings::knobs("--set", &set, |knobs| api::skip_knobs(Some(&recording), knobs))?;
     runner.run(paths.pop().map_or(Command::OpenEmbedded, Command::Open))?;
     let generate = generate.map(|tokens| SkipGenerate {

@@ -70,9 +70,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         return Err(Failure::Usage("No recording".to_owned()));
     };
     let mut runner = Runner::with(arguments.threads)?;
-    let Event::Recorded(_, recording) = runner.run(Command::Load(folder))? else {
-        return Err(Failure::Other(anyhow::anyhow!("the engine read nothing")));
-    };
+    let recording = runner.load(folder)?;
     let knobs = turned(LENS, &recording, &arguments.set)?;
     runner.run(paths.next().map_or(Command::OpenEmbedded, Command::Open))?;
     let write = arguments.prompt.zip(arguments.generate).map(|(prompt, most)| WriteRequest {

@@ -2,9 +2,7 @@
 
 use std::path::PathBuf;
 
-use layerscope_engine::api::{
-    self, Command, Event, Knobs, Look, Recording, Selection, Shared, counted,
-};
+use layerscope_engine::api::{self, Command, Knobs, Look, Recording, Selection, Shared, counted};
 
 use super::run::Runner;
 use super::{Failure, say, settings};
@@ -41,10 +39,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         return Err(Failure::Usage(format!("No lens `{lens}`; there are: {}", known.join(", "))));
     }
     let mut runner = Runner::start()?;
-    let loaded = runner.run(Command::Load(arguments.recording.clone()))?;
-    let Event::Recorded(_, recording) = loaded else {
-        return Err(Failure::Other(anyhow::anyhow!("the engine read nothing")));
-    };
+    let recording = runner.load(arguments.recording.clone())?;
     let look = look(arguments, recording)?;
     runner.run(Command::Export { look, folder: arguments.out.clone() })?;
     say(&format!("Figures, tables and readings.json written to {}", arguments.out.display()))

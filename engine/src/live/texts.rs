@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::checkpoint::Tokenizer;
 use crate::live::LiveError;
 use crate::model::ModelCard;
-use crate::recording::{Recording, Sample};
+use crate::recording::Recording;
 use crate::signal::Subject;
 
 /// One sequence.
@@ -49,8 +49,7 @@ pub(super) fn texts(
     let mut left = limit_tokens.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
     let mut texts = Vec::new();
     for (number, sample) in recording.samples.iter().enumerate() {
-        let Sample { first_token, num_tokens, .. } = *sample;
-        let rows = first_token..first_token.saturating_add(num_tokens).min(recording.num_tokens());
+        let rows = recording.rows(sample);
         let ids = match recording.subject() {
             Subject::Sample => encoded(recording, number, card, tokenizer)?,
             Subject::Token | Subject::OwnToken => {

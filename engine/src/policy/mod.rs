@@ -23,5 +23,5 @@ pub(crate) use exit::{
 };
 pub(crate) use goal::{Goal, has_truth};
 pub(crate) use outcomes::{Outcome, Outcomes, Part};
-pub(crate) use split::{SEED, SHARE, Side, Split, sides};
+pub(crate) use split::{Side, Split, add_cards as add_split_cards, sides};
 pub(crate) use sweep::{POSITIONS, main_label, main_value, positions, trials};

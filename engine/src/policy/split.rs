@@ -5,11 +5,11 @@
 
 use std::ops::Range;
 
-use crate::knob::{Integer, Knobs, Real};
+use crate::knob::{Integer, KnobCard, Knobs, Real};
 use crate::recording::{Recording, Slice};
 
 /// How much goes to the calibration part.
-pub(crate) const SHARE: Real = Real {
+pub(super) const SHARE: Real = Real {
     id: "calibration",
     label: "Calibration part",
     help: "Share of the samples that thresholds are found on; the others judge them",
@@ -20,7 +20,7 @@ pub(crate) const SHARE: Real = Real {
     step: 0.05,
 };
 /// Another number, another split.
-pub(crate) const SEED: Integer = Integer {
+pub(super) const SEED: Integer = Integer {
     id: "split-seed",
     label: "Split number",
     help: "Another number divides the samples in another way",
@@ -28,6 +28,20 @@ pub(crate) const SEED: Integer = Integer {
     min: 0,
     max: 9999,
 };
+
+/// The cards of both.
+pub(crate) fn cards() -> [KnobCard; 2] {
+    [SHARE.card(), SEED.card(SEED.max)]
+}
+
+/// Adds to the cards of a lens what divides the recording. A rule that is fitted has brought that already.
+pub(crate) fn add_cards(cards: &mut Vec<KnobCard>) {
+    for card in self::cards() {
+        if cards.iter().all(|other| other.id != card.id) {
+            cards.push(card);
+        }
+    }
+}
 
 /// A way to divide a recording in two.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -68,26 +82,15 @@ impl Split {
 
     /// Rows of one side, ascending; neighbours are joined.
     pub(crate) fn rows(self, recording: &Recording, side: Side) -> Vec<Range<usize>> {
-        let num_tokens = recording.num_tokens();
         if recording.samples.len() < 2 {
-            let rows = self.part(side, num_tokens);
+            let rows = self.part(side, recording.num_tokens());
             return if rows.is_empty() { Vec::new() } else { vec![rows] };
         }
         let mut order: Vec<usize> = (0..recording.samples.len()).collect();
         order.sort_by_cached_key(|sample| mixed(self.seed ^ mixed(*sample as u64)));
         let mut samples = order.get(self.part(side, order.len())).unwrap_or_default().to_vec();
         samples.sort_unstable();
-        let mut rows: Vec<Range<usize>> = Vec::new();
-        for sample in samples.into_iter().filter_map(|sample| recording.samples.get(sample)) {
-            let start = sample.first_token.min(num_tokens);
-            let end = start.saturating_add(sample.num_tokens).min(num_tokens);
-            match rows.last_mut() {
-                Some(last) if last.end == start => last.end = end,
-                _ if start < end => rows.push(start..end),
-                _ => {}
-            }
-        }
-        rows
+        recording.rows_of(samples.into_iter().filter_map(|sample| recording.samples.get(sample)))
     }
 
     /// Rows of one side that belong to a slice, ascending.

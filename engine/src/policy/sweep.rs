@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use crate::knob::{KnobCard, KnobKind, Knobs, Value};
 use crate::policy::calibrate::Trial;
-use crate::policy::exit::{About, Chosen, Counts, RuleEntry, cards, choose_rule};
+use crate::policy::exit::{About, Chosen, Counts, RuleEntry, cards_of, choose_rule};
 use crate::recording::{RUNGS, Recording, Slice};
 
 /// Positions of a knob whose rule no cube answers.
@@ -40,9 +40,7 @@ pub(crate) fn trials(
 
 /// The knob of a rule that trades answers for depth.
 pub(super) fn main_card(recording: &Recording, rule: &'static dyn RuleEntry) -> Option<KnobCard> {
-    let mut knobs = Knobs::default();
-    knobs.set("rule", Value::Choice(rule.card().id.to_owned()));
-    let cards = cards(&About::of(Some(recording)), &knobs);
+    let cards = cards_of(rule, &About::of(Some(recording)));
     cards.into_iter().find(|card| card.id == rule.card().main)
 }
 

@@ -91,20 +91,7 @@ impl Slice {
                 std::iter::once(0..num_tokens).collect()
             };
         }
-        let mut ranges: Vec<Range<usize>> = Vec::new();
-        for sample in &recording.samples {
-            if !self.holds(sample) {
-                continue;
-            }
-            let start = sample.first_token.min(num_tokens);
-            let end = start.saturating_add(sample.num_tokens).min(num_tokens);
-            match ranges.last_mut() {
-                Some(last) if last.end == start => last.end = end,
-                _ if start < end => ranges.push(start..end),
-                _ => {}
-            }
-        }
-        ranges
+        recording.rows_of(recording.samples.iter().filter(|sample| self.holds(sample)))
     }
 }
 
@@ -122,6 +109,29 @@ pub(crate) fn mean_keys<'a>(
 }
 
 impl Recording {
+    /// Rows of one sample.
+    pub(crate) fn rows(&self, sample: &Sample) -> Range<usize> {
+        let num_tokens = self.num_tokens();
+        let start = sample.first_token.min(num_tokens);
+        start..start.saturating_add(sample.num_tokens).min(num_tokens)
+    }
+
+    /// Rows of some samples, which come in the order of the recording; neighbours are joined.
+    pub(crate) fn rows_of<'a>(
+        &self,
+        samples: impl Iterator<Item = &'a Sample>,
+    ) -> Vec<Range<usize>> {
+        let mut ranges: Vec<Range<usize>> = Vec::new();
+        for rows in samples.map(|sample| self.rows(sample)) {
+            match ranges.last_mut() {
+                Some(last) if last.end == rows.start => last.end = rows.end,
+                _ if !rows.is_empty() => ranges.push(rows),
+                _ => {}
+            }
+        }
+        ranges
+    }
+
     /// How many positions a token of the slice attends to in the mean.
     pub(crate) fn mean_keys(&self, slice: &Slice, window: Option<usize>) -> f64 {
         let count = || {

@@ -44,9 +44,8 @@ pub(super) fn texts<'a>(
     }
     let limit = limit_tokens.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
     let all = recording.samples.iter().map(|sample| {
-        let end = sample.first_token.saturating_add(sample.num_tokens);
-        let ids = recording.tokens.ids.get(sample.first_token..end.min(recording.num_tokens()));
-        (sample.first_token, ids.unwrap_or_default())
+        let rows = recording.rows(sample);
+        (rows.start, recording.tokens.ids.get(rows).unwrap_or_default())
     });
     Ok(Texts { rows: Vec::new(), texts: Vec::new() }.take(all, limit))
 }

@@ -299,19 +299,30 @@ impl Models {
             let what = "No checkpoint is open".to_owned();
             return Err(problem(what, "Open one, then run again."));
         };
-        // Out of its place while it runs: a panic drops it, anything else puts it back.
-        let mut model = match place.take() {
-            Some(model) => model,
-            None => model::load(checkpoint, tokenizer.as_ref(), job)?.0,
-        };
         let reader = Reader { checkpoint: checkpoint.as_ref(), tokenizer: tokenizer.as_ref() };
         let budget_bytes = (self.budget_bytes)();
-        let done = rounded(model.as_mut(), request.numerics, notes).and_then(|notes| {
-            run_through(model.as_ref(), reader, notes, budget_bytes, request, job)
-        });
-        *place = Some(model);
-        done
+        lent(place, (checkpoint, tokenizer.as_ref()), job, |model| {
+            let notes = rounded(model, request.numerics, notes)?;
+            run_through(model, reader, notes, budget_bytes, request, job)
+        })
     }
+}
+
+/// Does something with the model of an open checkpoint, which is loaded where it is not there. It is out of its place
+/// meanwhile: a panic drops it, anything else puts it back.
+fn lent<T>(
+    place: &mut Option<Box<dyn LayeredModel>>,
+    (checkpoint, tokenizer): (&Arc<dyn Checkpoint>, Option<&Tokenizer>),
+    job: &Job,
+    work: impl FnOnce(&mut dyn LayeredModel) -> Result<T, Ending>,
+) -> Result<T, Ending> {
+    let mut model = match place.take() {
+        Some(model) => model,
+        None => model::load(checkpoint, tokenizer, job)?.0,
+    };
+    let done = work(model.as_mut());
+    *place = Some(model);
+    done
 }
 
 /// What turns input into what a model takes.

@@ -3,7 +3,7 @@
 use crate::knob::{Choice, ChoiceOption, KnobCard, Knobs, Real};
 use crate::lens::exits::{by_card, slice_card};
 use crate::policy::cards as rule_cards;
-use crate::policy::{About, Claim, Goal, Method, SEED, SHARE, Unit};
+use crate::policy::{About, Claim, Goal, Method, Unit, add_split_cards};
 use crate::recording::Recording;
 use crate::signal::Subject;
 
@@ -58,11 +58,7 @@ pub(super) fn cards(recording: Option<&Recording>, knobs: &Knobs) -> Vec<KnobCar
         let units = [ChoiceOption::new(ROW, "Tokens"), ChoiceOption::new(TEXT, "Whole texts")];
         cards.push(UNIT.card(units.to_vec()));
     }
-    // A rule that is fitted has brought them already.
-    let split = [SHARE.card(), SEED.card(SEED.max)];
-    let split = split.into_iter().filter(|card| cards.iter().all(|other| other.id != card.id));
-    let split: Vec<_> = split.collect();
-    cards.extend(split);
+    add_split_cards(&mut cards);
     cards.extend([slice_card(recording), by_card(recording)]);
     cards
 }

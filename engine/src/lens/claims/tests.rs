@@ -1,16 +1,9 @@
 use super::*;
 use crate::knob::Value;
+use crate::knob::turned as knobs;
 use crate::lens::exits::LENS as EXITS;
 use crate::policy::choose;
 use crate::recording::{synthetic, synthetic_samples};
-
-fn knobs(turns: &[(&str, Value)]) -> Knobs {
-    let mut knobs = Knobs::default();
-    for (id, value) in turns {
-        knobs.set(id, value.clone());
-    }
-    knobs
-}
 
 fn choice(id: &str) -> Value {
     Value::Choice(id.to_owned())

@@ -1,17 +1,10 @@
 use super::*;
 use crate::figure::{Mark, to_csv};
+use crate::knob::turned as knobs;
 use crate::knob::{KnobKind, Value};
 use crate::policy::{RULES, choose};
 use crate::recording::{rough, synthetic, synthetic_samples};
 use crate::signal::NO_TOKEN;
-
-fn knobs(turns: &[(&str, Value)]) -> Knobs {
-    let mut knobs = Knobs::default();
-    for (id, value) in turns {
-        knobs.set(id, value.clone());
-    }
-    knobs
-}
 
 fn choice(id: &str) -> Value {
     Value::Choice(id.to_owned())

@@ -4,7 +4,7 @@ use crate::knob::{Choice, ChoiceOption, KnobCard, Knobs, Real};
 use crate::lens::exits::slice_card;
 use crate::policy::cards as rule_cards;
 use crate::policy::{
-    About, Chosen, CostModel, Fill, Goal, Prices, Readouts, SEED, SHARE, Side, Split,
+    About, Chosen, CostModel, Fill, Goal, Prices, Readouts, Side, Split, add_split_cards,
 };
 use crate::recording::{Recording, Slice};
 
@@ -102,11 +102,7 @@ pub(super) fn cards(recording: Option<&Recording>, knobs: &Knobs) -> Vec<KnobCar
             (CALIBRATION, "Calibration part"),
         ])),
     ]);
-    // A rule that is fitted has brought them already.
-    let split = [SHARE.card(), SEED.card(SEED.max)];
-    let split = split.into_iter().filter(|card| cards.iter().all(|other| other.id != card.id));
-    let split: Vec<_> = split.collect();
-    cards.extend(split);
+    add_split_cards(&mut cards);
     cards.push(slice_card(recording));
     cards
 }

@@ -2,16 +2,9 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::figure::{Figure, Mark};
+use crate::knob::turned as knobs;
 use crate::policy::RULES;
 use crate::recording::{ReadAt, synthetic, synthetic_samples};
-
-fn knobs(turns: &[(&str, Value)]) -> Knobs {
-    let mut knobs = Knobs::default();
-    for (id, value) in turns {
-        knobs.set(id, value.clone());
-    }
-    knobs
-}
 
 fn choice(id: &str) -> Value {
     Value::Choice(id.to_owned())

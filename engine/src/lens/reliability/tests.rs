@@ -1,15 +1,8 @@
 use super::*;
 use crate::knob::Value;
+use crate::knob::turned as knobs;
 use crate::recording::{synthetic, synthetic_samples};
 use crate::signal::{NO_TOKEN, Signal};
-
-fn knobs(turns: &[(&str, Value)]) -> Knobs {
-    let mut knobs = Knobs::default();
-    for (id, value) in turns {
-        knobs.set(id, value.clone());
-    }
-    knobs
-}
 
 fn choice(id: &str) -> Value {
     Value::Choice(id.to_owned())

@@ -1,6 +1,7 @@
 use super::*;
 use crate::figure::{Axis, Direction, Figure, Ink, Mark, Scale, to_csv};
 use crate::knob::Value;
+use crate::knob::turned as knobs;
 use crate::lens::{LENSES, ReadingKind};
 use crate::recording::{rough, synthetic, synthetic_samples};
 
@@ -20,14 +21,6 @@ fn line(label: &str, points: &[[f64; 2]]) -> Mark {
 fn joined(mut a: Figure, b: Figure) -> (Figure, Option<Note>) {
     let note = join::join(&mut a, b);
     (a, note)
-}
-
-fn knobs(turns: &[(&str, Value)]) -> Knobs {
-    let mut knobs = Knobs::default();
-    for (id, value) in turns {
-        knobs.set(id, value.clone());
-    }
-    knobs
 }
 
 /// How many marks a hand can drag.

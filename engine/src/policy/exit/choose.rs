@@ -9,7 +9,7 @@ use super::rule::{BuiltRule, LiveRule, RuleEntry};
 use super::signals::Place;
 use super::{RULES, max_prob};
 use crate::knob::{Choice, ChoiceOption, Integer, KnobCard, KnobKind, Knobs, PlacesKnob, Value};
-use crate::policy::split::{SEED, SHARE, Side, Split};
+use crate::policy::split::{self, Side, Split};
 use crate::recording::{Ladder, Recording, Slice, Tally, depth_of};
 use crate::signal::{Depth, Signal};
 
@@ -99,16 +99,19 @@ pub(crate) fn cards(about: &About, knobs: &Knobs) -> Vec<KnobCard> {
         .map(|card| ChoiceOption::new(card.id, card.label).explained(card.meaning, card.source));
     let rule = rule_or_default(knobs.choice(&RULE));
     let mut cards = vec![RULE.card(rules.collect())];
-    cards.extend(rule.knobs(about));
-    cards.extend(split_cards(rule));
-    cards.push(LEAST_DEPTH.card(about.most_layers()));
-    cards.push(EXIT_AT.card(0, last_exit(about)));
+    cards.extend(cards_of(rule, about));
     cards
 }
 
-/// How the recording is divided, where that matters to a rule.
-fn split_cards(rule: &dyn RuleEntry) -> Vec<KnobCard> {
-    if rule.card().is_fitted { vec![SHARE.card(), SEED.card(SEED.max)] } else { Vec::new() }
+/// The cards of the knobs of one rule: its own, and those that every rule has.
+pub(crate) fn cards_of(rule: &dyn RuleEntry, about: &About) -> Vec<KnobCard> {
+    let mut cards = rule.knobs(about);
+    if rule.card().is_fitted {
+        cards.extend(split::cards());
+    }
+    cards.push(LEAST_DEPTH.card(about.most_layers()));
+    cards.push(EXIT_AT.card(0, last_exit(about)));
+    cards
 }
 
 /// The last depth before L.
@@ -141,11 +144,7 @@ pub(crate) fn choose_rule(
     knobs: &Knobs,
 ) -> Chosen {
     let about = About::of(Some(recording));
-    let own = rule.knobs(&about);
-    let least_card = LEAST_DEPTH.card(about.most_layers());
-    let exits_card = EXIT_AT.card(0, last_exit(&about));
-    let cards: Vec<KnobCard> =
-        own.into_iter().chain(split_cards(rule)).chain([least_card, exits_card]).collect();
+    let cards = cards_of(rule, &about);
     let mut allowed = knobs.clone();
     allowed.keep_allowed(&cards);
     let least = usize::try_from(allowed.integer(&LEAST_DEPTH)).unwrap_or(0).min(about.layers);

@@ -35,7 +35,7 @@ mod window;
 
 pub(crate) use about::{About, Checks};
 pub(crate) use choose::{
-    Chosen, Counts, Handle, Line, RULE, cards, choose, choose_rule, rule_or_default,
+    Chosen, Counts, Handle, Line, RULE, cards, cards_of, choose, choose_rule, rule_or_default,
 };
 pub(crate) use rule::{LiveRule, RuleEntry};
 pub(in crate::policy) use schedule::Schedule;

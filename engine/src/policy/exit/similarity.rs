@@ -200,10 +200,7 @@ impl BuiltRule for Together {
                     Some((of, exits)) if of == number => exits,
                     _ => {
                         let sample = recording.samples.get(number as usize);
-                        let rows = sample.map_or(token..token + 1, |sample| {
-                            let end = sample.first_token.saturating_add(sample.num_tokens);
-                            sample.first_token..end.min(recording.num_tokens())
-                        });
+                        let rows = sample.map_or(token..token + 1, |s| recording.rows(s));
                         self.exits(&reader, checks, rows)
                     }
                 };

@@ -4,17 +4,10 @@ use super::choose::EXIT_AT;
 use super::rule::RuleEntry;
 use super::signals::{Reader, TokenSignals};
 use super::*;
+use crate::knob::turned as knobs;
 use crate::knob::{KnobKind, Value};
 use crate::recording::{RUNGS, Recording, Slice, depth_of, rough, synthetic};
 use crate::signal::Depth;
-
-fn knobs(turns: &[(&str, Value)]) -> Knobs {
-    let mut knobs = Knobs::default();
-    for (id, value) in turns {
-        knobs.set(id, value.clone());
-    }
-    knobs
-}
 
 /// Every rule with its main knob at a share of its range.
 fn at_share(rule: &'static dyn RuleEntry, recording: &Recording, share: f64) -> Knobs {

@@ -1,9 +1,8 @@
 //! What the model thread does to time the open model.
 
-use super::{Ending, Models, OpenModel, problem};
+use super::{Ending, Models, OpenModel, lent, problem};
 use crate::job::Job;
 use crate::measure::{self, Asked, Report};
-use crate::model;
 use crate::worker::protocol::BenchRequest;
 
 impl Models {
@@ -16,11 +15,6 @@ impl Models {
             let what = "The open checkpoint reads images, and only text is measured".to_owned();
             return Err(problem(what, "Open one that reads text."));
         };
-        // Out of its place while it runs: a panic drops it, anything else puts it back.
-        let mut model = match place.take() {
-            Some(model) => model,
-            None => model::load(checkpoint, Some(tokenizer), job)?.0,
-        };
         let asked = Asked {
             source: &request.source,
             tokens: request.tokens,
@@ -29,8 +23,8 @@ impl Models {
             works: &request.works,
             budget_bytes: (self.budget_bytes)(),
         };
-        let done = measure::measure(model.as_mut(), tokenizer, asked, job);
-        *place = Some(model);
-        Ok(done?)
+        lent(place, (checkpoint, Some(tokenizer)), job, |model| {
+            Ok(measure::measure(model, tokenizer, asked, job)?)
+        })
     }
 }

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Ending, Models, OpenModel, problem, rounded};
+use super::{Ending, Models, OpenModel, lent, problem, rounded};
 use crate::generate::{self, Asked, Generated, Step};
 use crate::job::{Job, JobId};
-use crate::model;
 use crate::recording::Recording;
 use crate::worker::outbox::Outbox;
 use crate::worker::protocol::{Event, GenerateRequest, Live, Shared, Start};
@@ -26,14 +25,10 @@ impl Models {
             let what = "The open checkpoint reads images and writes no text".to_owned();
             return Err(problem(what, "Open a decoder."));
         };
-        // Out of its place while it runs: a panic drops it, anything else puts it back.
-        let mut model = match place.take() {
-            Some(model) => model,
-            None => model::load(checkpoint, Some(tokenizer), job)?.0,
-        };
         let mut watcher = Watcher::new(id, &self.outbox, request.show_every);
-        let mut run = || {
-            let notes = rounded(model.as_mut(), request.numerics, notes)?;
+        let budget_bytes = (self.budget_bytes)();
+        let done = lent(place, (checkpoint, Some(tokenizer)), job, |model| {
+            let notes = rounded(model, request.numerics, notes)?;
             let marks = checkpoint.marks(tokenizer)?;
             let prompt = match &request.start {
                 Start::Text(text) => generate::plain(text, tokenizer)?,
@@ -48,14 +43,12 @@ impl Models {
                 prompt: &prompt,
                 settings: &request.settings,
                 marks: &marks,
-                budget_bytes: (self.budget_bytes)(),
+                budget_bytes,
                 notes,
             };
             let watch = &mut |step: Step<'_>| watcher.see(&step);
-            Ok(generate::generate(model.as_ref(), tokenizer, asked, job, watch)?)
-        };
-        let done: Result<Generated, Ending> = run();
-        *place = Some(model);
+            Ok(generate::generate(model, tokenizer, asked, job, watch)?)
+        });
         let Generated { text, tokens, recording } = done?;
         self.outbox.put(Event::Generated(id, Live { text, tokens, recording: None }));
         Ok(recording)

@@ -2,13 +2,12 @@
 
 use std::path::Path;
 
-use super::{Ending, Models, OpenModel, problem};
+use super::{Ending, Models, OpenModel, lent, problem};
 use crate::export::{self, Export};
 use crate::job::Job;
 use crate::kernel::numerics::Numerics;
 use crate::knob::Knobs;
 use crate::lens::{Selection, TokenColumns, View};
-use crate::model;
 use crate::recording::Recording;
 use crate::skips::{self, Asked, Generate};
 use crate::worker::protocol::SkipRequest;
@@ -24,12 +23,8 @@ impl Models {
                 "The open checkpoint reads images, and blocks are left out of text".to_owned();
             return Err(problem(what, "Open a decoder."));
         };
-        // Out of its place while it runs: a panic drops it, anything else puts it back.
-        let mut model = match place.take() {
-            Some(model) => model,
-            None => model::load(checkpoint, Some(tokenizer), job)?.0,
-        };
-        let mut run = || {
+        let budget_bytes = (self.budget_bytes)();
+        lent(place, (checkpoint, Some(tokenizer)), job, |model| {
             model.set_numerics(Numerics::F32)?;
             let ends = checkpoint.marks(tokenizer)?.ends;
             let generate = request.generate.as_ref().map(|generate| Generate {
@@ -43,13 +38,10 @@ impl Models {
                 knobs: &request.knobs,
                 limit_tokens: request.limit_tokens,
                 generate,
-                budget_bytes: (self.budget_bytes)(),
+                budget_bytes,
             };
-            Ok(skips::run(model.as_ref(), &asked, job)?)
-        };
-        let done = run();
-        *place = Some(model);
-        done
+            Ok(skips::run(model, &asked, job)?)
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Ending, Models, OpenModel, problem, unknown_lens};
+use super::{Ending, Models, OpenModel, lent, problem, unknown_lens};
 use crate::checkpoint::{Checkpoint, Tokenizer};
 use crate::export::{self, Export};
 use crate::generate;
@@ -10,7 +10,7 @@ use crate::job::Job;
 use crate::knob::{ChoiceOption, Value};
 use crate::lens::{self, Selection, View};
 use crate::live::{self, Asked, Draft, Prompt, Treatment};
-use crate::model::{self, ModelCard};
+use crate::model::ModelCard;
 use crate::recording::depth_of;
 use crate::signal::Subject;
 use crate::worker::protocol::{VerifyRequest, WriteRequest};
@@ -24,22 +24,14 @@ impl Models {
             let what = "No checkpoint is open".to_owned();
             return Err(problem(what, "Open the one that made the recording, then verify again."));
         };
-        // Out of its place while it runs: a panic drops it, anything else puts it back.
-        let mut model = match place.take() {
-            Some(model) => model,
-            None => model::load(checkpoint, tokenizer.as_ref(), job)?.0,
-        };
-        let recording = request.recording.0.as_ref();
-        let mut run = || {
+        let (recording, tokenizer) = (request.recording.0.as_ref(), tokenizer.as_ref());
+        lent(place, (checkpoint, tokenizer), job, |model| {
             // As the recording was read out.
             model.set_numerics(recording.manifest.numerics)?;
             let prompt = request.write.as_ref();
             let prompt = prompt
-                .map(|write| {
-                    prompt_of(write, model.card(), checkpoint.as_ref(), tokenizer.as_ref())
-                })
+                .map(|write| prompt_of(write, model.card(), checkpoint.as_ref(), tokenizer))
                 .transpose()?;
-            let tokenizer = tokenizer.as_ref();
             let piece = |id| tokenizer.map_or_else(|| recording.piece(id), |t| t.piece(id));
             let asked = Asked {
                 recording,
@@ -50,11 +42,8 @@ impl Models {
                 prompt: prompt.as_ref(),
                 piece: &piece,
             };
-            Ok(live::verify(model.as_ref(), tokenizer, &asked, job)?)
-        };
-        let done = run();
-        *place = Some(model);
-        done
+            Ok(live::verify(model, tokenizer, &asked, job)?)
+        })
     }
 }
 

@@ -7,6 +7,7 @@
 use rayon::prelude::*;
 
 use crate::kernel::exp::exp;
+use crate::kernel::lanes::Lanes;
 use crate::kernel::machine::{Work, fastest};
 
 /// Which one.
@@ -45,7 +46,7 @@ impl<F: Fn(f32) -> f32> Work for Activated<'_, F> {
     type Output = ();
 
     #[inline(always)]
-    fn run(self) {
+    fn run<V: Lanes>(self) {
         self.x.iter_mut().for_each(|x| *x = (self.f)(*x));
     }
 }

@@ -20,6 +20,7 @@ use rayon::prelude::*;
 
 use crate::kernel::cap::soft_cap;
 use crate::kernel::exp::exp;
+use crate::kernel::lanes::Lanes;
 use crate::kernel::machine::{Work, fastest};
 use crate::kernel::matmul::{Dims, Strided, Target, Threads, product};
 use crate::kernel::rounded;
@@ -197,7 +198,7 @@ impl Work for Softmax<'_> {
 
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "as `Work` asks")]
-    fn run(self) {
+    fn run<V: Lanes>(self) {
         let Self { row, scale } = self;
         let mut max = f32::NEG_INFINITY;
         for &score in row.iter() {

@@ -3,6 +3,7 @@
 //! Definition: `y = cap tanh(x / cap)`, number by number: nearly x near 0, never beyond the cap (Gemma 2).
 
 use crate::kernel::activation::tanh;
+use crate::kernel::lanes::Lanes;
 use crate::kernel::machine::{Work, fastest};
 
 /// Caps every number of `x` in place.
@@ -20,7 +21,7 @@ impl Work for Capped<'_> {
 
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "as `Work` asks")]
-    fn run(self) {
+    fn run<V: Lanes>(self) {
         let inverse = self.cap.recip();
         for x in self.x {
             *x = self.cap * tanh(*x * inverse);

@@ -8,29 +8,48 @@
 //! lack AVX2) works it out in software, 15 to 28 times more slowly than separate products and sums were. So would code that is
 //! not compiled for the machine: what calls this has to run in `machine::fastest`.
 
+use crate::kernel::lanes::Lanes;
+
 /// 1.5 * 2^23: adding it rounds a small f32 to a whole number and leaves that in the low bits.
-const ROUND: f32 = 12_582_912.0;
+pub(super) const ROUND: f32 = 12_582_912.0;
+
+/// Where it stays.
+const LEAST: f32 = -87.0;
+
+/// ln 2 in two parts (Cody and Waite), with the other sign.
+const LN_2: [f32; 2] = [-0.693_359_4, 2.121_944_4e-4];
+
+/// 1 + r q(r), with q through (e^r - 1) / r at the six Chebyshev nodes of |r| <= ln 2 / 2: at most 1.1e-8 off.
+const SERIES: [f32; 7] =
+    [1.393_364_2e-3, 8.369_149e-3, 4.166_646_7e-2, 1.666_650_5e-1, 0.5, 1.0, 1.0];
 
 /// `e^x` for `x` up to 88.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "a call inside the hot loop would undo its vector code")]
 pub(super) fn exp(x: f32) -> f32 {
     // Comparisons, not `max`: that would swallow a NaN.
-    let x = if x < -87.0 { -87.0 } else { x };
+    let x = if x < LEAST { LEAST } else { x };
     let shifted = x.mul_add(std::f32::consts::LOG2_E, ROUND);
     let whole = shifted - ROUND;
-    // ln 2 in two parts (Cody and Waite).
-    let r = whole.mul_add(2.121_944_4e-4, whole.mul_add(-0.693_359_4, x));
-    // 1 + r q(r), with q through (e^r - 1) / r at the six Chebyshev nodes of |r| <= ln 2 / 2: at most 1.1e-8 off.
-    let mut p = 1.393_364_2e-3_f32;
-    p = p.mul_add(r, 8.369_149e-3);
-    p = p.mul_add(r, 4.166_646_7e-2);
-    p = p.mul_add(r, 1.666_650_5e-1);
-    p = p.mul_add(r, 0.5);
-    p = p.mul_add(r, 1.0);
-    p = p.mul_add(r, 1.0);
+    let r = whole.mul_add(LN_2[1], whole.mul_add(LN_2[0], x));
+    let [first, rest @ ..] = SERIES;
+    let p = rest.into_iter().fold(first, |p, next| p.mul_add(r, next));
     let power = shifted.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(127) << 23;
     p * f32::from_bits(power)
+}
+
+/// The same of sixteen, with the same bits.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "as `Work` asks")]
+pub(super) fn exp_of_all<V: Lanes>(x: V) -> V {
+    let x = V::splat(LEAST).larger_or(x);
+    let round = V::splat(ROUND);
+    let shifted = x.mul_add(V::splat(std::f32::consts::LOG2_E), round);
+    let whole = shifted - round;
+    let r = whole.mul_add(V::splat(LN_2[1]), whole.mul_add(V::splat(LN_2[0]), x));
+    let [first, rest @ ..] = SERIES;
+    let p = rest.into_iter().fold(V::splat(first), |p, next| p.mul_add(r, V::splat(next)));
+    p * shifted.power_of_two()
 }
 
 #[cfg(test)]

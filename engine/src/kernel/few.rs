@@ -5,6 +5,7 @@
 use rayon::prelude::*;
 
 use crate::kernel::avx512::Avx512;
+use crate::kernel::lanes::Lanes;
 use crate::kernel::machine::{Work, fastest};
 use crate::kernel::matrix::Matrix;
 use crate::kernel::rounded;
@@ -71,9 +72,9 @@ impl Work for Dots<'_> {
 
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "as `Work` asks")]
-    fn run(self) {
+    fn run<V: Lanes>(self) {
         for (y, x) in self.y.iter_mut().zip(self.x.chunks_exact(self.weights.len())) {
-            *y = rounded(dot(self.weights, x));
+            *y = rounded(dot::<V>(self.weights, x));
         }
     }
 }

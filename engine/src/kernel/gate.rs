@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use crate::kernel::activation::gelu_tanh;
 use crate::kernel::exp::exp;
+use crate::kernel::lanes::Lanes;
 use crate::kernel::machine::{Work, fastest};
 
 /// What the gate goes through.
@@ -48,7 +49,7 @@ impl<F: Fn(f32) -> f32> Work for Gated<'_, F> {
 
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "as `Work` asks")]
-    fn run(self) {
+    fn run<V: Lanes>(self) {
         for (g, &up) in self.gate.iter_mut().zip(self.up) {
             *g = (self.f)(*g) * up;
         }

@@ -4,6 +4,7 @@
 
 use rayon::prelude::*;
 
+use crate::kernel::lanes::Lanes;
 use crate::kernel::machine::{Work, fastest};
 use crate::kernel::rounded;
 
@@ -60,7 +61,7 @@ impl<F: Fn(f64, f64) -> f64> Work for Sum<'_, F> {
 
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "as `Work` asks")]
-    fn run(self) -> f64 {
+    fn run<V: Lanes>(self) -> f64 {
         let mut sums = [0.0; LANES];
         let (a, a_rest) = self.a.as_chunks::<LANES>();
         let (b, b_rest) = self.b.as_chunks::<LANES>();

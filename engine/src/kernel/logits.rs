@@ -3,7 +3,8 @@
 //! Definitions: `signal`. The sums are those of the tiled readout with a single tile.
 
 use crate::job::{Cancelled, Job};
-use crate::kernel::readout::{Readouts, Request, absorb};
+use crate::kernel::machine::fastest;
+use crate::kernel::readout::{Absorb, Readouts, Request};
 use crate::kernel::tally::Tally;
 use crate::signal::NO_TOKEN;
 
@@ -23,7 +24,8 @@ pub(crate) fn of_logits(
         for (depth, tally) in tallies.iter_mut().enumerate().filter(|_| next != NO_TOKEN) {
             tally.next = logits(depth).get(next as usize).copied().unwrap_or(f32::NAN);
         }
-        absorb(&mut tallies, logits, &mut weights, 0, next);
+        let (tallies_of_row, weights) = (&mut tallies[..], &mut weights[..]);
+        fastest(Absorb { tallies: tallies_of_row, logits, weights, first: 0, next });
         out.put_token(row, &tallies, request);
     }
     Ok(out)

@@ -1,6 +1,7 @@
 //! Plain code, compiled once more for the vector instructions that the machine turns out to have.
 
 use crate::kernel::avx512::{Avx512, Avx512Bf16};
+use crate::kernel::lanes::{Lanes, Plain};
 
 /// The vector instructions that the kernels use on this machine.
 pub(crate) fn instructions() -> &'static str {
@@ -21,7 +22,8 @@ pub(crate) trait Work {
     /// What it gives.
     type Output;
     /// Must be `#[inline(always)]`, and so must what it calls.
-    fn run(self) -> Self::Output;
+    /// `V` is how the machine does sixteen numbers at a time.
+    fn run<V: Lanes>(self) -> Self::Output;
 }
 
 /// Vector instructions that plain code is compiled for; each can be made only where the processor has them.
@@ -50,7 +52,7 @@ impl Avx2 {
     fn run<W: Work>(self, work: W) -> W::Output {
         #[target_feature(enable = "avx2,fma")]
         fn inside<W: Work>(work: W) -> W::Output {
-            work.run()
+            work.run::<Plain>()
         }
         #[expect(unsafe_code, reason = "the token stands for what the compiler cannot know")]
         // SAFETY: the token proves the features.
@@ -79,7 +81,7 @@ impl Machine {
             Self::Avx512(cpu) => cpu.run(work),
             #[cfg(target_arch = "x86_64")]
             Self::Avx2(cpu) => cpu.run(work),
-            Self::Plain => work.run(),
+            Self::Plain => work.run::<Plain>(),
         }
     }
 }
@@ -93,37 +95,28 @@ pub(crate) fn fastest<W: Work>(work: W) -> W::Output {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::readout::absorb;
+    use crate::kernel::readout::Absorb;
     use crate::kernel::tally::Tally;
     use crate::signal::NO_TOKEN;
 
-    /// One tile of one token at two depths.
-    struct Tile<'a>(&'a [Vec<f32>; 2]);
-
-    impl Work for Tile<'_> {
-        type Output = Vec<Tally>;
-
-        #[inline(always)]
-        #[expect(clippy::inline_always, reason = "as `Work` asks")]
-        fn run(self) -> Vec<Tally> {
-            let mut tallies = vec![Tally::new(NO_TOKEN); 2];
-            let mut weights = vec![0.0; 3 * self.0[0].len()];
-            absorb(&mut tallies, |depth| &self.0[depth], &mut weights, 0, 7);
-            tallies
-        }
-    }
-
     #[test]
     fn every_machine_gives_the_same_bits() {
-        let wave = |step: f32| (0..517).map(|i| (i as f32 * step).sin() * 9.0).collect();
-        let logits = [wave(0.7), wave(1.3)];
+        let wave = |step: f32| -> Vec<f32> {
+            (0..517).map(|i| (i as f32 * step).sin() * 9.0).collect()
+        };
+        let waves = [wave(0.7), wave(1.3)];
         let bits = |machine: Machine| {
             let sums = |t: Tally| {
                 let step = [t.step.gap, t.step.square, t.step.along];
                 let row = [t.sum, t.squares, t.moment, t.cross, t.above];
                 (row.map(f64::to_bits), step.map(f64::to_bits), t.top)
             };
-            machine.run(Tile(&logits)).into_iter().map(sums).collect::<Vec<_>>()
+            let (mut tallies, mut weights) = (vec![Tally::new(NO_TOKEN); 2], vec![0.0; 3 * 517]);
+            let logits = |depth: usize| &waves[depth][..];
+            let (tallies_of_all, weights) = (&mut tallies[..], &mut weights[..]);
+            let tile = Absorb { tallies: tallies_of_all, logits, weights, first: 0, next: 7 };
+            machine.run(tile);
+            tallies.into_iter().map(sums).collect::<Vec<_>>()
         };
         let plain = bits(Machine::Plain);
         for machine in Machine::all() {

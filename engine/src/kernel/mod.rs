@@ -16,6 +16,7 @@ mod few;
 pub(crate) mod full_attention;
 pub(crate) mod gate;
 pub(crate) mod geometry;
+pub(crate) mod lanes;
 pub(crate) mod layer_norm;
 pub(crate) mod logits;
 pub(crate) mod machine;

@@ -17,6 +17,7 @@ use crate::kernel::avx512::Avx512;
 use crate::kernel::cap::soft_cap;
 use crate::kernel::columns::Columns;
 use crate::kernel::factor::{Factor, Met};
+use crate::kernel::lanes::Lanes;
 use crate::kernel::machine::{Work, fastest};
 use crate::kernel::matrix::Matrix;
 use crate::kernel::norm::Norm;
@@ -271,15 +272,15 @@ fn take_in(
 }
 
 /// One tile of one token at all depths, to be taken in.
-struct Absorb<'a, L> {
-    tallies: &'a mut [Tally],
+pub(super) struct Absorb<'a, L> {
+    pub(super) tallies: &'a mut [Tally],
     /// Those of one depth.
-    logits: L,
+    pub(super) logits: L,
     /// Room for three rows.
-    weights: &'a mut [f32],
+    pub(super) weights: &'a mut [f32],
     /// Id of the first column.
-    first: u32,
-    next: u32,
+    pub(super) first: u32,
+    pub(super) next: u32,
 }
 
 impl<'a, L: Fn(usize) -> &'a [f32]> Work for Absorb<'_, L> {
@@ -287,41 +288,28 @@ impl<'a, L: Fn(usize) -> &'a [f32]> Work for Absorb<'_, L> {
 
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "as `Work` asks")]
-    fn run(self) {
-        absorb(self.tallies, self.logits, self.weights, self.first, self.next);
-    }
-}
-
-/// Takes in one tile of one token at all depths; `logits` gives those of one depth, and `weights` has room for three
-/// times as many.
-#[inline(always)]
-#[expect(clippy::inline_always, reason = "as `Work` asks")]
-pub(super) fn absorb<'a>(
-    tallies: &mut [Tally],
-    logits: impl Fn(usize) -> &'a [f32],
-    weights: &mut [f32],
-    first: u32,
-    next: u32,
-) {
-    let Some((last, others)) = tallies.split_last_mut() else { return };
-    let last_logits = logits(others.len());
-    let (final_weights, rest) = weights.split_at_mut(last_logits.len());
-    let (mut here, rest) = rest.split_at_mut(last_logits.len());
-    let mut there = &mut rest[..last_logits.len()];
-    let end = last.absorb(last_logits, first, next, final_weights);
-    let mut before = None;
-    for (depth, tally) in others.iter_mut().enumerate() {
-        let logits = logits(depth);
-        let own = tally.absorb(logits, first, next, here);
-        tally.cross = tally.cross * end.change.factor + dot(final_weights, logits);
-        if let Some(before) = before {
-            tally.step.absorb((own, here), (before, there));
+    fn run<V: Lanes>(self) {
+        let Self { tallies, logits, weights, first, next } = self;
+        let Some((last, others)) = tallies.split_last_mut() else { return };
+        let last_logits = logits(others.len());
+        let (final_weights, rest) = weights.split_at_mut(last_logits.len());
+        let (mut here, rest) = rest.split_at_mut(last_logits.len());
+        let mut there = &mut rest[..last_logits.len()];
+        let end = last.absorb::<V>(last_logits, first, next, final_weights);
+        let mut before = None;
+        for (depth, tally) in others.iter_mut().enumerate() {
+            let logits = logits(depth);
+            let own = tally.absorb::<V>(logits, first, next, here);
+            tally.cross = tally.cross * end.change.factor + dot::<V>(final_weights, logits);
+            if let Some(before) = before {
+                tally.step.absorb::<V>((own, here), (before, there));
+            }
+            before = Some(own);
+            std::mem::swap(&mut here, &mut there);
         }
-        before = Some(own);
-        std::mem::swap(&mut here, &mut there);
-    }
-    if let Some(before) = before {
-        last.step.absorb((end, final_weights), (before, there));
+        if let Some(before) = before {
+            last.step.absorb::<V>((end, final_weights), (before, there));
+        }
     }
 }
 

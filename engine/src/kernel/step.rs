@@ -11,8 +11,8 @@
     reason = "only what is inlined is compiled for the vector instructions of the machine"
 )]
 
+use crate::kernel::lanes::{LANES, Lanes};
 use crate::kernel::rounded;
-use crate::kernel::tally::{LANES, folded};
 
 /// What became of the ids of one row when others were added.
 #[derive(Debug, Clone, Copy, Default)]
@@ -56,9 +56,9 @@ pub(super) struct Step {
 impl Step {
     /// Takes in one tile of a depth and of the one before, each with its `e^(z - max)`.
     #[inline(always)]
-    pub(super) fn absorb(&mut self, own: (Side<'_>, &[f32]), before: (Side<'_>, &[f32])) {
+    pub(super) fn absorb<V: Lanes>(&mut self, own: (Side<'_>, &[f32]), before: (Side<'_>, &[f32])) {
         self.shrink(own.0.change, before.0.change);
-        self.add(between(own, before));
+        self.add(between::<V>(own, before));
     }
 
     /// Makes room for other ids.
@@ -92,24 +92,22 @@ impl Step {
     }
 }
 
-/// The sums over one tile. Loops of few sums: of more, the compiler keeps some in memory, which doubled the time.
+/// The sums over one tile.
 #[inline(always)]
-fn between((own, u): (Side<'_>, &[f32]), (before, v): (Side<'_>, &[f32])) -> Step {
+fn between<V: Lanes>((own, u): (Side<'_>, &[f32]), (before, v): (Side<'_>, &[f32])) -> Step {
     let (own_scale, before_scale) = (rounded(own.sum.recip()), rounded(before.sum.recip()));
-    let gap = gap(u, own.logits, before.logits, own.max - before.max) / own.sum;
+    let gap = gap::<V>(u, own.logits, before.logits, own.max - before.max) / own.sum;
     let (u, u_rest) = u.as_chunks::<LANES>();
     let (v, v_rest) = v.as_chunks::<LANES>();
-    let (mut squares, mut alongs) = ([0.0_f32; LANES], [0.0_f32; LANES]);
+    let (own_scales, before_scales) = (V::splat(own_scale), V::splat(before_scale));
+    let (mut squares, mut alongs) = (V::splat(0.0), V::splat(0.0));
     for (u, v) in u.iter().zip(v) {
-        let sums = squares.iter_mut().zip(&mut alongs);
-        for ((square, along), (&u, &v)) in sums.zip(u.iter().zip(v)) {
-            let q = before_scale * v;
-            let apart = own_scale * u - q;
-            *square = apart.mul_add(apart, *square);
-            *along = apart.mul_add(q, *along);
-        }
+        let q = before_scales * V::load(v);
+        let apart = own_scales * V::load(u) - q;
+        squares = apart.mul_add(apart, squares);
+        alongs = apart.mul_add(q, alongs);
     }
-    let mut step = Step { gap, square: folded(squares), along: folded(alongs) };
+    let mut step = Step { gap, square: squares.sum(), along: alongs.sum() };
     for (&u, &v) in u_rest.iter().zip(v_rest) {
         let q = before_scale * v;
         let apart = f64::from(own_scale * u - q);
@@ -121,16 +119,15 @@ fn between((own, u): (Side<'_>, &[f32]), (before, v): (Side<'_>, &[f32])) -> Ste
 
 /// Sum of `u (z - y - shift)`.
 #[inline(always)]
-fn gap(u: &[f32], z: &[f32], y: &[f32], shift: f32) -> f64 {
+fn gap<V: Lanes>(u: &[f32], z: &[f32], y: &[f32], shift: f32) -> f64 {
     let (u, u_rest) = u.as_chunks::<LANES>();
     let (z, z_rest) = z.as_chunks::<LANES>();
     let (y, y_rest) = y.as_chunks::<LANES>();
-    let mut sums = [0.0_f32; LANES];
+    let shifts = V::splat(shift);
+    let mut sums = V::splat(0.0);
     for ((u, z), y) in u.iter().zip(z).zip(y) {
-        for (((sum, &u), &z), &y) in sums.iter_mut().zip(u).zip(z).zip(y) {
-            *sum = u.mul_add(z - y - shift, *sum);
-        }
+        sums = V::load(u).mul_add(V::load(z) - V::load(y) - shifts, sums);
     }
     let rest = u_rest.iter().zip(z_rest).zip(y_rest);
-    folded(sums) + rest.map(|((&u, &z), &y)| f64::from(u * (z - y - shift))).sum::<f64>()
+    sums.sum() + rest.map(|((&u, &z), &y)| f64::from(u * (z - y - shift))).sum::<f64>()
 }

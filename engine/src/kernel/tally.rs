@@ -1,16 +1,15 @@
 //! Statistics of one row of logits, gathered tile by tile.
 //!
-//! Inside a tile sums run in 16 f32 lanes, between tiles in f64. A NaN logit makes both sums NaN, and
+//! Inside a tile sums run in 16 or 32 f32 lanes, between tiles in f64. A NaN logit makes both sums NaN, and
 //! with them every statistic.
 #![expect(
     clippy::inline_always,
     reason = "only what is inlined is compiled for the vector instructions of the machine"
 )]
 
-use crate::kernel::exp::exp;
+use crate::kernel::exp::{exp, exp_of_all};
+use crate::kernel::lanes::{LANES, Lanes};
 use crate::kernel::step::{Change, Side, Step};
-
-pub(super) const LANES: usize = 16;
 
 /// Five largest logits so far, best first, with their ids.
 pub(super) type Top = [(f32, u32); 5];
@@ -57,16 +56,16 @@ impl Tally {
     /// Sums over two rows are left to whoever
     /// knows both.
     #[inline(always)]
-    pub(super) fn absorb<'a>(
+    pub(super) fn absorb<'a, V: Lanes>(
         &mut self,
         z: &'a [f32],
         first: u32,
         next: u32,
         weights: &mut [f32],
     ) -> Side<'a> {
-        let peak = self.rank_chunks(z, first);
+        let peak = self.rank_chunks::<V>(z, first);
         let max = if peak > self.max { peak } else { self.max };
-        let [sum, squares, moment] = spread(z, max, weights);
+        let [sum, squares, moment] = spread::<V>(z, max, weights);
         let change = self.raise(max);
         self.sum += sum;
         self.squares += squares;
@@ -75,7 +74,7 @@ impl Tally {
         if let Some(&own) = own {
             self.next = own;
         }
-        self.above += count_above(z, self.next);
+        self.above += count_above::<V>(z, self.next);
         Side { logits: z, max, sum: self.sum, change: change.of(self.sum) }
     }
 
@@ -111,21 +110,33 @@ impl Tally {
         Change { factor, drop, share: self.sum, squares }
     }
 
-    /// Puts the tile's largest logits in their places and returns the largest of all.
+    /// Puts the tile's largest logits in their places and returns the largest of all; NaN is passed over (the sums
+    /// carry it).
     #[inline(always)]
-    fn rank_chunks(&mut self, z: &[f32], first: u32) -> f32 {
+    fn rank_chunks<V: Lanes>(&mut self, z: &[f32], first: u32) -> f32 {
         const CHUNK: usize = 4 * LANES;
-        let mut all = f32::NEG_INFINITY;
+        let mut largest = V::splat(f32::NEG_INFINITY);
+        let mut largest_of_rest = f32::NEG_INFINITY;
         for (chunk, id) in z.chunks(CHUNK).zip((first..).step_by(CHUNK)) {
-            let peak = largest(chunk);
-            all = if peak > all { peak } else { all };
-            if peak > self.top[4].0 {
+            let (whole, rest) = chunk.as_chunks::<LANES>();
+            let bar = V::splat(self.top[4].0);
+            let mut above = 0;
+            for z in whole {
+                let z = V::load(z);
+                above += z.count_above(bar);
+                largest = z.larger_or(largest);
+            }
+            for &z in rest {
+                largest_of_rest = if z > largest_of_rest { z } else { largest_of_rest };
+            }
+            if above > 0 || largest_of_rest > self.top[4].0 {
                 for (&logit, id) in chunk.iter().zip(id..) {
                     self.insert(logit, id);
                 }
             }
         }
-        all
+        let largest = largest.peak();
+        if largest_of_rest > largest { largest_of_rest } else { largest }
     }
 
     /// Ids come in rising order, so that of equal logits the smaller id stays in front.
@@ -143,39 +154,25 @@ impl Tally {
     }
 }
 
-/// Largest of `z`; NaN is passed over (the sums carry it).
-#[inline(always)]
-fn largest(z: &[f32]) -> f32 {
-    let mut lanes = [f32::NEG_INFINITY; LANES];
-    let (chunks, rest) = z.as_chunks::<LANES>();
-    for chunk in chunks {
-        for (lane, &z) in lanes.iter_mut().zip(chunk) {
-            *lane = if z > *lane { z } else { *lane };
-        }
-    }
-    lanes.iter().chain(rest).fold(f32::NEG_INFINITY, |max, &z| if z > max { z } else { max })
-}
-
 /// Sums of `e^(z - max)`, of its squares, and of `e^(z - max) (z - max)`; `weights` becomes `e^(z - max)`.
 #[inline(always)]
-fn spread(z: &[f32], max: f32, weights: &mut [f32]) -> [f64; 3] {
-    for (e, &z) in weights.iter_mut().zip(z) {
-        *e = exp(z - max);
-    }
+fn spread<V: Lanes>(z: &[f32], max: f32, weights: &mut [f32]) -> [f64; 3] {
     let (z, z_rest) = z.as_chunks::<LANES>();
-    let (e, e_rest) = weights.as_chunks::<LANES>();
-    let (mut sums, mut squares, mut moments) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
-    for (z, e) in z.iter().zip(e) {
-        let lanes = sums.iter_mut().zip(&mut squares).zip(&mut moments);
-        for (((sum, square), moment), (&z, &e)) in lanes.zip(z.iter().zip(e)) {
-            *sum += e;
-            *square = e.mul_add(e, *square);
-            *moment = e.mul_add(z - max, *moment);
-        }
+    let (e, e_rest) = weights.as_chunks_mut::<LANES>();
+    let at = V::splat(max);
+    let [mut sums, mut squares, mut moments] = [V::splat(0.0); 3];
+    for (z, weight) in z.iter().zip(e) {
+        let below = V::load(z) - at;
+        let e = exp_of_all(below);
+        e.store(weight);
+        sums = sums + e;
+        squares = e.mul_add(e, squares);
+        moments = e.mul_add(below, moments);
     }
-    let mut total = [folded(sums), folded(squares), folded(moments)];
-    for (&z, &e) in z_rest.iter().zip(e_rest) {
-        let (below, e) = (f64::from(z - max), f64::from(e));
+    let mut total = [sums.sum(), squares.sum(), moments.sum()];
+    for (&z, weight) in z_rest.iter().zip(e_rest) {
+        *weight = exp(z - max);
+        let (below, e) = (f64::from(z - max), f64::from(*weight));
         total[0] += e;
         total[1] += e * e;
         total[2] += e * below;
@@ -183,42 +180,27 @@ fn spread(z: &[f32], max: f32, weights: &mut [f32]) -> [f64; 3] {
     total
 }
 
-/// Sum of products.
+/// Sum of products, in two vectors of sums: one would wait for itself.
 #[inline(always)]
-pub(super) fn dot(a: &[f32], b: &[f32]) -> f64 {
-    let mut sums = [0.0_f32; LANES];
-    let (a, a_rest) = a.as_chunks::<LANES>();
-    let (b, b_rest) = b.as_chunks::<LANES>();
+pub(super) fn dot<V: Lanes>(a: &[f32], b: &[f32]) -> f64 {
+    let mut sums = [V::splat(0.0); 2];
+    let (a, a_rest) = a.as_chunks::<{ 2 * LANES }>();
+    let (b, b_rest) = b.as_chunks::<{ 2 * LANES }>();
     for (a, b) in a.iter().zip(b) {
-        for ((sum, &a), &b) in sums.iter_mut().zip(a).zip(b) {
-            *sum = a.mul_add(b, *sum);
+        let pairs = a.as_chunks().0.iter().zip(b.as_chunks().0);
+        for (sum, (a, b)) in sums.iter_mut().zip(pairs) {
+            *sum = V::load(a).mul_add(V::load(b), *sum);
         }
     }
     let rest: f64 = a_rest.iter().zip(b_rest).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum();
-    folded(sums) + rest
+    (sums[0] + sums[1]).sum() + rest
 }
 
+/// How many of `z` are larger.
 #[inline(always)]
-pub(super) fn folded(lanes: [f32; LANES]) -> f64 {
-    let mut sums = lanes.map(f64::from);
-    // Halves onto each other: one lane after the other is four times as many additions that wait for one another.
-    for half in [8, 4, 2, 1] {
-        let (low, high) = sums.split_at_mut(half);
-        low.iter_mut().zip(high).for_each(|(low, high)| *low += *high);
-    }
-    sums[0]
-}
-
-/// How many of `z` are larger; counted in f32, whose whole numbers reach far beyond a tile.
-#[inline(always)]
-fn count_above(z: &[f32], bar: f32) -> f64 {
-    let above = |z: f32| if z > bar { 1.0 } else { 0.0 };
-    let mut counts = [0.0_f32; LANES];
-    let (chunks, rest) = z.as_chunks::<LANES>();
-    for chunk in chunks {
-        for (count, &z) in counts.iter_mut().zip(chunk) {
-            *count += above(z);
-        }
-    }
-    folded(counts) + rest.iter().map(|&z| f64::from(above(z))).sum::<f64>()
+fn count_above<V: Lanes>(z: &[f32], bar: f32) -> f64 {
+    let (whole, rest) = z.as_chunks::<LANES>();
+    let bars = V::splat(bar);
+    let of_whole = whole.iter().map(|z| V::load(z).count_above(bars)).sum::<u32>();
+    f64::from(of_whole + rest.iter().map(|&z| u32::from(z > bar)).sum::<u32>())
 }

@@ -9,6 +9,7 @@ use rayon::prelude::*;
 
 use super::{Heads, Looking, QUERIES, Tile, run_tiles, seen_from, softmax};
 use crate::kernel::cap::soft_cap;
+use crate::kernel::lanes::Lanes;
 use crate::kernel::machine::{Work, fastest};
 
 /// Products for which another thread is worth waking.
@@ -88,7 +89,7 @@ impl Work for Score<'_> {
 
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "as `Work` asks")]
-    fn run(self) {
+    fn run<V: Lanes>(self) {
         let Self { q, keys, kv_width, scale, weights } = self;
         for (weight, key) in weights.iter_mut().zip(keys.chunks(kv_width)) {
             *weight = dot(q, &key[..q.len()]) * scale;
@@ -109,7 +110,7 @@ impl Work for Mix<'_> {
 
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "as `Work` asks")]
-    fn run(self) {
+    fn run<V: Lanes>(self) {
         let Self { weights, values, kv_width, out } = self;
         let dim = out.len();
         for (weight, value) in weights.iter().zip(values.chunks(kv_width)) {

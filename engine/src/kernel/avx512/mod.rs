@@ -4,6 +4,7 @@
 //! here has a plain version elsewhere, which its tests compare against.
 
 mod dots;
+mod lanes;
 mod pack;
 mod tile;
 mod unpack;
@@ -40,7 +41,7 @@ impl Avx512 {
     pub(crate) fn run<W: Work>(self, work: W) -> W::Output {
         #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
         fn inside<W: Work>(work: W) -> W::Output {
-            work.run()
+            work.run::<lanes::Register>()
         }
         // SAFETY: the token proves the features.
         unsafe { inside(work) }

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use super::{Head, Readouts, Request, VOCAB_TILE};
 use crate::kernel::cap::soft_cap;
 use crate::kernel::few::FEW;
+use crate::kernel::lanes::Lanes;
 use crate::kernel::machine::{Work, fastest};
 use crate::kernel::matmul::matmul;
 use crate::kernel::numerics::Numerics;
@@ -59,14 +60,14 @@ impl Work for Absorb<'_> {
 
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "as `Work` asks")]
-    fn run(self) -> Tally {
+    fn run<V: Lanes>(self) -> Tally {
         let Self { logits, next } = self;
         let mut tally = Tally::new(NO_TOKEN);
         tally.next = logits.get(next as usize).copied().unwrap_or(f32::NAN);
         let firsts = (0_u32..).step_by(VOCAB_TILE);
         let mut weights = vec![0.0; VOCAB_TILE];
         for (logits, first) in logits.chunks(VOCAB_TILE).zip(firsts) {
-            tally.absorb(logits, first, next, &mut weights[..logits.len()]);
+            tally.absorb::<V>(logits, first, next, &mut weights[..logits.len()]);
         }
         tally
     }

@@ -48,7 +48,10 @@ pub(super) fn exp_of_all<V: Lanes>(x: V) -> V {
     let whole = shifted - round;
     let r = whole.mul_add(V::splat(LN_2[1]), whole.mul_add(V::splat(LN_2[0]), x));
     let [first, rest @ ..] = SERIES;
-    let p = rest.into_iter().fold(V::splat(first), |p, next| p.mul_add(r, V::splat(next)));
+    let mut p = V::splat(first);
+    for next in rest {
+        p = p.mul_add(r, V::splat(next));
+    }
     p * shifted.power_of_two()
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Loops over arrays of sums do become vector code, but only where the compiler sees through them: inlined beside
 //! others some stayed number by number, which took longer than a quarter of the product they follow. So the vector is
-//! written out, and a machine brings its own.
+//! written out, and a machine brings its own. What works on them has plain loops: in a closure that an iterator calls, the
+//! instructions would be calls of functions.
 
 use std::ops::{Add, Mul, Sub};
 

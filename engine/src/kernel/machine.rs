@@ -1,7 +1,11 @@
 //! Plain code, compiled once more for the vector instructions that the machine turns out to have.
 
+#[cfg(target_arch = "x86_64")]
+use crate::kernel::avx2::Avx2;
 use crate::kernel::avx512::{Avx512, Avx512Bf16};
 use crate::kernel::lanes::{Lanes, Plain};
+#[cfg(target_arch = "aarch64")]
+use crate::kernel::neon;
 
 /// The vector instructions that the kernels use on this machine.
 pub(crate) fn instructions() -> &'static str {
@@ -12,6 +16,8 @@ pub(crate) fn instructions() -> &'static str {
         Machine::Avx512(_) => "AVX-512",
         #[cfg(target_arch = "x86_64")]
         Machine::Avx2(_) => "AVX2",
+        #[cfg(target_arch = "aarch64")]
+        Machine::Neon => "NEON",
         Machine::Plain => "portable",
     }
 }
@@ -26,40 +32,16 @@ pub(crate) trait Work {
     fn run<V: Lanes>(self) -> Self::Output;
 }
 
-/// Vector instructions that plain code is compiled for; each can be made only where the processor has them.
+/// Vector instructions that code is compiled for; each can be made only where the processor has them.
 #[derive(Debug, Clone, Copy)]
 enum Machine {
     Avx512(Avx512),
     #[cfg(target_arch = "x86_64")]
     Avx2(Avx2),
-    /// What every processor of the target has: SSE2 on x86-64, NEON on AArch64.
+    #[cfg(target_arch = "aarch64")]
+    Neon,
+    /// What every processor has.
     Plain,
-}
-
-/// Proof of AVX2 and of fused multiply-add.
-#[cfg(target_arch = "x86_64")]
-#[derive(Debug, Clone, Copy)]
-struct Avx2(());
-
-#[cfg(target_arch = "x86_64")]
-impl Avx2 {
-    fn detect() -> Option<Self> {
-        let found = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
-        found.then_some(Self(()))
-    }
-
-    #[expect(clippy::unused_self, reason = "to have the token is what makes a call sound")]
-    fn run<W: Work>(self, work: W) -> W::Output {
-        #[target_feature(enable = "avx2,fma")]
-        fn inside<W: Work>(work: W) -> W::Output {
-            work.run::<Plain>()
-        }
-        #[expect(unsafe_code, reason = "the token stands for what the compiler cannot know")]
-        // SAFETY: the token proves the features.
-        unsafe {
-            inside(work)
-        }
-    }
 }
 
 impl Machine {
@@ -68,6 +50,8 @@ impl Machine {
         let all = Avx512::detect().map(Self::Avx512).into_iter();
         #[cfg(target_arch = "x86_64")]
         let all = all.chain(Avx2::detect().map(Self::Avx2));
+        #[cfg(target_arch = "aarch64")]
+        let all = all.chain([Self::Neon]);
         all.chain([Self::Plain])
     }
 
@@ -81,6 +65,8 @@ impl Machine {
             Self::Avx512(cpu) => cpu.run(work),
             #[cfg(target_arch = "x86_64")]
             Self::Avx2(cpu) => cpu.run(work),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => work.run::<neon::Registers>(),
             Self::Plain => work.run::<Plain>(),
         }
     }
@@ -95,15 +81,16 @@ pub(crate) fn fastest<W: Work>(work: W) -> W::Output {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::exp::ROUND;
+    use crate::kernel::lanes::LANES;
     use crate::kernel::readout::Absorb;
     use crate::kernel::tally::Tally;
     use crate::signal::NO_TOKEN;
 
     #[test]
     fn every_machine_gives_the_same_bits() {
-        let wave = |step: f32| -> Vec<f32> {
-            (0..517).map(|i| (i as f32 * step).sin() * 9.0).collect()
-        };
+        let wave =
+            |step: f32| -> Vec<f32> { (0..517).map(|i| (i as f32 * step).sin() * 9.0).collect() };
         let waves = [wave(0.7), wave(1.3)];
         let bits = |machine: Machine| {
             let sums = |t: Tally| {
@@ -121,6 +108,59 @@ mod tests {
         let plain = bits(Machine::Plain);
         for machine in Machine::all() {
             assert_eq!(bits(machine), plain, "{machine:?}");
+        }
+    }
+
+    /// Every operation once.
+    struct Operations<'a>([&'a [f32; LANES]; 3]);
+
+    impl Work for Operations<'_> {
+        type Output = ([[f32; LANES]; 6], u32, f64, f32);
+
+        #[inline(always)]
+        #[expect(clippy::inline_always, reason = "as `Work` asks")]
+        fn run<V: Lanes>(self) -> Self::Output {
+            let [a, b, c] = [V::load(self.0[0]), V::load(self.0[1]), V::load(self.0[2])];
+            let round = V::splat(ROUND);
+            let whole = c + round;
+            let results =
+                [a + b, a - b, a * b, a.mul_add(b, c), a.larger_or(b), whole.power_of_two()];
+            let mut out = [[0.0; LANES]; 6];
+            for (out, result) in out.iter_mut().zip(results) {
+                result.store(out);
+            }
+            (out, a.count_above(b), c.sum(), c.peak())
+        }
+    }
+
+    #[test]
+    fn every_machine_has_the_operations_of_numbers() {
+        let place = |i: u8| f32::from(i);
+        let mut a: [f32; LANES] = std::array::from_fn(|i| place(i as u8) * 0.7 - 3.0);
+        let mut b: [f32; LANES] = std::array::from_fn(|i| 4.0 - place(i as u8) * 0.9);
+        let c: [f32; LANES] = std::array::from_fn(|i| (place(i as u8) * 37.3).sin() * 90.0);
+        (a[2], b[5], a[7], b[7], a[9], a[11]) =
+            (f32::NAN, f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::NEG_INFINITY, b[11]);
+        let pairs = || a.into_iter().zip(b);
+        let larger = pairs().map(|(a, b)| if a > b { a } else { b });
+        let count = pairs().filter(|(a, b)| a > b).count();
+        let bits = |values: &mut dyn Iterator<Item = f32>| -> Vec<u32> {
+            values.map(|v| if v.is_nan() { u32::MAX } else { v.to_bits() }).collect()
+        };
+        for machine in Machine::all() {
+            let (out, above, sum, peak) = machine.run(Operations([&a, &b, &c]));
+            let out = out.map(|row| bits(&mut row.into_iter()));
+            assert_eq!(out[0], bits(&mut pairs().map(|(a, b)| a + b)), "{machine:?}");
+            assert_eq!(out[1], bits(&mut pairs().map(|(a, b)| a - b)), "{machine:?}");
+            assert_eq!(out[2], bits(&mut pairs().map(|(a, b)| a * b)), "{machine:?}");
+            let fused = pairs().zip(c).map(|((a, b), c)| a.mul_add(b, c));
+            assert_eq!(out[3], bits(&mut { fused }), "{machine:?}");
+            assert_eq!(out[4], bits(&mut larger.clone()), "{machine:?}");
+            let power = c.into_iter().map(|c| f64::from(c.round_ties_even()).exp2() as f32);
+            assert_eq!(out[5], bits(&mut { power }), "{machine:?}");
+            assert_eq!(above as usize, count, "{machine:?}");
+            assert!((sum - c.iter().map(|&c| f64::from(c)).sum::<f64>()).abs() < 1e-9);
+            assert_eq!(peak, c.into_iter().fold(f32::NEG_INFINITY, f32::max), "{machine:?}");
         }
     }
 }

@@ -4,6 +4,8 @@
 
 pub(crate) mod activation;
 pub(crate) mod attention;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
 #[cfg_attr(not(target_arch = "x86_64"), path = "avx512_absent.rs")]
 mod avx512;
 #[cfg(feature = "bench")]
@@ -22,6 +24,8 @@ pub(crate) mod logits;
 pub(crate) mod machine;
 pub(crate) mod matmul;
 pub(crate) mod matrix;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 pub(crate) mod norm;
 pub(crate) mod numerics;
 pub(crate) mod packed;

@@ -201,6 +201,12 @@ pub(super) fn dot<V: Lanes>(a: &[f32], b: &[f32]) -> f64 {
 fn count_above<V: Lanes>(z: &[f32], bar: f32) -> f64 {
     let (whole, rest) = z.as_chunks::<LANES>();
     let bars = V::splat(bar);
-    let of_whole = whole.iter().map(|z| V::load(z).count_above(bars)).sum::<u32>();
-    f64::from(of_whole + rest.iter().map(|&z| u32::from(z > bar)).sum::<u32>())
+    let mut count = 0;
+    for z in whole {
+        count += V::load(z).count_above(bars);
+    }
+    for &z in rest {
+        count += u32::from(z > bar);
+    }
+    f64::from(count)
 }

@@ -16,7 +16,7 @@ use crate::kernel::columns::Columns;
 use crate::kernel::machine::Work;
 use crate::kernel::slivers::Slivers;
 
-/// Proof of AVX-512 F, BW, DQ and VL, and of fused multiply-add.
+/// Proof of AVX-512 F, BW, DQ and VL, of fused multiply-add and of the count of bits.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Avx512(());
 
@@ -33,13 +33,14 @@ impl Avx512 {
             && is_x86_feature_detected!("avx512bw")
             && is_x86_feature_detected!("avx512dq")
             && is_x86_feature_detected!("avx512vl")
-            && is_x86_feature_detected!("fma");
+            && is_x86_feature_detected!("fma")
+            && is_x86_feature_detected!("popcnt");
         found.then_some(Self(()))
     }
 
     /// Runs `work`, of which everything that is inlined becomes AVX-512 code.
     pub(crate) fn run<W: Work>(self, work: W) -> W::Output {
-        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
+        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma,popcnt")]
         fn inside<W: Work>(work: W) -> W::Output {
             work.run::<lanes::Register>()
         }

@@ -60,6 +60,7 @@ pub(crate) const HARMLESS: &[&str] = &[
     "embd_pdrop",
     "encoder_no_repeat_ngram_size",
     "eos_token_id",
+    "eos_token_ids",
     "exponential_decay_length_penalty",
     "finetuning_task",
     "forced_bos_token_id",

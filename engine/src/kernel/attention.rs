@@ -19,8 +19,8 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::kernel::cap::soft_cap;
-use crate::kernel::exp::exp;
-use crate::kernel::lanes::Lanes;
+use crate::kernel::exp::{exp, exp_of_all};
+use crate::kernel::lanes::{LANES, Lanes};
 use crate::kernel::machine::{Work, fastest};
 use crate::kernel::matmul::{Dims, Strided, Target, Threads, product};
 use crate::kernel::rounded;
@@ -200,12 +200,24 @@ impl Work for Softmax<'_> {
     #[expect(clippy::inline_always, reason = "as `Work` asks")]
     fn run<V: Lanes>(self) {
         let Self { row, scale } = self;
-        let mut max = f32::NEG_INFINITY;
-        for &score in row.iter() {
+        let (whole, rest) = row.as_chunks_mut::<LANES>();
+        let mut largest = V::splat(f32::NEG_INFINITY);
+        for scores in whole.iter() {
+            largest = V::load(scores).larger_or(largest);
+        }
+        let mut max = largest.peak();
+        for &score in rest.iter() {
             max = if score > max { score } else { max };
         }
+        let (maxima, scales) = (V::splat(max), V::splat(scale));
         let mut sum = 0.0_f64;
-        for score in row.iter_mut() {
+        for scores in whole {
+            let weights = exp_of_all((V::load(scores) - maxima) * scales);
+            weights.store(scores);
+            // In f64, so that it does not matter where in the row a key stands.
+            sum += weights.sum();
+        }
+        for score in rest {
             *score = exp((*score - max) * scale);
             sum += f64::from(*score);
         }

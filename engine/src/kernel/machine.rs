@@ -72,7 +72,7 @@ impl Machine {
     }
 }
 
-/// Runs `work` as AVX-512 or AVX2 code where the processor has that. The operations and their order stay
+/// Runs `work` as AVX-512, AVX2 or NEON code where the processor has that. The operations and their order stay
 /// those that are written, fused where that is written, so the bits are the same everywhere.
 pub(crate) fn fastest<W: Work>(work: W) -> W::Output {
     Machine::here().run(work)

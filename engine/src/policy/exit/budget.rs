@@ -115,7 +115,7 @@ mod tests {
                 thresholds: found,
             };
             let replayed =
-                crate::policy::exit::alone::alone(rule).replay(&recording, &checks, 0..8);
+                crate::policy::exit::alone::alone(rule).exits(&recording, &checks, &rows);
             assert_eq!(replayed, exits.map(|exit| Depth(exit + 1)));
         }
     }

@@ -267,13 +267,11 @@ impl Chosen {
 
     /// Exit depths of a few rows, in their order, on one thread.
     pub(crate) fn exits_of(&self, recording: &Recording, rows: &[Range<usize>]) -> Vec<Depth> {
-        match &self.built {
-            Ok(built) => built.exits(recording, &self.checks, rows),
-            Err(_) => {
-                let num = rows.iter().map(ExactSizeIterator::len).sum();
-                vec![depth_of(self.checks.layers()); num]
-            }
+        if let Ok(built) = &self.built {
+            return built.exits(recording, &self.checks, rows);
         }
+        let num = rows.iter().map(ExactSizeIterator::len).sum();
+        vec![depth_of(self.checks.layers()); num]
     }
 
     /// Exit depth of every token.

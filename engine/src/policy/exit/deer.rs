@@ -155,7 +155,7 @@ mod tests {
         let shares = geometric(0.8_f64.ln(), 6);
         let thresholds = thresholds(&fit, &shares, Comparison::AtMost);
         let rule = AtDepth { score: Score::ProbStep, comparison: Comparison::AtMost, thresholds };
-        let exits = alone(rule).replay(&recording, &checks, 0..5000);
+        let exits = alone(rule).exits(&recording, &checks, &rows);
         for (depth, share) in (1..).zip(&shares) {
             let here = exits.iter().filter(|exit| exit.0 == depth).count() as f64 / 5000.0;
             assert!((here - share).abs() <= 6.0 / 5000.0, "{depth}: {here} for {share}");

@@ -47,15 +47,17 @@ impl LogProb {
             return Self { least: f64::NAN };
         }
         // ln is so flat that neighbours of an f64 can share a logarithm, those of an f32 cannot.
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "rounds to a neighbour, and all neighbours are tried"
-        )]
-        let near = threshold as f32;
+        let near = rounded(threshold);
         let reaches = |p: &f32| f64::from(*p).ln() >= threshold.ln();
         let least = [near.next_down(), near, near.next_up()].into_iter().find(reaches);
         Self { least: least.map_or(f64::NAN, f64::from) }
     }
+}
+
+/// One of the two f32 beside a number.
+#[expect(clippy::cast_possible_truncation, reason = "it is rounded on purpose")]
+fn rounded(number: f64) -> f32 {
+    number as f32
 }
 
 impl ExitRule for LogProb {
@@ -102,9 +104,9 @@ mod tests {
         ) {
             // A probability itself, an f64 beside one, and very small ones.
             let threshold = if is_tiny { threshold.powi(90) } else { threshold };
-            for threshold in [threshold, f64::from(threshold as f32)] {
+            for threshold in [threshold, f64::from(rounded(threshold))] {
                 let threshold = f64::from_bits(threshold.to_bits().saturating_add_signed(steps.into()));
-                let near = f32::from_bits((threshold as f32).to_bits().saturating_add_signed(beside));
+                let near = f32::from_bits(rounded(threshold).to_bits().saturating_add_signed(beside));
                 for max_prob in [near, far, 0.0, 1.0, f32::NAN] {
                     let token = TokenSignals { max_prob, ..token() };
                     let log = f64::from(max_prob).ln();

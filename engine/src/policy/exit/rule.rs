@@ -101,11 +101,6 @@ pub(crate) trait BuiltRule: Send + Sync {
     /// Exit depths of some rows, in their order. No look-up of a knob and no virtual call per token.
     fn exits(&self, recording: &Recording, checks: &Checks, rows: &[Range<usize>]) -> Vec<Depth>;
 
-    /// Exit depths of the tokens of a range.
-    fn replay(&self, recording: &Recording, checks: &Checks, tokens: Range<usize>) -> Vec<Depth> {
-        self.exits(recording, checks, std::slice::from_ref(&tokens))
-    }
-
     /// The same rule in a forward pass, for one sequence whose tokens stand at `places`; `None` where it needs what only
     /// a finished run knows.
     fn live<'a>(&'a self, checks: &'a Checks, places: Vec<Place>)

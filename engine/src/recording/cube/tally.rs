@@ -203,6 +203,7 @@ mod tests {
     use super::*;
 
     /// What a tick is defined as.
+    #[expect(clippy::cast_possible_truncation, reason = "clamped far inside i128")]
     fn rounded(nll: f32) -> Option<i128> {
         let value = f64::from(nll) * TICKS_PER_NAT;
         nll.is_finite().then(|| value.round().clamp(-MAX_TICKS, MAX_TICKS) as i128)

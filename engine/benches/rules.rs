@@ -3,19 +3,28 @@
 //! `cargo bench -p layerscope-engine --features bench --bench rules`; the goal is 16 ms for rules that are replayed.
 #![expect(clippy::print_stdout, reason = "a benchmark reports to the terminal")]
 
-use layerscope_engine::api::bench_support::rule_views;
+use layerscope_engine::api::bench_support::{Views, first_view, rule_views};
+
+const TOKENS: usize = 100_000;
+const LAYERS: usize = 32;
 
 fn main() {
-    for (rule, first, mut moves) in rule_views(100_000, 32, 40) {
-        moves.sort_by(f64::total_cmp);
-        let at = |share: usize| {
-            moves.get(moves.len().saturating_sub(1) * share / 100).copied().unwrap_or(f64::NAN)
-        };
+    for Views { rule, first, moves, least } in rule_views(TOKENS, LAYERS, 40) {
         println!(
-            "{rule}: first view {first:.1} ms, then median {:.2} ms, 95 % below {:.2} ms, longest {:.2} ms",
-            at(50),
-            at(95),
-            at(100)
+            "{rule}: first view {first:.1} ms, then {}; least depth {}",
+            spread(moves),
+            spread(least)
         );
     }
+    let [first, second] = first_view(TOKENS, LAYERS, "pareto");
+    println!("all rules compared: first view {first:.0} ms, second {second:.1} ms");
+}
+
+/// "median 1.00 ms, 95 % below 2.00 ms, longest 3.00 ms".
+fn spread(mut millis: Vec<f64>) -> String {
+    millis.sort_by(f64::total_cmp);
+    let at = |share: usize| {
+        millis.get(millis.len().saturating_sub(1) * share / 100).copied().unwrap_or(f64::NAN)
+    };
+    format!("median {:.2} ms, 95 % below {:.2} ms, longest {:.2} ms", at(50), at(95), at(100))
 }

@@ -136,37 +136,72 @@ pub mod bench_support {
         recording.save(folder, &Job::unattended()).map_err(|error| error.to_string())
     }
 
-    /// For every exit rule its id, milliseconds of its first view, and of one view for each of so many positions of the
-    /// knob that trades answers for depth, in no order.
-    pub fn rule_views(
-        num_tokens: usize,
-        num_layers: usize,
-        num_positions: u32,
-    ) -> Vec<(&'static str, f64, Vec<f64>)> {
+    /// How long views of one lens take, in milliseconds.
+    #[derive(Debug)]
+    pub struct Views {
+        /// Which rule.
+        pub rule: &'static str,
+        /// The first one, in which everything is counted.
+        pub first: f64,
+        /// One for each position of the knob that trades answers for depth, in no order.
+        pub moves: Vec<f64>,
+        /// One for each position of the least depth, whose every position counts another curve.
+        pub least: Vec<f64>,
+    }
+
+    /// Views of the exits lens, rule by rule, at so many positions of a knob.
+    pub fn rule_views(num_tokens: usize, num_layers: usize, num_positions: u32) -> Vec<Views> {
         let recording = synthetic(num_tokens, num_layers, 1);
         let selection = Selection { token: Some(num_tokens / 2) };
         let of_rule = |rule: &&'static dyn crate::policy::RuleEntry| {
             let mut knobs = Knobs::default();
             knobs.set("rule", Value::Choice(rule.card().id.to_owned()));
-            let cards = crate::lens::find("exits").map(|lens| lens.knobs(Some(&recording), &knobs));
-            let main = cards.unwrap_or_default().into_iter().find(|c| c.id == rule.card().main);
-            let values =
-                main.map(|card| crate::policy::positions(&card, num_positions)).unwrap_or_default();
-            let mut view = |value: &Value| {
-                knobs.set(rule.card().main, value.clone());
+            let lens = crate::lens::find("exits");
+            let cards = lens.map(|lens| lens.knobs(Some(&recording), &knobs)).unwrap_or_default();
+            let view = |knobs: &Knobs| {
                 let begin = Instant::now();
-                let view =
-                    crate::lens::find("exits").map(|lens| lens.view(&recording, &knobs, selection));
+                let view = lens.map(|lens| lens.view(&recording, knobs, selection));
                 let millis = begin.elapsed().as_secs_f64() * 1000.0;
                 drop(view);
                 millis
             };
-            let first = values.first().map_or(f64::NAN, &mut view);
-            // Steps of 7 visit every position once where 7 does not divide their number.
-            let order = (0..values.len()).filter_map(|at| values.get(at * 7 % values.len()));
-            (rule.card().id, first, order.map(view).collect())
+            let move_all = |id: &str| -> Vec<f64> {
+                let mut knobs = knobs.clone();
+                let card = cards.iter().find(|card| card.id == id);
+                let values = card.map(|card| crate::policy::positions(card, num_positions));
+                let values = values.unwrap_or_default();
+                // Steps of 7 visit every position once where 7 does not divide their number.
+                let order = (0..values.len()).filter_map(|at| values.get(at * 7 % values.len()));
+                order
+                    .map(|value| {
+                        knobs.set(id, value.clone());
+                        view(&knobs)
+                    })
+                    .collect()
+            };
+            let rule = rule.card();
+            let first = view(&knobs);
+            Views {
+                rule: rule.id,
+                first,
+                moves: move_all(rule.main),
+                least: move_all("least-depth"),
+            }
         };
         crate::policy::RULES.iter().map(of_rule).collect()
+    }
+
+    /// Milliseconds of the first view of a lens with its knobs as they are, and of a second one.
+    pub fn first_view(num_tokens: usize, num_layers: usize, lens: &str) -> [f64; 2] {
+        let recording = synthetic(num_tokens, num_layers, 1);
+        [(); 2].map(|()| {
+            let begin = Instant::now();
+            let view = crate::lens::find(lens)
+                .map(|lens| lens.view(&recording, &Knobs::default(), Selection::default()));
+            let millis = begin.elapsed().as_secs_f64() * 1000.0;
+            drop(view);
+            millis
+        })
     }
 
     /// Milliseconds of the first view, in which everything is counted, and of one view for each threshold after it.

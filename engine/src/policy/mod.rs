@@ -9,6 +9,7 @@ mod cost;
 mod exit;
 mod goal;
 mod outcomes;
+mod pieces;
 pub(crate) mod skip;
 mod split;
 mod sweep;

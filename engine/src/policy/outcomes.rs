@@ -2,7 +2,8 @@
 //!
 //! A rule that compares one signal with one threshold is counted as the exit cube counts: a row stops at depth d for the
 //! thresholds stricter than all that it passed before and not stricter than what it passes at d, one range of the ladder.
-//! Every other rule is replayed at each position. All sums are whole numbers, so the order of rows changes nothing.
+//! The same holds for the positions of other knobs, where a stricter one stops nothing that a milder one does not; what has no
+//! such order is replayed at each position. All sums are whole numbers, so the order of rows changes nothing.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -10,14 +11,14 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use crate::knob::{Knobs, Value};
-use crate::policy::exit::{Chosen, choose_rule};
+use crate::policy::exit::{Chosen, Settings, Stop, choose_rule};
 use crate::policy::goal::Goal;
+use crate::policy::pieces::{Piece, pieces};
 use crate::policy::split::{Side, Split};
 use crate::policy::sweep::{main_card, number, positions};
 use crate::recording::{Ladder, RUNGS, Recording, Slice, depth_of};
+use crate::signal::Depth;
 
-/// Rows that one thread counts at a time.
-const TOGETHER: usize = 8192;
 /// A text counts as a whole in so many parts, so that shares of its rows are whole numbers.
 const PARTS: u64 = 1 << 40;
 
@@ -127,32 +128,44 @@ impl<'a> Counted<'a> {
 
     /// What one built rule does.
     fn outcome(&self, chosen: &Chosen, at: f64) -> Outcome {
-        let mut cells = Cells::new(1, self.recording.num_layers() + 1);
-        let mut shares = self.shares.iter();
-        for rows in self.rows {
-            let exits = chosen.exits(self.recording, rows.clone());
-            for ((row, exit), share) in rows.clone().zip(exits).zip(&mut shares) {
-                cells.add(0..1, exit.index(), self.weight(row, exit.index(), *share));
-            }
-        }
-        cells.outcomes(self, |_| at).pop().unwrap_or_else(|| self.full())
+        self.single(at, |piece| chosen.exits_of(self.recording, &piece.rows))
     }
 
     /// What happens where nothing stops.
     fn full(&self) -> Outcome {
-        let last = self.recording.num_layers();
-        let mut cells = Cells::new(1, last + 1);
-        let rows = self.rows.iter().flat_map(Clone::clone);
-        for (row, share) in rows.zip(&self.shares) {
-            cells.add(0..1, last, self.weight(row, last, *share));
-        }
+        let last = depth_of(self.recording.num_layers());
+        self.single(f64::NAN, |piece| {
+            vec![last; piece.rows.iter().map(ExactSizeIterator::len).sum()]
+        })
+    }
+
+    /// What one position does, of which it is known where rows exit.
+    fn single(&self, at: f64, exits: impl Fn(&Piece) -> Vec<Depth> + Sync) -> Outcome {
+        let cells = self.count(1, |cells, piece| {
+            let rows = piece.rows.iter().flat_map(Clone::clone);
+            let shares = self.shares.get(piece.before..).unwrap_or_default();
+            for ((row, exit), share) in rows.zip(exits(piece)).zip(shares) {
+                cells.add(0..1, exit.index(), self.weight(row, exit.index(), *share));
+            }
+        });
         let empty = Outcome {
-            at: f64::NAN,
-            exits: vec![0; last + 1],
+            at,
+            exits: vec![0; self.recording.num_layers() + 1],
             rows: Failures::default(),
             texts: Failures::default(),
         };
-        cells.outcomes(self, |_| f64::NAN).pop().unwrap_or(empty)
+        cells.outcomes(self, |_| at).pop().unwrap_or(empty)
+    }
+
+    /// Cells of so many positions, added to piece by piece.
+    fn count(&self, positions: usize, add: impl Fn(&mut Cells, &Piece) + Sync) -> Cells {
+        let empty = || Cells::new(positions, self.recording.num_layers() + 1);
+        let pieces = pieces(self.rows);
+        let cells = pieces.par_iter().fold(empty, |mut cells, piece| {
+            add(&mut cells, piece);
+            cells
+        });
+        cells.reduce(empty, Cells::plus)
     }
 
     /// Rows and parts of texts that fail.
@@ -166,27 +179,16 @@ impl<'a> Counted<'a> {
         let last = self.recording.num_layers();
         let columns: Vec<Option<&[f32]>> =
             (0..last).map(|depth| self.recording.column(ladder.signal, depth_of(depth))).collect();
-        let mut chunks = Vec::new();
-        let mut before = 0;
-        for rows in self.rows {
-            for start in rows.clone().step_by(TOGETHER) {
-                let chunk = start..rows.end.min(start + TOGETHER);
-                chunks.push((before, chunk.clone()));
-                before += chunk.len();
-            }
-        }
-        let empty = || Cells::new(RUNGS, last + 1);
-        let count = |mut cells: Cells, (before, rows): (usize, Range<usize>)| {
-            let shares = self.shares.get(before..).unwrap_or_default();
-            for (row, share) in rows.zip(shares) {
-                let mut reached = 0;
-                for depth in least.min(last)..=last {
-                    let value = columns.get(depth).copied().flatten().and_then(|c| c.get(row));
-                    let reach = match value {
-                        _ if depth == last => RUNGS,
-                        Some(value) => ladder.reach(*value),
-                        None => 0,
-                    };
+        let cells = self.count(RUNGS, |cells, piece| {
+            let rows = piece.rows.iter().flat_map(Clone::clone);
+            for (row, share) in rows.zip(self.shares.get(piece.before..).unwrap_or_default()) {
+                let (mut reached, mut best) = (0, None);
+                for (depth, column) in columns.iter().enumerate().skip(least) {
+                    let value = column.and_then(|column| column.get(row)).copied();
+                    let value = value.filter(|value| ladder.sense.is_beyond(*value, best));
+                    let Some(value) = value else { continue };
+                    best = Some(value);
+                    let reach = ladder.reach(value);
                     if reach > reached {
                         cells.add(reached..reach, depth, self.weight(row, depth, *share));
                         reached = reach;
@@ -195,12 +197,31 @@ impl<'a> Counted<'a> {
                         break;
                     }
                 }
+                if reached < RUNGS {
+                    cells.add(reached..RUNGS, last, self.weight(row, last, *share));
+                }
             }
-            cells
-        };
-        let cells = chunks.into_par_iter().fold(empty, count).reduce(empty, Cells::plus);
+        });
         let mut outcomes = cells.outcomes(self, |position| ladder.mildest_first(position));
         outcomes.reverse();
+        outcomes
+    }
+
+    /// What each of some values of a rule's main knob does, in their order.
+    fn settings(&self, settings: &Settings, values: &[Value]) -> Vec<Outcome> {
+        let cells = self.count(values.len(), |cells, piece| {
+            let shares = self.shares.get(piece.before..).unwrap_or_default();
+            settings.stops(self.recording, &piece.rows, &mut |stop| {
+                let Stop { at, row, settings, depth } = stop;
+                let share = shares.get(at).copied().unwrap_or(0);
+                cells.add(settings, depth.index(), self.weight(row, depth.index(), share));
+            });
+        });
+        let place =
+            |place: usize| settings.order().get(place).and_then(|number| values.get(*number));
+        let mut outcomes = cells.outcomes(self, |at| place(at).map_or(f64::NAN, number));
+        // Values rise, whichever of their ends is the strict one.
+        outcomes.sort_by(|a, b| a.at.total_cmp(&b.at));
         outcomes
     }
 
@@ -217,7 +238,11 @@ impl<'a> Counted<'a> {
             turned.set(chosen.rule.card().main, value.clone());
             self.outcome(&choose_rule(self.recording, chosen.rule, &turned), number(value))
         };
-        let mut positions: Vec<Outcome> = values.par_iter().map(at).collect();
+        let settings = Settings::new(self.recording, chosen.rule, knobs, &values);
+        let mut positions: Vec<Outcome> = match settings {
+            Some(settings) => self.settings(&settings, &values),
+            None => values.par_iter().map(at).collect(),
+        };
         // Of two positions of a rule that is not fitted one stops no row earlier than the other (a patience of 0, which
         // never stops, stands behind all others), so the order is the same whatever rows it is read off, and a claim may be
         // tested in it. Budgets, which are fitted, have no such order by themselves: it is read off the rows that they are

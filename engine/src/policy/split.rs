@@ -82,6 +82,11 @@ impl Split {
 
     /// Rows of one side, ascending; neighbours are joined.
     pub(crate) fn rows(self, recording: &Recording, side: Side) -> Vec<Range<usize>> {
+        let name = format!("side {} {side:?}", self.key());
+        recording.cubes.memo.get(&name, || self.divided(recording, side)).to_vec()
+    }
+
+    fn divided(self, recording: &Recording, side: Side) -> Vec<Range<usize>> {
         if recording.samples.len() < 2 {
             let rows = self.part(side, recording.num_tokens());
             return if rows.is_empty() { Vec::new() } else { vec![rows] };

@@ -1,10 +1,10 @@
 //! What every position of the knob that trades answers for depth does.
 
-use rayon::prelude::*;
-
 use crate::knob::{KnobCard, KnobKind, Knobs, Value};
 use crate::policy::calibrate::Trial;
-use crate::policy::exit::{About, Chosen, Counts, RuleEntry, cards_of, choose_rule};
+use crate::policy::exit::{About, Chosen, RuleEntry, cards_of};
+use crate::policy::goal::Goal;
+use crate::policy::outcomes::{Counted, Failures, Outcome};
 use crate::recording::{RUNGS, Recording, Slice};
 
 /// Positions of a knob whose rule no cube answers.
@@ -18,24 +18,34 @@ pub(crate) fn trials(
     knobs: &Knobs,
     slice: &Slice,
 ) -> Vec<Trial> {
-    let trial = |threshold, tally: &crate::recording::Tally| {
-        let mean_depth = tally.mean_depth()?;
-        let (agreeing, tokens) = (tally.num_agreeing(), tally.answered);
-        Some(Trial { threshold, mean_depth, agreeing, tokens })
-    };
     if let Some((ladder, _)) = chosen.ladder() {
         let cube = recording.cube(ladder, chosen.least, slice);
-        let trial = |rung| trial(ladder.threshold(rung), &cube.tally(rung));
+        let trial = |rung| {
+            let tally = cube.tally(rung);
+            let (agreeing, tokens) = (tally.num_agreeing(), tally.answered);
+            let (threshold, mean_depth) = (ladder.threshold(rung), tally.mean_depth()?);
+            Some(Trial { threshold, mean_depth, agreeing, tokens })
+        };
         return (0..RUNGS).filter_map(trial).collect();
     }
-    let positions = main_card(recording, chosen.rule).map(|card| positions(&card, POSITIONS));
-    let at = |value: &Value| {
-        let mut turned = knobs.clone();
-        turned.set(chosen.rule.card().main, value.clone());
-        let chosen = choose_rule(recording, chosen.rule, &turned);
-        trial(number(value), &Counts::new(recording, &chosen).of(slice))
-    };
-    positions.unwrap_or_default().par_iter().filter_map(at).collect()
+    let rows = slice.ranges(recording);
+    let counted = Counted::new(recording, &rows, Goal::Agreement);
+    let mut positions = counted.outcomes(chosen, knobs, POSITIONS).positions;
+    positions.sort_by(|a, b| a.at.total_cmp(&b.at));
+    positions.iter().filter_map(trial).collect()
+}
+
+/// What a position does to agreement; `None` without rows.
+fn trial(outcome: &Outcome) -> Option<Trial> {
+    let Failures { failing, num } = outcome.rows;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a count of rows, kept as a float"
+    )]
+    let agreeing = num - failing as u64;
+    let mean_depth = outcome.mean_depth()?;
+    Some(Trial { threshold: outcome.at, mean_depth, agreeing, tokens: num })
 }
 
 /// The knob of a rule that trades answers for depth.

@@ -24,7 +24,7 @@ pub(crate) use rough::rough;
 use steps::Steps;
 pub(crate) use table::cube_tables;
 pub(crate) use tally::Tally;
-use tally::ticks;
+use tally::{Judge, Outcome, ticks};
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -154,19 +154,18 @@ struct Source<'a> {
     least: usize,
     /// The signal at the depths at which a token may stop, 0..L.
     signal: Vec<Option<&'a [f32]>>,
-    /// `[depth]`, 0..=L.
-    nll: Vec<Option<&'a [f32]>>,
+    judge: Judge<'a>,
     recording: &'a Recording,
 }
 
 impl<'a> Source<'a> {
     fn new(recording: &'a Recording, ladder: Ladder, least: Depth) -> Self {
-        let depths = || (0..=recording.num_layers()).map(depth_of);
+        let depths = (0..=recording.num_layers()).map(depth_of);
         Self {
             ladder,
             least: least.index(),
-            signal: depths().map(|d| recording.column(ladder.signal, d)).collect(),
-            nll: depths().map(|d| recording.column(Signal::Nll, d)).collect(),
+            signal: depths.map(|d| recording.column(ladder.signal, d)).collect(),
+            judge: Judge::new(recording),
             recording,
         }
     }
@@ -185,10 +184,8 @@ impl<'a> Source<'a> {
         let num_depths = self.signal.len();
         for token in tokens {
             self.stops(steps, token, |reached, reach, depth| {
-                let agrees = self.recording.agrees(depth, token);
-                let nll = self.nll.get(depth).copied().flatten().and_then(|c| c.get(token));
-                let nll = nll.and_then(|v| ticks(*v));
-                let is_right = self.recording.is_right(depth, token);
+                let Outcome { agrees, nll, is_right, .. } = self.judge.outcome(token, depth);
+                let nll = nll.and_then(ticks);
                 let cell = Cell {
                     with_truth: i32::from(is_right.is_some()),
                     right: i32::from(is_right == Some(true)),
@@ -212,21 +209,22 @@ impl<'a> Source<'a> {
     /// that it passes there, and the depth.
     fn stops(&self, steps: &Steps, token: usize, mut stop: impl FnMut(usize, usize, usize)) {
         let last = self.signal.len() - 1;
-        let mut reached = 0;
-        for depth in self.least.min(last)..=last {
-            let reach = if depth == last {
-                steps.len()
-            } else {
-                self.value(depth, token).map_or(0, |value| steps.reach(value))
-            };
+        let (mut reached, mut best) = (0, None);
+        for depth in self.least.min(last)..last {
+            let value = self.value(depth, token);
+            let value = value.filter(|value| self.ladder.sense.is_beyond(*value, best));
+            let Some(value) = value else { continue };
+            best = Some(value);
+            let reach = steps.reach(value);
             if reach > reached {
                 stop(reached, reach, depth);
                 reached = reach;
             }
             if reached == steps.len() {
-                break;
+                return;
             }
         }
+        stop(reached, steps.len(), last);
     }
 
     /// Calls `change` with every change of the token's exit while the threshold becomes stricter, from the mildest rung

@@ -34,4 +34,51 @@ impl Memo {
         entries.insert(name.to_owned(), kept);
         value
     }
+
+    /// The same for a value that is too large, or asked for with too many keys, to keep all of them: only the newest of a
+    /// name is kept. `key` says everything that it depends on.
+    pub(crate) fn newest<T: Send + Sync + 'static>(
+        &self,
+        name: &str,
+        key: &str,
+        make: impl FnOnce() -> T,
+    ) -> Arc<T> {
+        let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = lock().get(name).map(Arc::clone);
+        if let Some(Ok(newest)) = known.map(Arc::downcast::<Newest<T>>)
+            && newest.key == key
+        {
+            return Arc::clone(&newest.value);
+        }
+        let value = Arc::new(make());
+        let newest = Newest { key: key.to_owned(), value: Arc::clone(&value) };
+        lock().insert(name.to_owned(), Arc::new(newest));
+        value
+    }
+}
+
+/// The only value of a name that is kept.
+struct Newest<T> {
+    key: String,
+    value: Arc<T>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_name_only_the_newest_value_is_kept() {
+        let memo = Memo::default();
+        let made = std::cell::Cell::new(0);
+        let get = |key: &str| {
+            *memo.newest("name", key, || {
+                made.set(made.get() + 1);
+                made.get()
+            })
+        };
+        assert_eq!(["a", "a", "b", "b", "a"].map(get), [1, 1, 2, 2, 3]);
+        // Under another name nothing is lost.
+        assert_eq!((*memo.newest("other", "a", || 9), get("a")), (9, 3));
+    }
 }

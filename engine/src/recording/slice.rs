@@ -91,7 +91,10 @@ impl Slice {
                 std::iter::once(0..num_tokens).collect()
             };
         }
-        recording.rows_of(recording.samples.iter().filter(|sample| self.holds(sample)))
+        let rows = recording.cubes.memo.get(&format!("rows {}", self.key()), || {
+            recording.rows_of(recording.samples.iter().filter(|sample| self.holds(sample)))
+        });
+        rows.to_vec()
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use crate::knob::Knobs;
 use crate::policy::{Chosen, Goal, Outcome, Outcomes, POSITIONS, Part, RULES, choose_rule};
 use crate::recording::Recording;
@@ -31,7 +33,7 @@ pub(super) fn curves(recording: &Recording, part: &Part, goal: Goal, knobs: &Kno
         let is_bound = chosen.rule.card().id == ORACLE;
         Curve { chosen, all, is_bound }
     };
-    RULES.iter().map(curve).collect()
+    RULES.par_iter().map(curve).collect()
 }
 
 /// How many positions of a rule are replayed.

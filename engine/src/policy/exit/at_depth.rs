@@ -57,11 +57,16 @@ pub(super) struct AtDepth {
 
 impl Score {
     pub(super) fn of(self, token: TokenSignals) -> f64 {
-        f64::from(match self {
+        f64::from(self.number(token))
+    }
+
+    /// As it was recorded.
+    pub(super) fn number(self, token: TokenSignals) -> f32 {
+        match self {
             Self::MaxProb => token.max_prob,
             Self::Margin => token.margin,
             Self::ProbStep => token.prob_step,
-        })
+        }
     }
 }
 

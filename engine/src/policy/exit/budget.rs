@@ -1,14 +1,12 @@
 //! Thresholds solved for a budget (MSDNet's budgeted classification).
 //!
 //! A share `q_l ~ p^l` of the calibration part (sum over all exits, the last included, is 1) is to leave at exit l = 1, 2, ...: p < 1 early, p > 1
-//! late. Exit by exit those still inside are ordered by max probability; the threshold is that of the `floor(N q_l)`-th, and
-//! everyone who reaches it leaves. Where that is none, or too few are left, the exit is closed. Ties make more leave than
-//! wanted.
+//! late, exit by exit, the largest max probabilities first (`leaving`).
 
 use super::about::Fit;
 use super::at_depth::{AtDepth, Comparison, Score};
+use super::leaving;
 use super::rule::{Entry, RuleCard};
-use super::signals::Reader;
 use crate::knob::Real;
 use crate::signal::Signal;
 
@@ -42,7 +40,10 @@ pub(super) static RULE: Entry<AtDepth> = Entry {
     knobs: |_| vec![SKEW.card()],
     ladder: None,
     build: |knobs, fit| {
-        let thresholds = thresholds(fit, knobs.real(&SKEW));
+        let p = knobs.real(&SKEW);
+        let memo = &fit.recording.cubes.memo;
+        let found = memo.newest("budget", &format!("{p} {}", fit.key), || thresholds(fit, p));
+        let thresholds = found.to_vec();
         Ok(AtDepth { score: Score::MaxProb, comparison: Comparison::AtLeast, thresholds })
     },
 };
@@ -59,32 +60,8 @@ fn shares(p: f64, count: usize) -> Vec<f64> {
 
 /// `[depth]` below L.
 fn thresholds(fit: &Fit<'_>, p: f64) -> Vec<f64> {
-    let reader = Reader::new(fit.recording);
-    let mut inside: Vec<usize> = fit.tokens().collect();
-    let all = inside.len() as f64;
-    let depths: Vec<_> = fit.checks.iter().collect();
-    let mut thresholds = vec![CLOSED; fit.about.layers];
-    for (depth, share) in depths.iter().zip(shares(p, depths.len() + 1)) {
-        let score = |token: usize| Score::MaxProb.of(reader.signals(token, *depth));
-        let known = inside.iter().map(|token| score(*token)).filter(|score| !score.is_nan());
-        let mut scores: Vec<f64> = known.collect();
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a share of a length lies inside the length"
-        )]
-        let leaving = (all * share).floor() as usize;
-        if leaving == 0 || leaving > scores.len() {
-            continue;
-        }
-        let (_, threshold, _) = scores.select_nth_unstable_by(leaving - 1, |a, b| b.total_cmp(a));
-        let threshold = Comparison::AtLeast.beside(*threshold);
-        inside.retain(|token| score(*token) < threshold || score(*token).is_nan());
-        if let Some(slot) = thresholds.get_mut(depth.index()) {
-            *slot = threshold;
-        }
-    }
-    thresholds
+    let shares = shares(p, fit.checks.iter().count() + 1);
+    leaving::thresholds(fit, (Score::MaxProb, Comparison::AtLeast), &shares, CLOSED)
 }
 
 #[cfg(test)]
@@ -137,7 +114,8 @@ mod tests {
                 comparison: Comparison::AtLeast,
                 thresholds: found,
             };
-            let replayed = crate::policy::exit::rule::alone(rule).replay(&recording, &checks, 0..8);
+            let replayed =
+                crate::policy::exit::alone::alone(rule).exits(&recording, &checks, &rows);
             assert_eq!(replayed, exits.map(|exit| Depth(exit + 1)));
         }
     }

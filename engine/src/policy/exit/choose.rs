@@ -5,16 +5,14 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::about::{About, Checks, Fit};
-use super::rule::{BuiltRule, LiveRule, RuleEntry};
+use super::rule::{BuiltRule, LiveRule, RuleEntry, Stop, Sweep};
 use super::signals::Place;
 use super::{RULES, max_prob};
 use crate::knob::{Choice, ChoiceOption, Integer, KnobCard, KnobKind, Knobs, PlacesKnob, Value};
+use crate::policy::pieces::pieces;
 use crate::policy::split::{self, Side, Split};
 use crate::recording::{Ladder, Recording, Slice, Tally, depth_of};
 use crate::signal::{Depth, Signal};
-
-/// Tokens that one thread replays at a time.
-const TOGETHER: usize = 4096;
 
 pub(crate) const RULE: Choice =
     Choice { id: "rule", label: "Rule", help: "What a token must show in order to stop" };
@@ -137,27 +135,100 @@ pub(crate) fn choose(recording: &Recording, knobs: &Knobs) -> Chosen {
     choose_rule(recording, rule, knobs)
 }
 
+/// What a rule is built in: how the knobs stand that every rule has.
+struct Frame<'a> {
+    recording: &'a Recording,
+    about: About,
+    cards: Vec<KnobCard>,
+    /// The knobs that are allowed.
+    allowed: Knobs,
+    least: Depth,
+    checks: Checks,
+    /// Rows of the calibration part, for a rule that is fitted.
+    rows: Vec<Range<usize>>,
+    key: String,
+}
+
+impl<'a> Frame<'a> {
+    fn new(recording: &'a Recording, rule: &dyn RuleEntry, knobs: &Knobs) -> Self {
+        let about = About::of(Some(recording));
+        let cards = cards_of(rule, &about);
+        let mut allowed = knobs.clone();
+        allowed.keep_allowed(&cards);
+        let least = usize::try_from(allowed.integer(&LEAST_DEPTH)).unwrap_or(0).min(about.layers);
+        let least = depth_of(least);
+        let exits = EXIT_AT.chosen(&allowed, 0, last_exit(&about));
+        let may = |depth: Depth| depth >= least && exits.part(depth.0).is_some();
+        let checks = Checks::new(about.layers, may);
+        let split = Split::of(&allowed);
+        let is_fitted = rule.card().is_fitted;
+        let rows = if is_fitted { split.rows(recording, Side::Calibration) } else { Vec::new() };
+        let key = format!("{} {least:?} {exits}", split.key());
+        Self { recording, about, cards, allowed, least, checks, rows, key }
+    }
+
+    fn fit(&self) -> Fit<'_> {
+        let Self { recording, about, checks, rows, key, .. } = self;
+        Fit { about: *about, recording, checks, rows, key }
+    }
+}
+
+/// A rule at several values of its main knob, replayed at once.
+pub(crate) struct Settings {
+    checks: Checks,
+    sweep: Box<dyn Sweep>,
+}
+
+impl Settings {
+    /// `None` where each value must be replayed by itself.
+    pub(crate) fn new(
+        recording: &Recording,
+        rule: &'static dyn RuleEntry,
+        knobs: &Knobs,
+        values: &[Value],
+    ) -> Option<Self> {
+        let main = rule.card().main;
+        // Which depths are checked is the same for all of them.
+        if [LEAST_DEPTH.id, EXIT_AT.id].contains(&main) {
+            return None;
+        }
+        let frame = Frame::new(recording, rule, knobs);
+        let turned = values.iter().map(|value| {
+            let mut turned = frame.allowed.clone();
+            turned.set(main, value.clone());
+            turned
+        });
+        let sweep = rule.sweep(&turned.collect::<Vec<_>>(), &frame.fit())?;
+        Some(Self { checks: frame.checks, sweep })
+    }
+
+    /// The numbers of the values, as they were given, from the mildest to the strictest.
+    pub(crate) fn order(&self) -> &[usize] {
+        self.sweep.order()
+    }
+
+    /// Calls `stop` for every row and every depth at which it stops for some values.
+    pub(crate) fn stops(
+        &self,
+        recording: &Recording,
+        rows: &[Range<usize>],
+        stop: &mut dyn FnMut(Stop),
+    ) {
+        self.sweep.stops(recording, &self.checks, rows, stop);
+    }
+}
+
 /// The same for a rule that was chosen otherwise.
 pub(crate) fn choose_rule(
     recording: &Recording,
     rule: &'static dyn RuleEntry,
     knobs: &Knobs,
 ) -> Chosen {
-    let about = About::of(Some(recording));
-    let cards = cards_of(rule, &about);
-    let mut allowed = knobs.clone();
-    allowed.keep_allowed(&cards);
-    let least = usize::try_from(allowed.integer(&LEAST_DEPTH)).unwrap_or(0).min(about.layers);
-    let least = depth_of(least);
-    let exits = EXIT_AT.chosen(&allowed, 0, last_exit(&about));
-    let checks = Checks::new(about.layers, |depth| depth >= least && exits.part(depth.0).is_some());
-    let ladder = rule.ladder(&about, &allowed).filter(|_| exits.len() >= about.layers);
-    let split = Split::of(&allowed);
-    let is_fitted = rule.card().is_fitted;
-    let rows = if is_fitted { split.rows(recording, Side::Calibration) } else { Vec::new() };
-    let key = format!("{} {least:?} {}", split.key(), exits);
-    let fit = Fit { about, recording, checks: &checks, rows: &rows, key: &key };
-    let resolved = allowed.resolved(&cards);
+    let frame = Frame::new(recording, rule, knobs);
+    let Frame { about, cards, allowed, .. } = &frame;
+    let exits = EXIT_AT.chosen(allowed, 0, last_exit(about));
+    let ladder = rule.ladder(about, allowed).filter(|_| exits.len() >= about.layers);
+    let resolved = allowed.resolved(cards);
     let named = |without: &str| {
         let knobs = resolved.iter().filter(|(id, _)| **id != without);
         let knobs = knobs.map(|(id, value)| format!(" {id}={value:?}"));
@@ -176,9 +247,10 @@ pub(crate) fn choose_rule(
         }
         _ => None,
     });
-    let built = rule.build(&allowed, &fit);
+    let built = rule.build(allowed, &frame.fit());
     let handle = |card: &KnobCard| Handle::of(card, resolved.get(card.id)?);
     let handles = cards.iter().filter_map(handle).collect();
+    let Frame { least, checks, .. } = frame;
     Chosen { rule, checks, least, key, key_of_curve, line, handles, built, ladder }
 }
 
@@ -190,20 +262,24 @@ impl Chosen {
 
     /// Exit depths of the tokens of a range.
     pub(crate) fn exits(&self, recording: &Recording, tokens: Range<usize>) -> Vec<Depth> {
-        match &self.built {
-            Ok(built) => built.replay(recording, &self.checks, tokens),
-            Err(_) => vec![depth_of(self.checks.layers()); tokens.len()],
+        self.exits_of(recording, std::slice::from_ref(&tokens))
+    }
+
+    /// Exit depths of a few rows, in their order, on one thread.
+    pub(crate) fn exits_of(&self, recording: &Recording, rows: &[Range<usize>]) -> Vec<Depth> {
+        if let Ok(built) = &self.built {
+            return built.exits(recording, &self.checks, rows);
         }
+        let num = rows.iter().map(ExactSizeIterator::len).sum();
+        vec![depth_of(self.checks.layers()); num]
     }
 
     /// Exit depth of every token.
     pub(crate) fn all_exits(&self, recording: &Recording) -> Vec<Depth> {
-        let tokens = recording.num_tokens();
-        let starts = (0..tokens).into_par_iter().step_by(TOGETHER);
-        let parts: Vec<Vec<Depth>> = starts
-            .map(|start| self.exits(recording, start..tokens.min(start + TOGETHER)))
-            .collect();
-        parts.concat()
+        let all = 0..recording.num_tokens();
+        let pieces = pieces(std::slice::from_ref(&all));
+        let exits = pieces.par_iter().map(|piece| self.exits_of(recording, &piece.rows));
+        exits.collect::<Vec<_>>().concat()
     }
 
     /// The rule in a forward pass of one sequence.
@@ -242,7 +318,7 @@ impl<'a> Counts<'a> {
     }
 
     /// Exit depth of every token.
-    pub(crate) fn exits(&self) -> &[Depth] {
+    fn exits(&self) -> &[Depth] {
         self.exits.get_or_init(|| self.chosen.all_exits(self.recording))
     }
 
@@ -259,11 +335,16 @@ impl<'a> Counts<'a> {
     }
 
     pub(super) fn by_replay(&self, slice: &Slice) -> Tally {
-        let mut tally = Tally::empty(self.recording.num_layers() + 1);
-        for range in slice.ranges(self.recording) {
-            let exits = self.exits().get(range.clone()).unwrap_or_default();
-            tally.add(self.recording, range, exits);
-        }
-        tally
+        let exits = self.exits();
+        let empty = || Tally::empty(self.recording.num_layers() + 1);
+        let pieces = pieces(&slice.ranges(self.recording));
+        let count = |mut tally: Tally, range: &Range<usize>| {
+            let exits = exits.get(range.clone()).unwrap_or_default();
+            tally.add(self.recording, range.clone(), exits);
+            tally
+        };
+        let tallies =
+            pieces.par_iter().fold(empty, |tally, piece| piece.rows.iter().fold(tally, count));
+        tallies.reduce(empty, |sum, part| sum.plus(&part))
     }
 }

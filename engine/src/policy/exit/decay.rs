@@ -86,9 +86,13 @@ pub(super) struct Decay {
 }
 
 impl Decay {
-    /// tau(t) of the `t`-th token.
-    fn at(&self, step: u32) -> f64 {
-        let falling = (-self.temperature * f64::from(step) / self.length).exp();
+    /// exp(-temp t / N) of the `t`-th token.
+    fn falling(&self, step: u32) -> f64 {
+        (-self.temperature * f64::from(step) / self.length).exp()
+    }
+
+    /// tau(t), of how far it has fallen.
+    fn at(&self, falling: f64) -> f64 {
         match self.form {
             Form::Calm | Form::Free => self.threshold * (0.9 + 0.1 * falling),
             Form::Paper => (0.9 * self.threshold + 0.1 * falling).clamp(0.0, 1.0),
@@ -97,7 +101,7 @@ impl Decay {
 }
 
 impl ExitRule for Decay {
-    /// tau(t), found at the first check.
+    /// How far the threshold has fallen, found at the first check.
     type State = Option<f64>;
 
     fn stops(
@@ -107,11 +111,15 @@ impl ExitRule for Decay {
         place: Place,
         _depth: Depth,
     ) -> bool {
-        let threshold = *state.get_or_insert_with(|| self.at(place.step));
+        let threshold = self.at(*state.get_or_insert_with(|| self.falling(place.step)));
         match self.form {
             Form::Free => f64::from(token.margin) > threshold,
             Form::Calm | Form::Paper => f64::from(token.margin) >= threshold,
         }
+    }
+
+    fn strictness(&self) -> Option<f64> {
+        Some(self.threshold)
     }
 }
 
@@ -132,7 +140,7 @@ mod tests {
             (Form::Paper, [0.91, 0.854_933, 0.811_831]),
         ] {
             for (step, want) in [0, 10, 50].into_iter().zip(golden) {
-                let found = decay(form).at(step);
+                let found = decay(form).at(decay(form).falling(step));
                 assert!((found - want).abs() < 1e-6, "{form:?} {step}: {found}");
             }
         }

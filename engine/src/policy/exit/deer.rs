@@ -2,14 +2,13 @@
 //!
 //! DeeR compares the actions that consecutive exits would take; here an action is the readout's distribution, and the change
 //! delta the Euclidean distance of those of this depth and of the one before (an extension). Budget: shares `q_i ~ q^i` of the
-//! calibration part leave at exit i, with q such that the mean exit depth is the wanted one (bisection in ln q; mean depth rises with q). Then, exit by exit,
-//! those still inside are ordered by delta; the threshold is that of the `floor(S q_i)`-th, and everyone up to it leaves. An exit where that
-//! is none is closed. The code compares with <=, the paper with <.
+//! calibration part leave at exit i, with q such that the mean exit depth is the wanted one (bisection in ln q; mean depth rises with q). They leave exit by
+//! exit, the smallest deltas first (`leaving`). The code compares with <=, the paper with <.
 
 use super::about::Fit;
 use super::at_depth::{AtDepth, Comparison, Score};
+use super::leaving;
 use super::rule::{Entry, RuleCard};
-use super::signals::Reader;
 use crate::knob::{Choice, ChoiceOption, Real};
 use crate::signal::Signal;
 
@@ -45,7 +44,10 @@ pub(super) static RULE: Entry<AtDepth> = Entry {
         let wanted = knobs.real(&budget(fit.about.layers));
         let is_strict = knobs.choice(&COMPARISON) == Some("paper");
         let comparison = if is_strict { Comparison::Below } else { Comparison::AtMost };
-        let thresholds = thresholds(fit, &shares(fit, wanted)?, comparison);
+        let shares = shares(fit, wanted)?;
+        let key = format!("{wanted} {comparison:?} {}", fit.key);
+        let make = || thresholds(fit, &shares, comparison);
+        let thresholds = fit.recording.cubes.memo.newest("deer", &key, make).to_vec();
         Ok(AtDepth { score: Score::ProbStep, comparison, thresholds })
     },
 };
@@ -105,38 +107,15 @@ fn geometric(ln_q: f64, count: usize) -> Vec<f64> {
 
 /// `[depth]` below L.
 fn thresholds(fit: &Fit<'_>, shares: &[f64], comparison: Comparison) -> Vec<f64> {
-    let reader = Reader::new(fit.recording);
-    let mut inside: Vec<usize> = fit.tokens().collect();
-    let all = inside.len() as f64;
-    let mut thresholds = vec![CLOSED; fit.about.layers];
-    for (depth, share) in fit.checks.iter().zip(shares) {
-        let change = |token: usize| Score::ProbStep.of(reader.signals(token, depth));
-        let mut changes: Vec<f64> =
-            inside.iter().map(|token| change(*token)).filter(|change| !change.is_nan()).collect();
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a share of a length lies inside the length"
-        )]
-        let leaving = (all * share).floor() as usize;
-        if leaving == 0 || leaving > changes.len() {
-            continue;
-        }
-        let (_, threshold, _) = changes.select_nth_unstable_by(leaving - 1, f64::total_cmp);
-        let threshold = comparison.beside(*threshold);
-        inside.retain(|token| !comparison.passes(change(*token), threshold));
-        if let Some(slot) = thresholds.get_mut(depth.index()) {
-            *slot = threshold;
-        }
-    }
-    thresholds
+    leaving::thresholds(fit, (Score::ProbStep, comparison), shares, CLOSED)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::policy::exit::about::{About, Checks};
-    use crate::policy::exit::rule::{BuiltRule as _, alone};
+    use crate::policy::exit::alone::alone;
+    use crate::policy::exit::rule::BuiltRule as _;
     use crate::recording::synthetic;
 
     #[test]
@@ -176,7 +155,7 @@ mod tests {
         let shares = geometric(0.8_f64.ln(), 6);
         let thresholds = thresholds(&fit, &shares, Comparison::AtMost);
         let rule = AtDepth { score: Score::ProbStep, comparison: Comparison::AtMost, thresholds };
-        let exits = alone(rule).replay(&recording, &checks, 0..5000);
+        let exits = alone(rule).exits(&recording, &checks, &rows);
         for (depth, share) in (1..).zip(&shares) {
             let here = exits.iter().filter(|exit| exit.0 == depth).count() as f64 / 5000.0;
             assert!((here - share).abs() <= 6.0 / 5000.0, "{depth}: {here} for {share}");

@@ -56,4 +56,8 @@ impl ExitRule for Entropy {
     fn stops(&self, _state: &mut (), token: TokenSignals, _place: Place, _depth: Depth) -> bool {
         f64::from(token.entropy) < self.threshold
     }
+
+    fn strictness(&self) -> Option<f64> {
+        Some(-self.threshold)
+    }
 }

@@ -51,4 +51,8 @@ impl ExitRule for Fixed {
     fn stops(&self, _state: &mut (), _token: TokenSignals, _place: Place, depth: Depth) -> bool {
         depth >= self.depth
     }
+
+    fn strictness(&self) -> Option<f64> {
+        Some(f64::from(self.depth.0))
+    }
 }

@@ -46,4 +46,8 @@ impl ExitRule for Kl {
     fn stops(&self, _state: &mut (), token: TokenSignals, _place: Place, _depth: Depth) -> bool {
         f64::from(token.kl_prev) < self.threshold
     }
+
+    fn strictness(&self) -> Option<f64> {
+        Some(-self.threshold)
+    }
 }

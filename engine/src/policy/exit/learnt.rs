@@ -49,8 +49,7 @@ pub(super) static RULE: Entry<Learnt> = Entry {
         if logistic.is_none() {
             return Err(nothing_to_fit(fit));
         }
-        let layers = fit.about.layers;
-        Ok(Learnt { threshold: knobs.real(&THRESHOLD), logistic, layers })
+        Ok(Learnt::new(knobs.real(&THRESHOLD), logistic, fit.about.layers))
     },
 };
 
@@ -60,6 +59,75 @@ pub(super) struct Learnt {
     threshold: f64,
     logistic: Arc<Option<Logistic>>,
     layers: usize,
+    line: Line,
+}
+
+/// Features beyond this are not judged by the line; entropies of the largest vocabularies are half as large.
+const LARGEST: f64 = 32.0;
+/// How far from the threshold the line is believed, for each unit of what its terms can add up to. Rounding moves z, and
+/// what the exponential makes of it, by less than a millionth of that.
+const SLACK: f64 = 1e-8;
+/// Nearer to 0 and 1 than this, steps of a probability are too coarse for `SLACK`.
+const EDGE: f64 = 1e-6;
+
+/// z = constant + sum factor x: what the exponential is taken of, without a division and but for rounding. It decides
+/// where z is clear of the threshold; where it is not, the probability itself does.
+#[derive(Debug)]
+struct Line {
+    constant: f64,
+    factors: [f64; WEIGHTS],
+    /// A smaller z does not stop.
+    below: f64,
+    /// A larger z stops.
+    above: f64,
+}
+
+impl Line {
+    fn new(logistic: &Logistic, threshold: f64) -> Self {
+        let Logistic { mean, spread, weights } = logistic;
+        let factors: [f64; WEIGHTS] = std::array::from_fn(|at| weights[at] / spread[at]);
+        let constant = -factors.iter().zip(mean).map(|(factor, mean)| factor * mean).sum::<f64>();
+        let terms = factors.iter().zip(mean);
+        let most: f64 = terms.map(|(factor, mean)| factor.abs() * (LARGEST + mean.abs())).sum();
+        let slack = SLACK * (1.0 + most);
+        let logit = |p: f64| (p / (1.0 - p)).ln();
+        let is_low = threshold < EDGE;
+        let is_high = threshold > 1.0 - EDGE;
+        Self {
+            constant,
+            factors,
+            below: if is_low {
+                f64::NEG_INFINITY
+            } else {
+                logit(threshold.min(1.0 - EDGE)) - slack
+            },
+            above: if is_high { f64::INFINITY } else { logit(threshold.max(EDGE)) + slack },
+        }
+    }
+
+    /// Whether the probability reaches the threshold; `None` where it must be computed.
+    fn decides(&self, x: &[f64; WEIGHTS]) -> Option<bool> {
+        let z = x.iter().zip(self.factors).fold(self.constant, |z, (x, factor)| z + x * factor);
+        let is_known = x.iter().all(|x| x.abs() <= LARGEST);
+        // Where z is no number, neither is so.
+        let is_clear = is_known && (z < self.below || z > self.above);
+        is_clear.then_some(z > self.above)
+    }
+}
+
+impl Learnt {
+    fn new(threshold: f64, logistic: Arc<Option<Logistic>>, layers: usize) -> Self {
+        let nothing =
+            Logistic { mean: [0.0; WEIGHTS], spread: [1.0; WEIGHTS], weights: [f64::NAN; WEIGHTS] };
+        let line = Line::new(logistic.as_ref().as_ref().unwrap_or(&nothing), threshold);
+        Self { threshold, logistic, layers, line }
+    }
+
+    /// The probability itself.
+    fn sure(&self, x: [f64; WEIGHTS]) -> f64 {
+        let logistic = self.logistic.as_ref().as_ref();
+        logistic.map_or(f64::NAN, |logistic| logistic.probability(&logistic.scaled(x)))
+    }
 }
 
 /// Weights and how features are made comparable.
@@ -178,17 +246,18 @@ impl ExitRule for Learnt {
     fn stops(&self, state: &mut Lasting, token: TokenSignals, _: Place, depth: Depth) -> bool {
         let lasts = state.take(token.top1) > 0;
         let x = features(token, lasts, depth, self.layers);
-        let sure = self
-            .logistic
-            .as_ref()
-            .as_ref()
-            .map_or(f64::NAN, |logistic| logistic.probability(&logistic.scaled(x)));
-        sure >= self.threshold
+        self.line.decides(&x).unwrap_or_else(|| self.sure(x) >= self.threshold)
+    }
+
+    fn strictness(&self) -> Option<f64> {
+        Some(self.threshold)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -214,5 +283,57 @@ mod tests {
         let found = Logistic::fitted((-50..50).map(|x| cell(f64::from(x) + 0.5)).collect());
         assert!(found.weights.iter().all(|weight| weight.is_finite()), "{found:?}");
         assert!(found.probability(&found.scaled(cell(40.0).0)) > 0.99);
+    }
+
+    fn logistic(spread: f64) -> Logistic {
+        Logistic {
+            mean: [0.0, 0.4, 0.3, 2.0, 0.8, 0.5, 0.5],
+            spread: [1.0, spread, 0.3, 1.5, 0.1, spread, 0.3],
+            weights: [0.7, 1.1, -0.4, -1.9, 0.3, 0.8, 2.5],
+        }
+    }
+
+    #[test]
+    fn the_line_decides_most_and_never_a_number_that_is_none() {
+        let logistic = logistic(0.5);
+        let line = Line::new(&logistic, 0.9);
+        let mut x = [1.0, 0.5, 0.4, 1.0, 0.9, 1.0, 0.3];
+        let stops = logistic.probability(&logistic.scaled(x)) >= 0.9;
+        assert_eq!(line.decides(&x), Some(stops));
+        for bad in [f64::NAN, f64::INFINITY, -1e9] {
+            x[3] = bad;
+            assert_eq!(line.decides(&x), None);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 4096, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn what_the_line_decides_is_what_the_probability_says(
+            shown in proptest::array::uniform6(-1.0_f64..1.0),
+            spread in prop_oneof![Just(0.4), Just(1e-3), Just(1e-9)],
+            threshold in 0.0_f64..=1.0,
+            nudge in -4.0_f64..4.0,
+            end in 0_usize..6,
+        ) {
+            let [a, b, c, d, e, f] = shown;
+            let x = [1.0, a, b, 4.0 * c, d, e, f];
+            let logistic = logistic(spread);
+            let own = logistic.probability(&logistic.scaled(x));
+            // Its own probability and what stands right beside it, both ends, and anything.
+            let threshold = match end {
+                0 => own,
+                1 => (own * (1.0 + nudge * f64::EPSILON)).clamp(0.0, 1.0),
+                2 => (own + nudge * 1e-8).clamp(0.0, 1.0),
+                3 => 0.0,
+                4 => 1.0,
+                _ => threshold,
+            };
+            let line = Line::new(&logistic, threshold);
+            if let Some(stops) = line.decides(&x) {
+                prop_assert_eq!(stops, own >= threshold, "{} {}", own, threshold);
+            }
+        }
     }
 }

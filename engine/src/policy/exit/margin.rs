@@ -44,4 +44,8 @@ impl ExitRule for Margin {
     fn stops(&self, _state: &mut (), token: TokenSignals, _place: Place, _depth: Depth) -> bool {
         f64::from(token.margin) >= self.threshold
     }
+
+    fn strictness(&self) -> Option<f64> {
+        Some(self.threshold)
+    }
 }

@@ -43,4 +43,8 @@ impl ExitRule for MaxProb {
     fn stops(&self, _state: &mut (), token: TokenSignals, _place: Place, _depth: Depth) -> bool {
         f64::from(token.max_prob) >= self.threshold
     }
+
+    fn strictness(&self) -> Option<f64> {
+        Some(self.threshold)
+    }
 }

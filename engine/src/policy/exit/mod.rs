@@ -6,6 +6,7 @@
 //! Must not know: models, recordings' files, lenses.
 
 mod about;
+mod alone;
 mod at_depth;
 mod budget;
 mod choose;
@@ -15,6 +16,7 @@ mod entropy;
 mod fixed;
 mod kl;
 mod learnt;
+mod leaving;
 mod log_prob;
 mod margin;
 mod max_prob;
@@ -35,9 +37,10 @@ mod window;
 
 pub(crate) use about::{About, Checks};
 pub(crate) use choose::{
-    Chosen, Counts, Handle, Line, RULE, cards, cards_of, choose, choose_rule, rule_or_default,
+    Chosen, Counts, Handle, Line, RULE, Settings, cards, cards_of, choose, choose_rule,
+    rule_or_default,
 };
-pub(crate) use rule::{LiveRule, RuleEntry};
+pub(crate) use rule::{LiveRule, RuleEntry, Stop};
 pub(in crate::policy) use schedule::Schedule;
 pub(crate) use signals::{Place, TokenSignals};
 

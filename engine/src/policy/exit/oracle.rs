@@ -52,10 +52,20 @@ impl RuleEntry for Oracle {
 struct Agreeing;
 
 impl BuiltRule for Agreeing {
-    fn replay(&self, recording: &Recording, checks: &Checks, tokens: Range<usize>) -> Vec<Depth> {
-        let agrees = |token, depth: Depth| recording.agrees(depth.index(), token) == Some(true);
-        let first = |token| checks.iter().find(|depth| agrees(token, *depth));
-        tokens.map(|token| first(token).unwrap_or_else(|| depth_of(checks.layers()))).collect()
+    fn exits(&self, recording: &Recording, checks: &Checks, rows: &[Range<usize>]) -> Vec<Depth> {
+        let mut running: Vec<(usize, usize)> =
+            rows.iter().flat_map(Clone::clone).enumerate().collect();
+        let mut exits = vec![depth_of(checks.layers()); running.len()];
+        for depth in checks.iter() {
+            running.retain(|(at, row)| {
+                let agrees = recording.agrees(depth.index(), *row) == Some(true);
+                if let Some(exit) = exits.get_mut(*at).filter(|_| agrees) {
+                    *exit = depth;
+                }
+                !agrees
+            });
+        }
+        exits
     }
 
     fn live<'a>(&'a self, _: &'a Checks, _: Vec<Place>) -> Option<Box<dyn LiveRule + 'a>> {

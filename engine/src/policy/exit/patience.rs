@@ -81,6 +81,11 @@ impl ExitRule for Patience {
         let equal = state.take(token.top1);
         self.patience > 0 && equal >= self.patience
     }
+
+    fn strictness(&self) -> Option<f64> {
+        // 0 never stops.
+        Some(if self.patience == 0 { f64::INFINITY } else { f64::from(self.patience) })
+    }
 }
 
 #[cfg(test)]

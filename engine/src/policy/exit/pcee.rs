@@ -108,6 +108,10 @@ impl ExitRule for Pcee {
         let accuracy = row.and_then(|row| row.get(bin(Score::MaxProb.of(token), row.len())?));
         accuracy.is_some_and(|accuracy| *accuracy >= self.target)
     }
+
+    fn strictness(&self) -> Option<f64> {
+        Some(self.target)
+    }
 }
 
 #[cfg(test)]

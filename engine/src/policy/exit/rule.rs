@@ -3,9 +3,10 @@
 use std::ops::Range;
 
 use super::about::{About, Checks, Fit};
-use super::signals::{Place, Reader, TokenSignals};
+use super::alone::{alone, nested};
+use super::signals::{Place, TokenSignals};
 use crate::knob::{KnobCard, Knobs};
-use crate::recording::{Ladder, Recording, depth_of};
+use crate::recording::{Ladder, Recording};
 use crate::signal::{Depth, Signal};
 
 /// What a rule is, for menus, panels and the guide.
@@ -45,6 +46,12 @@ pub(crate) trait ExitRule: Send + Sync + 'static {
         depth: Depth,
     ) -> bool;
 
+    /// Orders rules that differ from this one in the main knob only: each stops a token wherever one of a larger number
+    /// would, and leaves the same state behind. `None` where they are not so.
+    fn strictness(&self) -> Option<f64> {
+        None
+    }
+
     /// What is compared at each depth, `[depth]`; empty where it is the same at all of them.
     fn thresholds(&self) -> &[f64] {
         &[]
@@ -80,12 +87,19 @@ pub(crate) trait RuleEntry: Sync {
     fn ladder(&self, about: &About, knobs: &Knobs) -> Option<(Ladder, f64)>;
     /// The rule for how the knobs stand, or why there is none here.
     fn build(&self, knobs: &Knobs, fit: &Fit<'_>) -> Result<Box<dyn BuiltRule>, String>;
+
+    /// The rule for settings that differ in its main knob only, to be replayed at once; `None` where these are not such
+    /// that a stricter one stops no token where a milder one does not.
+    fn sweep(&self, settings: &[Knobs], fit: &Fit<'_>) -> Option<Box<dyn Sweep>> {
+        let _ = (settings, fit);
+        None
+    }
 }
 
 /// A rule whose knobs stand.
 pub(crate) trait BuiltRule: Send + Sync {
-    /// Exit depths of the tokens of a range. No look-up of a knob and no virtual call per token.
-    fn replay(&self, recording: &Recording, checks: &Checks, tokens: Range<usize>) -> Vec<Depth>;
+    /// Exit depths of some rows, in their order. No look-up of a knob and no virtual call per token.
+    fn exits(&self, recording: &Recording, checks: &Checks, rows: &[Range<usize>]) -> Vec<Depth>;
 
     /// The same rule in a forward pass, for one sequence whose tokens stand at `places`; `None` where it needs what only
     /// a finished run knows.
@@ -101,6 +115,32 @@ pub(crate) trait BuiltRule: Send + Sync {
     fn signal(&self) -> Option<Signal> {
         None
     }
+}
+
+/// Settings of one rule, replayed at once.
+pub(crate) trait Sweep: Send + Sync {
+    /// From the mildest to the strictest: the numbers of the settings, as they were given.
+    fn order(&self) -> &[usize];
+
+    /// Calls `stop` for every row and every depth at which it stops at some settings.
+    fn stops(
+        &self,
+        recording: &Recording,
+        checks: &Checks,
+        rows: &[Range<usize>],
+        stop: &mut dyn FnMut(Stop),
+    );
+}
+
+/// Where a row stops at some settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stop {
+    /// Its number among the rows that were asked for.
+    pub(crate) at: usize,
+    pub(crate) row: usize,
+    /// Places in the order of the sweep.
+    pub(crate) settings: Range<usize>,
+    pub(crate) depth: Depth,
 }
 
 /// A rule in a forward pass of one sequence.
@@ -132,75 +172,8 @@ impl<R: ExitRule> RuleEntry for Entry<R> {
     fn build(&self, knobs: &Knobs, fit: &Fit<'_>) -> Result<Box<dyn BuiltRule>, String> {
         Ok(Box::new(alone((self.build)(knobs, fit)?)))
     }
-}
 
-/// A rule by which every token decides alone.
-pub(super) fn alone<R: ExitRule>(rule: R) -> impl BuiltRule {
-    Alone(rule)
-}
-
-struct Alone<R>(R);
-
-impl<R: ExitRule> BuiltRule for Alone<R> {
-    fn replay(&self, recording: &Recording, checks: &Checks, tokens: Range<usize>) -> Vec<Depth> {
-        let reader = Reader::new(recording);
-        let depths: Vec<Depth> = checks.iter().collect();
-        let last = depth_of(checks.layers());
-        tokens
-            .map(|token| {
-                let mut state = R::State::default();
-                let place = reader.place(token);
-                let stops = |depth: &&Depth| {
-                    self.0.stops(&mut state, reader.signals(token, **depth), place, **depth)
-                };
-                depths.iter().find(stops).copied().unwrap_or(last)
-            })
-            .collect()
-    }
-
-    fn live<'a>(
-        &'a self,
-        checks: &'a Checks,
-        places: Vec<Place>,
-    ) -> Option<Box<dyn LiveRule + 'a>> {
-        let states = vec![R::State::default(); places.len()];
-        Some(Box::new(AloneLive { rule: &self.0, checks, places, states }))
-    }
-
-    fn thresholds(&self) -> &[f64] {
-        self.0.thresholds()
-    }
-
-    fn signal(&self) -> Option<Signal> {
-        self.0.signal()
-    }
-}
-
-struct AloneLive<'a, R: ExitRule> {
-    rule: &'a R,
-    checks: &'a Checks,
-    places: Vec<Place>,
-    states: Vec<R::State>,
-}
-
-impl<R: ExitRule> LiveRule for AloneLive<'_, R> {
-    fn step(
-        &mut self,
-        depth: Depth,
-        tokens: &[usize],
-        signals: &[TokenSignals],
-        stops: &mut [bool],
-    ) {
-        if !self.checks.has(depth) {
-            return;
-        }
-        for ((token, signals), stops) in tokens.iter().zip(signals).zip(stops) {
-            // A token that the run does not know runs on.
-            if let (Some(state), Some(place)) =
-                (self.states.get_mut(*token), self.places.get(*token))
-            {
-                *stops = self.rule.stops(state, *signals, *place, depth);
-            }
-        }
+    fn sweep(&self, settings: &[Knobs], fit: &Fit<'_>) -> Option<Box<dyn Sweep>> {
+        nested(settings.iter().map(|knobs| (self.build)(knobs, fit).ok()))
     }
 }

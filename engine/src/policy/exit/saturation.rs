@@ -51,6 +51,10 @@ impl ExitRule for Saturation {
         let confidence = if is_first { 0.0 } else { f64::from(token.cos_prev) };
         confidence >= self.threshold
     }
+
+    fn strictness(&self) -> Option<f64> {
+        Some(self.threshold)
+    }
 }
 
 #[cfg(test)]

@@ -127,6 +127,10 @@ impl ExitRule for Schedule {
     fn stops(&self, _state: &mut (), _token: TokenSignals, place: Place, depth: Depth) -> bool {
         f64::from(depth.0) >= self.budget(place)
     }
+
+    fn strictness(&self) -> Option<f64> {
+        Some(self.least)
+    }
 }
 
 #[cfg(test)]

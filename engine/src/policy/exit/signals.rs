@@ -72,27 +72,31 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The columns of one depth, to be read along the tokens.
+    pub(crate) fn at(&self, depth: Depth) -> Columns<'a> {
+        let here = depth.index();
+        let column = |columns: &'a [Vec<f32>], depth: Option<usize>| {
+            let column = depth.and_then(|depth| columns.get(depth));
+            column.map(Vec::as_slice).unwrap_or_default()
+        };
+        let before = here.checked_sub(1);
+        Columns {
+            max_prob: column(self.max_prob, Some(here)),
+            margin: column(self.margin, Some(here)),
+            entropy: column(self.entropy, Some(here)),
+            rms: column(self.rms, Some(here)),
+            rms_prev: column(self.rms, before),
+            cos_prev: column(self.cos_next, before),
+            kl_prev: column(self.kl_prev, Some(here)),
+            prob_step: column(self.prob_step, Some(here)),
+            top1: self.recording.top1.get(here).map(Vec::as_slice).unwrap_or_default(),
+        }
+    }
+
     /// What a token shows at a depth.
     #[inline]
     pub(crate) fn signals(&self, token: usize, depth: Depth) -> TokenSignals {
-        let here = depth.index();
-        let value = |columns: &[Vec<f32>], depth: Option<usize>| {
-            let column = depth.and_then(|depth| columns.get(depth));
-            column.and_then(|column| column.get(token)).copied().unwrap_or(f32::NAN)
-        };
-        let before = here.checked_sub(1);
-        let top1 = self.recording.top1.get(here).and_then(|column| column.get(token));
-        TokenSignals {
-            max_prob: value(self.max_prob, Some(here)),
-            margin: value(self.margin, Some(here)),
-            entropy: value(self.entropy, Some(here)),
-            rms: value(self.rms, Some(here)),
-            rms_prev: value(self.rms, before),
-            cos_prev: value(self.cos_next, before),
-            kl_prev: value(self.kl_prev, Some(here)),
-            prob_step: value(self.prob_step, Some(here)),
-            top1: top1.copied().unwrap_or(NO_TOKEN),
-        }
+        self.at(depth).signals(token)
     }
 
     /// Where a token stands.
@@ -100,6 +104,39 @@ impl<'a> Reader<'a> {
     pub(crate) fn place(&self, token: usize) -> Place {
         let position = self.recording.tokens.position.get(token).copied().unwrap_or(0);
         Place::new(position, self.prompt)
+    }
+}
+
+/// What a recording has at one depth; empty where it was not recorded.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Columns<'a> {
+    max_prob: &'a [f32],
+    margin: &'a [f32],
+    entropy: &'a [f32],
+    rms: &'a [f32],
+    rms_prev: &'a [f32],
+    cos_prev: &'a [f32],
+    kl_prev: &'a [f32],
+    prob_step: &'a [f32],
+    top1: &'a [u32],
+}
+
+impl Columns<'_> {
+    /// What a token shows.
+    #[inline]
+    pub(crate) fn signals(&self, token: usize) -> TokenSignals {
+        let value = |column: &[f32]| column.get(token).copied().unwrap_or(f32::NAN);
+        TokenSignals {
+            max_prob: value(self.max_prob),
+            margin: value(self.margin),
+            entropy: value(self.entropy),
+            rms: value(self.rms),
+            rms_prev: value(self.rms_prev),
+            cos_prev: value(self.cos_prev),
+            kl_prev: value(self.kl_prev),
+            prob_step: value(self.prob_step),
+            top1: self.top1.get(token).copied().unwrap_or(NO_TOKEN),
+        }
     }
 }
 

@@ -9,7 +9,7 @@
 use std::ops::Range;
 
 use super::about::{About, Checks, Fit};
-use super::rule::{BuiltRule, Entry, ExitRule, LiveRule, RuleCard, RuleEntry};
+use super::rule::{BuiltRule, Entry, ExitRule, LiveRule, RuleCard, RuleEntry, Sweep};
 use super::signals::{Place, Reader, TokenSignals};
 use crate::knob::{Choice, ChoiceOption, Integer, KnobCard, Knobs, Real};
 use crate::recording::{Ladder, Recording, depth_of};
@@ -118,6 +118,10 @@ impl ExitRule for Alike {
     fn stops(&self, _state: &mut (), token: TokenSignals, place: Place, _depth: Depth) -> bool {
         passes(f64::from(token.cos_prev), self.threshold(place))
     }
+
+    fn strictness(&self) -> Option<f64> {
+        Some(self.thresholds[0])
+    }
 }
 
 impl RuleEntry for Similarity {
@@ -138,6 +142,11 @@ impl RuleEntry for Similarity {
             return self.0.build(knobs, fit);
         }
         Ok(Box::new(Together { thresholds: [knobs.real(&THRESHOLD), knobs.real(&PROMPT)] }))
+    }
+
+    fn sweep(&self, settings: &[Knobs], fit: &Fit<'_>) -> Option<Box<dyn Sweep>> {
+        let is_alone = |knobs: &Knobs| knobs.choice(&SCOPE) != Some("segment");
+        self.0.sweep(settings, fit).filter(|_| settings.iter().all(is_alone))
     }
 }
 
@@ -171,13 +180,21 @@ impl Sums {
 
 impl Together {
     /// The exit of the prompt and that of the other tokens of one sequence.
-    fn exits(&self, reader: &Reader<'_>, checks: &Checks, rows: Range<usize>) -> [Depth; 2] {
-        let mut exits = [None; 2];
+    fn of_sample(&self, reader: &Reader<'_>, checks: &Checks, rows: Range<usize>) -> [Depth; 2] {
+        let segment = |row: usize| usize::from(reader.place(row).is_prompt);
+        // A segment without tokens has stopped.
+        let mut exits = [Some(depth_of(checks.layers())); 2];
+        for row in rows.clone() {
+            exits[segment(row)] = None;
+        }
         for depth in checks.iter() {
+            if exits.iter().all(Option::is_some) {
+                break;
+            }
+            let columns = reader.at(depth);
             let mut sums = [Sums::default(); 2];
             for row in rows.clone() {
-                let segment = usize::from(reader.place(row).is_prompt);
-                sums[segment].add(reader.signals(row, depth));
+                sums[segment(row)].add(columns.signals(row));
             }
             for ((exit, sums), threshold) in exits.iter_mut().zip(sums).zip(self.thresholds) {
                 if exit.is_none() && passes(sums.cosine(), threshold) {
@@ -190,10 +207,11 @@ impl Together {
 }
 
 impl BuiltRule for Together {
-    fn replay(&self, recording: &Recording, checks: &Checks, tokens: Range<usize>) -> Vec<Depth> {
+    fn exits(&self, recording: &Recording, checks: &Checks, rows: &[Range<usize>]) -> Vec<Depth> {
         let reader = Reader::new(recording);
         let mut known: Option<(u32, [Depth; 2])> = None;
-        tokens
+        rows.iter()
+            .flat_map(Clone::clone)
             .map(|token| {
                 let number = recording.tokens.sample.get(token).copied().unwrap_or(u32::MAX);
                 let exits = match known {
@@ -201,7 +219,7 @@ impl BuiltRule for Together {
                     _ => {
                         let sample = recording.samples.get(number as usize);
                         let rows = sample.map_or(token..token + 1, |s| recording.rows(s));
-                        self.exits(&reader, checks, rows)
+                        self.of_sample(&reader, checks, rows)
                     }
                 };
                 known = Some((number, exits));

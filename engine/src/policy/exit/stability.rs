@@ -62,4 +62,8 @@ impl ExitRule for Stability {
         let equal = state.take(token.top1);
         equal + 1 >= self.window && f64::from(token.max_prob) >= self.threshold
     }
+
+    fn strictness(&self) -> Option<f64> {
+        Some(self.threshold)
+    }
 }

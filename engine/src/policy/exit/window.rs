@@ -99,29 +99,49 @@ fn build(knobs: &crate::knob::Knobs, fit: &Fit<'_>) -> Result<Window, String> {
     let depth = exits.iter().find(|exit| **exit >= wanted).or_else(|| exits.last());
     let Some(depth) = depth.copied() else { return Err("there is no exit".to_owned()) };
     let is_entropy = knobs.choice(&SCORE) == Some("entropy");
-    let (reader, truth) = (Reader::new(fit.recording), Truth::of(knobs));
-    let mut judged: Vec<(f64, bool)> = fit
-        .tokens()
-        .filter_map(|token| {
-            let sure = sureness(is_entropy, reader.signals(token, depth));
-            let right = truth.is_right(fit.recording, depth, token)?;
-            (!sure.is_nan()).then_some((sure, right))
-        })
-        .collect();
-    if judged.is_empty() {
+    let (task, truth) = (knobs.choice(&TASK), Truth::of(knobs));
+    // The width, which is dragged, needs neither the scores nor their order anew.
+    let key = format!("{depth:?} {is_entropy} {task:?} {truth:?} {}", fit.key);
+    let make = || Judged::new(fit, depth, (is_entropy, task, truth));
+    let judged = fit.recording.cubes.memo.newest("window", &key, make);
+    if judged.ascending.is_empty() {
         return Err(nothing_to_fit(fit));
     }
-    judged.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let accepted = match knobs.choice(&TASK) {
-        Some("coverage-50") => covering(judged.len(), 0.5),
-        Some("coverage-80") => covering(judged.len(), 0.8),
-        Some("risk-10") => keeping(&judged, 0.1),
-        _ => keeping(&judged, 0.05),
-    };
-    let tau = judged.get(accepted.saturating_sub(1)).map_or(f64::NAN, |(sure, _)| *sure);
-    let ascending: Vec<f64> = judged.iter().rev().map(|(sure, _)| *sure).collect();
-    let (low, high) = edges(&ascending, tau, knobs.real(&WIDTH));
+    let (low, high) = edges(&judged.ascending, judged.tau, knobs.real(&WIDTH));
     Ok(Window { depth, is_entropy, low, high })
+}
+
+/// Scores of the calibration part and the operating threshold among them.
+struct Judged {
+    ascending: Vec<f64>,
+    tau: f64,
+}
+
+impl Judged {
+    fn new(
+        fit: &Fit<'_>,
+        depth: Depth,
+        (is_entropy, task, truth): (bool, Option<&str>, Truth),
+    ) -> Self {
+        let columns = Reader::new(fit.recording).at(depth);
+        let mut judged: Vec<(f64, bool)> = fit
+            .tokens()
+            .filter_map(|token| {
+                let sure = sureness(is_entropy, columns.signals(token));
+                let right = truth.is_right(fit.recording, depth, token)?;
+                (!sure.is_nan()).then_some((sure, right))
+            })
+            .collect();
+        judged.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let accepted = match task {
+            Some("coverage-50") => covering(judged.len(), 0.5),
+            Some("coverage-80") => covering(judged.len(), 0.8),
+            Some("risk-10") => keeping(&judged, 0.1),
+            _ => keeping(&judged, 0.05),
+        };
+        let tau = judged.get(accepted.saturating_sub(1)).map_or(f64::NAN, |(sure, _)| *sure);
+        Self { ascending: judged.iter().rev().map(|(sure, _)| *sure).collect(), tau }
+    }
 }
 
 #[expect(

@@ -7,8 +7,8 @@
 use rayon::prelude::*;
 
 use super::steps::Steps;
-use super::tally::{Outcome, Tally};
-use super::{CHUNK, Source, depth_of};
+use super::tally::{Judge, Outcome, Tally};
+use super::{CHUNK, Source};
 
 /// A token leaves the exit `from` for `to` where a threshold becomes stricter than its value at `from`.
 #[derive(Debug, Clone, Copy)]
@@ -125,10 +125,11 @@ impl Between {
         let count = |changes: &[Vec<Change>]| changes.iter().map(Vec::len).sum::<usize>();
         let is_from_stricter = count(&stayed) < count(&left);
         let changes = if is_from_stricter { stayed } else { left };
+        let judge = Judge::new(source.recording);
         let moves = self.0.par_iter().zip(&changes).flat_map_iter(|(chunk, changes)| {
-            changes.iter().map(|change| {
+            changes.iter().map(move |change| {
                 let token = chunk.token(*change);
-                let at = |depth: u16| Outcome::of(source.recording, token, depth_of(depth.into()));
+                let at = |depth: u16| judge.outcome(token, depth.into());
                 let (from, to) = (at(change.from), at(change.to));
                 if is_from_stricter {
                     Move { token, from: to, to: from }

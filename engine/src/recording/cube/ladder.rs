@@ -23,6 +23,11 @@ impl Sense {
         }
     }
 
+    /// Whether a value passes more thresholds than `best`, the value that passed most so far; NaN passes none.
+    pub(crate) fn is_beyond(self, value: f32, best: Option<f32>) -> bool {
+        !value.is_nan() && best.is_none_or(|best| self.is_stricter(value.into(), best.into()))
+    }
+
     /// Whether threshold `a` lets less pass than `b`.
     pub(super) fn is_stricter(self, a: f64, b: f64) -> bool {
         match self {

@@ -9,6 +9,8 @@ use crate::signal::{Depth, Signal};
 const TICKS_PER_NAT: f64 = 16_777_216.0;
 /// Larger values are cut here, so that no sum overflows; no finite model comes near.
 const MAX_TICKS: f64 = 1e24;
+/// Below this many ticks half a tick can be added to the 24 digits of an f32 without rounding.
+const HALVES_ARE_EXACT: f64 = (1_u64 << 51) as f64;
 
 /// Counts of tokens by the depth at which they exit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,28 +34,45 @@ pub(crate) struct Tally {
 /// A NLL in whole ticks; `None` where it is not a finite number.
 #[expect(clippy::cast_possible_truncation, reason = "clamped far inside i128")]
 pub(super) fn ticks(nll: f32) -> Option<i128> {
-    let value = f64::from(nll);
-    let is_known = value.is_finite();
-    is_known.then(|| (value * TICKS_PER_NAT).round().clamp(-MAX_TICKS, MAX_TICKS) as i128)
+    let value = f64::from(nll) * TICKS_PER_NAT;
+    // Halves are rounded away from zero, as `round` does; that is a call, and so is a cast to 128 bits.
+    if value.abs() < HALVES_ARE_EXACT {
+        return Some(i128::from((value + 0.5_f64.copysign(value)) as i64));
+    }
+    value.is_finite().then(|| value.round().clamp(-MAX_TICKS, MAX_TICKS) as i128)
 }
 
 /// What is counted of one token that exits at one depth.
 #[derive(Debug)]
 pub(super) struct Outcome {
     depth: usize,
-    agrees: Option<bool>,
-    nll: Option<f32>,
-    is_right: Option<bool>,
+    pub(super) agrees: Option<bool>,
+    pub(super) nll: Option<f32>,
+    pub(super) is_right: Option<bool>,
 }
 
-impl Outcome {
-    pub(super) fn of(recording: &Recording, token: usize, exit: Depth) -> Self {
-        let nll = recording.column(Signal::Nll, exit).and_then(|column| column.get(token));
-        Self {
-            depth: exit.index(),
-            agrees: recording.agrees(exit.index(), token),
-            nll: nll.copied(),
-            is_right: recording.is_right(exit.index(), token),
+/// The columns that say what an exit does.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Judge<'a> {
+    recording: &'a Recording,
+    /// `[depth]`; empty where it was not recorded.
+    nll: &'a [Vec<f32>],
+}
+
+impl<'a> Judge<'a> {
+    pub(super) fn new(recording: &'a Recording) -> Self {
+        let nll = recording.signals.get(&Signal::Nll).map(Vec::as_slice).unwrap_or_default();
+        Self { recording, nll }
+    }
+
+    /// What a token that exits at a depth is counted as.
+    #[inline]
+    pub(super) fn outcome(&self, token: usize, depth: usize) -> Outcome {
+        Outcome {
+            depth,
+            agrees: self.recording.agrees(depth, token),
+            nll: self.nll.get(depth).and_then(|column| column.get(token)).copied(),
+            is_right: self.recording.is_right(depth, token),
         }
     }
 }
@@ -79,12 +98,26 @@ impl Tally {
 
     /// Counts tokens whose exits are known: `exits` holds one depth for each token of `range`.
     pub(crate) fn add(&mut self, recording: &Recording, range: Range<usize>, exits: &[Depth]) {
+        let judge = Judge::new(recording);
         for (token, exit) in range.zip(exits) {
-            self.count(&Outcome::of(recording, token, *exit));
+            self.count(&judge.outcome(token, exit.index()));
         }
     }
 
+    /// What is counted in either of two.
+    pub(crate) fn plus(mut self, other: &Self) -> Self {
+        self.exits.iter_mut().zip(&other.exits).for_each(|(sum, part)| *sum += part);
+        self.agreeing.iter_mut().zip(&other.agreeing).for_each(|(sum, part)| *sum += part);
+        self.answered += other.answered;
+        self.with_nll += other.with_nll;
+        self.nll_ticks += other.nll_ticks;
+        self.with_truth += other.with_truth;
+        self.right += other.right;
+        self
+    }
+
     /// Counts a token.
+    #[inline]
     pub(super) fn count(&mut self, outcome: &Outcome) {
         if let Some(count) = self.exits.get_mut(outcome.depth) {
             *count += 1;
@@ -161,4 +194,37 @@ impl Tally {
 
 fn ratio(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What a tick is defined as.
+    #[expect(clippy::cast_possible_truncation, reason = "clamped far inside i128")]
+    fn rounded(nll: f32) -> Option<i128> {
+        let value = f64::from(nll) * TICKS_PER_NAT;
+        nll.is_finite().then(|| value.round().clamp(-MAX_TICKS, MAX_TICKS) as i128)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 4096, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn ticks_are_the_nearest_whole_numbers(bits in any::<u32>()) {
+            let nll = f32::from_bits(bits);
+            prop_assert_eq!(ticks(nll), rounded(nll));
+        }
+    }
+
+    #[test]
+    fn halves_of_a_tick_go_away_from_zero() {
+        let tick = 1.0 / 16_777_216.0_f32;
+        let halves = [0.5, 1.5, 2.5, 0.499_999_97, -0.5, -2.5].map(|part| ticks(part * tick));
+        assert_eq!(halves, [1, 2, 3, 0, -1, -3].map(Some));
+        let large = [f32::MAX, 1.4e8, f32::NAN, f32::INFINITY];
+        assert_eq!(large.map(ticks), large.map(rounded));
+    }
 }

@@ -9,6 +9,7 @@ mod about;
 mod at_depth;
 mod budget;
 mod choose;
+mod class_means;
 mod decay;
 mod deer;
 mod entropy;
@@ -65,6 +66,7 @@ pub(crate) static RULES: &[&dyn RuleEntry] = &[
     &pcee::RULE,
     &learnt::RULE,
     &window::RULE,
+    &class_means::RULE,
     &oracle::RULE,
 ];
 

@@ -1,5 +1,6 @@
 //! What an app may name. No tensor type, no file handle, no model is reachable from here.
 
+pub use crate::checkpoint::ClassMeansFrom;
 pub use crate::count::counted;
 pub use crate::dataset::Cut;
 pub use crate::figure::{
@@ -17,19 +18,21 @@ pub use crate::lens::{
     Suggestion, TokenRows, Versus, View,
 };
 pub use crate::live::Treatment;
+pub use crate::means::MadeMeans;
 pub use crate::measure::{
     Absent as BenchAbsent, Machine as BenchMachine, Model as BenchModel, Report as BenchReport,
     Row as BenchRow, Source as BenchSource, Work as BenchWork,
 };
-pub use crate::model::{ModelCard, Point};
+pub use crate::model::{ModelCard, Point, Pooling};
 pub use crate::notes::Note;
 pub use crate::recording::{
     BlockCost, End, Generation, Manifest, Provenance, ReadAt, Recording, Sampling, Top5,
 };
-pub use crate::signal::Subject;
+pub use crate::signal::{ReadBy, Subject};
 pub use crate::worker::{
     BenchRequest, Blame, Command, Engine, Event, GenerateRequest, Input, Inspected, Live, Look,
-    Problem, RecordRequest, Shared, SkipGenerate, SkipRequest, Start, VerifyRequest, WriteRequest,
+    MeansRequest, Problem, RecordRequest, Shared, SkipGenerate, SkipRequest, Start, VerifyRequest,
+    WriteRequest,
 };
 
 /// The card of every lens, in the order of menus.

@@ -13,6 +13,7 @@ mod kernel;
 mod knob;
 mod lens;
 mod live;
+mod means;
 mod measure;
 mod model;
 mod notes;

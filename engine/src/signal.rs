@@ -28,6 +28,10 @@
 //! The probability step is what DeeR (arXiv 2411.02359) asks of two actions, asked of two readouts; that reading of it,
 //! between depths that follow each other, is ours and not the paper's.
 //!
+//! Where readouts are by class means (`ReadBy::ClassMeans`), z is no head's: `z_c = -norm(h_l - mean_(l,c))`, Euclidean
+//! distances to the mean state of each class at that depth. Depth L then is the class whose mean is nearest to the
+//! last state, and not what a head of the checkpoint answers.
+//!
 //! Where two logits are equal the smaller token id comes first. A NaN in the stream makes every signal
 //! of that token and depth NaN, and with them
 //! what the next depth says of the depth before; a rule never stops on it.
@@ -62,6 +66,42 @@ impl Subject {
         match self {
             Self::Token | Self::OwnToken => "tokens",
             Self::Sample => "samples",
+        }
+    }
+}
+
+/// What turns a state into probabilities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReadBy {
+    /// A head of the checkpoint.
+    #[default]
+    Head,
+    /// The nearest class mean: softmax of minus the distances to the mean state of each class at that depth.
+    ClassMeans,
+}
+
+impl ReadBy {
+    /// Whether a head of the checkpoint reads, as nearly always; files then say nothing.
+    pub(crate) fn is_head(&self) -> bool {
+        *self == Self::Head
+    }
+
+    /// In files.
+    pub(crate) fn id(self) -> &'static str {
+        match self {
+            Self::Head => "head",
+            Self::ClassMeans => "class_means",
+        }
+    }
+
+    /// What has to stand beside numbers that were read out so; nothing where a head of the checkpoint did.
+    pub fn caveat(self) -> Option<&'static str> {
+        match self {
+            Self::Head => None,
+            Self::ClassMeans => Some(
+                "Readouts by class means: probabilities are the softmax of minus the distances to them, and the last depth answers by its nearest mean, not by a head of the checkpoint",
+            ),
         }
     }
 }

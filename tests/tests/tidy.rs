@@ -19,6 +19,7 @@ const ROOMS: &[&str] = &[
     "recording",
     "policy",
     "record",
+    "means",
     "generate",
     "measure",
     "train",
@@ -35,7 +36,7 @@ const REGISTRIES: &[(&str, &str, &[&str])] = &[
     (
         "engine/src/checkpoint",
         "FORMATS",
-        &["error", "limits", "map", "marks", "mod", "tensor", "tokenizer"],
+        &["class_means", "error", "limits", "map", "marks", "mod", "tensor", "tokenizer"],
     ),
     ("engine/src/dataset", "FORMATS", &["error", "images", "mod", "pack"]),
     ("engine/src/model/families", "FAMILIES", &["encoders", "mod"]),

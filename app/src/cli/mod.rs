@@ -10,6 +10,7 @@ mod copied_tests;
 mod generate;
 mod inspect;
 mod lenses;
+mod means;
 mod record;
 mod rules;
 mod run;
@@ -26,7 +27,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
-use layerscope_engine::api::{Blame, Numerics, Problem};
+use layerscope_engine::api::{Blame, ClassMeansFrom, Command, Numerics, Problem};
 
 /// See where a neural network decides, layer by layer, and what it would cost to stop earlier.
 ///
@@ -55,6 +56,7 @@ enum SubCommand {
     Lenses(lenses::Arguments),
     Rules(rules::Arguments),
     Record(record::Arguments),
+    Means(means::Arguments),
     Generate(generate::Arguments),
     Bench(bench::Arguments),
     View(view::Arguments),
@@ -113,6 +115,7 @@ pub fn main() -> ExitCode {
         Some(SubCommand::Lenses(arguments)) => lenses::run(&arguments),
         Some(SubCommand::Rules(arguments)) => rules::run(&arguments),
         Some(SubCommand::Record(arguments)) => record::run(arguments),
+        Some(SubCommand::Means(arguments)) => means::run(arguments),
         Some(SubCommand::Generate(arguments)) => generate::run(arguments),
         Some(SubCommand::Bench(arguments)) => bench::run(arguments),
         Some(SubCommand::View(arguments)) => view::run(&arguments),
@@ -209,6 +212,15 @@ fn explain(failure: &Failure) -> ExitCode {
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// Opens a checkpoint with the class means of a file, or with those that lie beside it; without a path the embedded one.
+fn opened(model: Option<PathBuf>, class_means: Option<PathBuf>) -> Command {
+    match (model, class_means) {
+        (Some(model), Some(means)) => Command::OpenWith(model, ClassMeansFrom::File(means)),
+        (Some(model), None) => Command::Open(model),
+        (None, _) => Command::OpenEmbedded,
+    }
 }
 
 /// How readouts round, as `--bf16` wishes it.

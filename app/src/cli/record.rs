@@ -8,7 +8,7 @@ use layerscope_engine::api::{
 };
 
 use super::run::{Runner, ThreadCount};
-use super::{Failure, say, say_json};
+use super::{Failure, opened, say, say_json};
 
 /// Run text through a checkpoint and record every layer.
 ///
@@ -17,6 +17,10 @@ use super::{Failure, say, say_json};
 pub(crate) struct Arguments {
     /// A checkpoint: a Hugging Face folder, a .safetensors with config.json beside it, or a .gguf.
     model: Option<PathBuf>,
+    /// Read out by these class means, made with `layerscope means` (default: class-means.safetensors beside the
+    /// checkpoint, where there is one).
+    #[arg(long, value_name = "FILE", requires = "model")]
+    class_means: Option<PathBuf>,
     /// Text to run.
     #[arg(long, conflicts_with = "data")]
     text: Option<String>,
@@ -80,7 +84,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     let numerics = super::numerics(arguments.bf16)?;
     api::check_recording_folder(&arguments.out)?;
     let mut runner = Runner::with(arguments.threads)?;
-    runner.run(arguments.model.clone().map_or(Command::OpenEmbedded, Command::Open))?;
+    runner.run(opened(arguments.model.clone(), arguments.class_means.clone()))?;
     let folder = arguments.out.clone();
     let request = request(&arguments, numerics);
     let Event::Recorded(_, recording) = runner.run(Command::Record(request))? else {

@@ -10,7 +10,7 @@ use layerscope_engine::api::{
 
 use super::run::{Runner, ThreadCount};
 use super::view::turned;
-use super::{Failure, say, say_json};
+use super::{Failure, opened, say, say_json};
 
 /// The lens whose knobs choose the rule.
 const LENS: &str = "exits";
@@ -23,6 +23,10 @@ pub(crate) struct Arguments {
     /// The checkpoint that made the recording, and the recording.
     #[arg(value_names = ["MODEL", "RECORDING"], num_args = 1..=2, required = true)]
     paths: Vec<PathBuf>,
+    /// The class means that the recording was read out by (default: class-means.safetensors beside the checkpoint, where
+    /// there is one).
+    #[arg(long, value_name = "FILE")]
+    class_means: Option<PathBuf>,
     /// Turns a knob of the rule; `layerscope lenses` lists them. May be given more than once.
     #[arg(long = "set", value_name = "KNOB=VALUE")]
     set: Vec<String>,
@@ -69,10 +73,13 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     let Some(folder) = paths.next() else {
         return Err(Failure::Usage("No recording".to_owned()));
     };
+    if arguments.class_means.is_some() && paths.len() == 0 {
+        return Err(Failure::Usage("`--class-means` needs the checkpoint as MODEL".to_owned()));
+    }
     let mut runner = Runner::with(arguments.threads)?;
     let recording = runner.load(folder)?;
     let knobs = turned(LENS, &recording, &arguments.set)?;
-    runner.run(paths.next().map_or(Command::OpenEmbedded, Command::Open))?;
+    runner.run(opened(paths.next(), arguments.class_means))?;
     let write = arguments.prompt.zip(arguments.generate).map(|(prompt, most)| WriteRequest {
         prompt,
         most_tokens: most.into(),

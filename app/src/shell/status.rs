@@ -63,6 +63,9 @@ fn facts(ui: &mut egui::Ui, state: &State) {
         if let Some(caveat) = manifest.numerics.caveat() {
             ui.label(manifest.numerics.id()).on_hover_text(caveat);
         }
+        if let Some(caveat) = manifest.readout.caveat() {
+            ui.label("Class means").on_hover_text(caveat);
+        }
         ui.weak(counted(recording.num_tokens(), recording.subject().noun()));
         if manifest.read_at.has_gaps() {
             ui.label("With gaps").on_hover_text(format!("Read out: {}", manifest.read_at.words()));

@@ -72,7 +72,7 @@ impl State {
             }
             Event::Verified(job, view) => self.verified(job, view),
             // Only the command line asks for it.
-            Event::Measured(job, _) => {
+            Event::MadeMeans(job, _) | Event::Measured(job, _) => {
                 self.jobs.remove(&job);
                 Vec::new()
             }

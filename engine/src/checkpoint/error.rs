@@ -124,6 +124,12 @@ pub(crate) enum OpenError {
         /// Its name.
         tensor: String,
     },
+    /// Class means of other states than this checkpoint has.
+    #[error("the class means were made with another checkpoint, or before its weights, configuration or exit heads changed: {}", path.display())]
+    OtherMeans {
+        /// Where they are.
+        path: PathBuf,
+    },
     /// A tensor is stored in a way that is not supported.
     #[error("tensor {tensor} is stored as {found}; supported: {allowed}: {}", path.display())]
     UnsupportedType {
@@ -221,6 +227,10 @@ impl OpenError {
             | Self::Field { .. }
             | Self::Duplicate { .. } => {
                 "The file is damaged or was not written by a common tool: fetch it again or write it anew."
+                    .to_owned()
+            }
+            Self::OtherMeans { .. } => {
+                "Make them again with `layerscope means`, or take the file out of the folder."
                     .to_owned()
             }
             Self::UnsupportedType { .. } => {

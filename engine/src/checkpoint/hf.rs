@@ -6,6 +6,8 @@ pub(super) mod bundle;
 mod fingerprint;
 mod index;
 
+pub(super) use fingerprint::Fingerprint;
+
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

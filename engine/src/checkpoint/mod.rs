@@ -4,6 +4,7 @@
 
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
+pub(crate) mod class_means;
 mod error;
 mod gguf;
 mod hf;
@@ -17,6 +18,7 @@ mod tensor;
 mod tests;
 mod tokenizer;
 
+pub use class_means::ClassMeansFrom;
 pub(crate) use error::{OpenError, reason};
 #[cfg(test)]
 pub(crate) use gguf::Writer as GgufWriter;
@@ -47,6 +49,10 @@ pub(crate) trait Checkpoint: Send + Sync {
     fn format(&self) -> &'static str;
     /// What a person opened.
     fn path(&self) -> &Path;
+    /// The folder whose files belong to it; `None` where it is a file by itself.
+    fn folder(&self) -> Option<&Path> {
+        None
+    }
     /// Sorted by name, in the file's own spelling.
     fn tensors(&self) -> &[TensorInfo];
     /// Configuration: the object of config.json, or every scalar GGUF key ("llama.block_count": 5).
@@ -81,8 +87,20 @@ pub(crate) trait Checkpoint: Send + Sync {
 pub(crate) static FORMATS: &[&dyn Format] =
     &[&gguf::FORMAT, &hf::FORMAT, &safetensors::FORMAT, &pickle::FORMAT];
 
-/// Opens what `path` holds: reads and validates the header.
+/// Opens what `path` holds, with the class means that lie beside it: reads and validates the headers.
 pub(crate) fn open(path: &Path) -> Result<Arc<dyn Checkpoint>, OpenError> {
+    open_with(path, &ClassMeansFrom::Beside)
+}
+
+/// The same with the class means that `from` says.
+pub(crate) fn open_with(
+    path: &Path,
+    from: &ClassMeansFrom,
+) -> Result<Arc<dyn Checkpoint>, OpenError> {
+    class_means::join(open_alone(path)?, from)
+}
+
+fn open_alone(path: &Path) -> Result<Arc<dyn Checkpoint>, OpenError> {
     let kind = std::fs::metadata(path).map_err(OpenError::io(path))?;
     let head = if kind.is_dir() { Vec::new() } else { map::head(path, limits::HEAD_BYTES)? };
     if kind.is_file() && head.is_empty() {

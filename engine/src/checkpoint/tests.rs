@@ -2,6 +2,7 @@
 //!
 //! Helpers that make files are here; what is claimed stands in the modules below.
 
+mod class_means;
 mod hostile;
 mod opening;
 #[cfg(feature = "shared-checks")]

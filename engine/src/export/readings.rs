@@ -6,6 +6,7 @@ use crate::export::Export;
 use crate::knob::Value;
 use crate::lens::ReadingRow;
 use crate::notes::Note;
+use crate::signal::ReadBy;
 
 /// Where an export came from.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -25,6 +26,9 @@ pub(super) struct Origin<'a> {
     recorded_version: &'a str,
     /// How readouts were rounded.
     numerics: &'static str,
+    /// What turned states into probabilities, where it was no head of the checkpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    readout: Option<&'static str>,
     /// Whether the recording was cancelled and holds only its first tokens.
     partial: bool,
 }
@@ -68,6 +72,7 @@ impl<'a> Export<'a> {
             version: env!("CARGO_PKG_VERSION"),
             recorded_version: &came.version,
             numerics: manifest.numerics.id(),
+            readout: Some(manifest.readout).filter(|by| !by.is_head()).map(ReadBy::id),
             partial: manifest.partial,
         }
     }
@@ -110,6 +115,7 @@ impl<'a> Export<'a> {
             ("numerics", origin.numerics.to_owned()),
             ("partial", origin.partial.to_string()),
         ];
+        pairs.extend(origin.readout.map(|by| ("readout", by.to_owned())));
         pairs.extend(origin.selected_token.map(|token| ("selected_token", token.to_string())));
         pairs.extend(self.knobs.iter().map(|(id, value)| (*id, value.to_string())));
         let owned = |(name, value): (&str, String)| (name.to_owned(), value);

@@ -146,6 +146,7 @@ fn recording() -> Recording {
             flops_per_block: vec![1.0],
             subject: Default::default(),
             read_at: Default::default(),
+            readout: Default::default(),
             numerics: Default::default(),
             block_costs: Vec::new(),
             flops_per_fill: None,

@@ -41,6 +41,17 @@ pub(crate) fn update(h: &[f32], next: &[f32], width: usize) -> Vec<f32> {
         .collect()
 }
 
+/// `|h - point|` of every row of `h` ([rows, width]) and every one of `points` ([points, width]): [rows, points].
+/// Differences are taken in f64, where they are exact for numbers of like size: `|h|^2 - 2 h point + |point|^2` would
+/// lose the digits that tell near points apart.
+pub(crate) fn distances(h: &[f32], points: &[f32], width: usize) -> Vec<f32> {
+    let width = width.max(1);
+    let from =
+        |row: &[f32], point: &[f32]| rounded(sum(row, point, |a, b| (a - b) * (a - b)).sqrt());
+    let rows = h.par_chunks(width);
+    rows.flat_map_iter(|row| points.chunks(width).map(move |point| from(row, point))).collect()
+}
+
 fn dot(a: &[f32], b: &[f32]) -> f64 {
     sum(a, b, |a, b| a * b)
 }
@@ -88,6 +99,32 @@ mod tests {
         assert_eq!(cosines[..2], [1.0, 0.0]);
         assert!((cosines[2] + 1.0).abs() < 1e-6);
         assert_eq!(update(&h, &next, 2), [0.0, 5.0_f32.sqrt(), 2.0]);
+    }
+
+    #[test]
+    fn distances_are_those_of_the_definition() {
+        let number = |at: usize| ((at * 37 % 101) as f32 - 50.0) * 0.37;
+        for (rows, points, width) in [(1, 2, 3), (3, 5, 8), (4, 1, 29)] {
+            let h: Vec<f32> = (0..rows * width).map(number).collect();
+            let means: Vec<f32> = (0..points * width).map(|at| number(at + 11)).collect();
+            let got = distances(&h, &means, width);
+            assert_eq!(got.len(), rows * points);
+            for (at, got) in got.iter().enumerate() {
+                let (row, point) = (at / points, at % points);
+                let pairs = (0..width).map(|i| (h[row * width + i], means[point * width + i]));
+                let squares = pairs.map(|(a, b)| (f64::from(a) - f64::from(b)).powi(2));
+                let want = squares.sum::<f64>().sqrt();
+                assert!((f64::from(*got) - want).abs() <= 1e-6 * want, "{got} {want}");
+            }
+        }
+        assert_eq!(
+            distances(&[3.0, 4.0, 0.0, 0.0], &[0.0, 0.0, 3.0, 0.0], 2),
+            [5.0, 4.0, 0.0, 3.0]
+        );
+        let odd = distances(&[f32::NAN, 0.0, 1.0, 1.0], &[1.0, 1.0], 2);
+        assert!(odd[0].is_nan() && odd[1] == 0.0);
+        // Where the squares of the lengths would cancel: 1e4 away from 0, a thousandth apart.
+        assert_eq!(distances(&[1e4, 1e4], &[1e4, 1e4 + 0.001_953_125], 2), [0.001_953_125]);
     }
 
     #[test]

@@ -6,11 +6,11 @@ use super::writing::Compared;
 use super::*;
 use crate::dataset::{Data, Sequence, TextSample};
 use crate::knob::{KnobKind, Value};
-use crate::model::fixtures::{Fixture, config_of};
+use crate::model::fixtures::{Fixture, bert_with_means, config_of};
 use crate::policy::{About, Chosen, RULES, cards};
 use crate::record;
 use crate::recording::ReadAt;
-use crate::signal::{Depth, Signal, Subject};
+use crate::signal::{Depth, ReadBy, Signal, Subject};
 
 /// Records sequences, and gives them back as the texts that are run again.
 fn recorded(model: &dyn LayeredModel, lengths: &[usize]) -> (Recording, Vec<Text>) {
@@ -172,6 +172,25 @@ fn whole_samples_stop_where_the_replay_says_for_every_rule() {
         }
     }
     assert!(early > 100, "{early}");
+}
+
+#[test]
+fn samples_that_are_read_by_class_means_stop_where_the_replay_says_for_every_rule() {
+    let model = bert_with_means("mean", 3).model();
+    let lengths: Vec<usize> = (0..60).map(|sample| 1 + sample * 7 % 23).collect();
+    let (recording, texts) = recorded(model.as_ref(), &lengths);
+    assert_eq!(recording.manifest.readout, ReadBy::ClassMeans);
+    for rule in RULES {
+        let mut knobs = half(&recording);
+        knobs.set("rule", Value::Choice(rule.card().id.to_owned()));
+        let run = run(model.as_ref(), (&recording, &texts), &knobs, Treatment::Recompute);
+        let Some((replay, done)) = run else { continue };
+        same(&done.live.stopped, &replay, rule.card().id);
+        if rule.card().id == "class-means" {
+            let early = replay.iter().filter(|row| row.depth == Depth(1)).count();
+            assert!((20..=40).contains(&early), "{early}");
+        }
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! the products at usual widths.
 
 use crate::model::ModelCard;
+use crate::signal::ReadBy;
 
 impl ModelCard {
     /// FLOPs of one block for one token, whatever it attends to (modelled): two for each weight that it is
@@ -35,8 +36,13 @@ impl ModelCard {
         self.windows.get(layer).copied().flatten()
     }
 
-    /// FLOPs of one readout for one token or sample (modelled): two for each weight of the head's matrices.
+    /// FLOPs of one readout for one token or sample (modelled): two for each weight of the head's matrices, and for
+    /// each number of a class mean three: a difference, its square, and the sum.
     pub(crate) fn flops_per_readout(&self) -> f64 {
-        2.0 * self.readout_weights as f64
+        let of_a_weight = match self.read_by {
+            ReadBy::Head => 2.0,
+            ReadBy::ClassMeans => 3.0,
+        };
+        of_a_weight * self.readout_weights as f64
     }
 }

@@ -8,9 +8,10 @@ mod head;
 mod linear;
 mod plan;
 
+pub use plan::Pooling;
 pub(crate) use plan::{
-    Classes, Exits, Head as HeadPlan, Input, Masked, Names, NormSpelling, Patches, Placement, Plan,
-    Pooling, Sharing, Words,
+    Classes, Head as HeadPlan, Input, Masked, Names, NormSpelling, Patches, Placement, Plan,
+    Pooled, Sharing, Words, mean_name,
 };
 
 use block::Block;
@@ -73,12 +74,19 @@ impl Encoder {
             let found = counted(batch.past(), "token");
             return Err(ModelError::Request { what: "a shared start", found, allowed });
         }
-        let is_empty = |pair: &[usize]| pair[1] == pair[0];
-        if self.plan.pooling().is_some() && batch.starts.windows(2).any(is_empty) {
+        if self.plan.pooling().is_some() {
+            Self::check_sequences(batch)?;
+        }
+        self.embed.check(batch)
+    }
+
+    /// A sequence of no token has no state.
+    fn check_sequences(batch: &Batch) -> Result<(), ModelError> {
+        if batch.starts.windows(2).any(|pair| pair[1] == pair[0]) {
             let (found, allowed) = ("no token".to_owned(), "at least one token".to_owned());
             return Err(ModelError::Request { what: "a sequence", found, allowed });
         }
-        self.embed.check(batch)
+        Ok(())
     }
 
     fn check_stream(&self, stream: &Stream, rows: usize) -> Result<(), ModelError> {
@@ -142,15 +150,30 @@ impl LayeredModel for Encoder {
     }
 
     fn subjects(&self, batch: &Batch, stream: &Stream) -> Result<Stream, ModelError> {
+        match self.plan.pooling() {
+            Some(pooling) => self.pool(batch, stream, pooling),
+            None => {
+                self.check_batch(batch)?;
+                self.check_stream(stream, batch.ids.len())?;
+                Ok(stream.clone())
+            }
+        }
+    }
+
+    fn pooling(&self) -> Option<Pooling> {
+        self.plan.pooling()
+    }
+
+    fn pool(&self, batch: &Batch, stream: &Stream, pooling: Pooling) -> Result<Stream, ModelError> {
         self.check_batch(batch)?;
+        Self::check_sequences(batch)?;
         self.check_stream(stream, batch.ids.len())?;
         let width = stream.width;
         let rows = |pair: &[usize]| &stream.hidden[pair[0] * width..pair[1] * width];
         let sequences = batch.starts.windows(2).map(rows);
-        let hidden = match self.plan.pooling() {
-            None => return Ok(stream.clone()),
-            Some(Pooling::First) => sequences.flat_map(|rows| &rows[..width]).copied().collect(),
-            Some(Pooling::Mean) => sequences.flat_map(|rows| mean(rows, width)).collect(),
+        let hidden = match pooling {
+            Pooling::First => sequences.flat_map(|rows| &rows[..width]).copied().collect(),
+            Pooling::Mean => sequences.flat_map(|rows| mean(rows, width)).collect(),
         };
         Ok(Stream { hidden, width })
     }
@@ -186,7 +209,9 @@ impl LayeredModel for Encoder {
     fn set_numerics(&mut self, numerics: Numerics) -> Result<(), ModelError> {
         let rounds = match self.head {
             Head::Masked { .. } => Rounds::Always,
-            Head::None | Head::Classes { .. } | Head::Exits(_) => Rounds::Never,
+            Head::None | Head::Classes { .. } | Head::Exits(_) | Head::Means { .. } => {
+                Rounds::Never
+            }
         };
         refuse::numerics(numerics, &self.card, rounds)?;
         self.numerics = numerics;

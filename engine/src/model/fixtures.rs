@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rand::{RngExt as _, SeedableRng as _};
+use safetensors::tensor::TensorView;
 use serde_json::{Map, Value, json};
 
 use crate::checkpoint::{Bytes, Checkpoint, DType, Marks, OpenError, TensorInfo, Tokenizer};
@@ -163,6 +164,20 @@ impl Fixture {
         numbers.iter().map(|b| f32::from_le_bytes(*b)).collect()
     }
 
+    /// Writes what it is made of as a Hugging Face folder; f32 only.
+    pub(crate) fn save(&self, folder: &Path) {
+        let view = |tensor: &TensorInfo| {
+            let (shape, bytes) = (tensor.shape.clone(), &self.data[tensor.range.clone()]);
+            let view = TensorView::new(safetensors::Dtype::F32, shape, bytes).unwrap();
+            (tensor.name.clone(), view)
+        };
+        let bytes = safetensors::serialize(self.tensors.iter().map(view), None).unwrap();
+        std::fs::create_dir_all(folder).unwrap();
+        std::fs::write(folder.join("model.safetensors"), bytes).unwrap();
+        let config = serde_json::to_vec(&self.config).unwrap();
+        std::fs::write(folder.join("config.json"), config).unwrap();
+    }
+
     /// A usual small Llama.
     pub(crate) fn small() -> Self {
         Self::llama(small_config(), 7)
@@ -272,6 +287,21 @@ impl Checkpoint for Fixture {
     fn fingerprint(&self) -> Result<String, OpenError> {
         Ok("made up".to_owned())
     }
+}
+
+/// A small BERT without a head.
+pub(crate) fn bert_config() -> Value {
+    json!({
+        "model_type": "bert", "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 3,
+        "num_attention_heads": 4, "hidden_act": "gelu", "vocab_size": 40,
+        "max_position_embeddings": 64, "type_vocab_size": 2, "layer_norm_eps": 1e-12,
+    })
+}
+
+/// The same, read out by random means of two classes.
+pub(crate) fn bert_with_means(pooling: &str, seed: u64) -> Fixture {
+    let metadata = [("class_means.pooling", pooling), ("class_means.labels", r#"["no","yes"]"#)];
+    Fixture::encoder(bert_config(), &[("mean.0", &[2, 16])], &metadata, seed)
 }
 
 /// One small configuration of every family of decoders, by `model_type`.

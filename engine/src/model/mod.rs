@@ -6,6 +6,8 @@
 #[cfg(feature = "shared-checks")]
 mod bf16_tests;
 mod cache;
+#[cfg(test)]
+mod class_means_tests;
 mod config;
 mod cost;
 mod decoder;
@@ -39,6 +41,8 @@ mod weights;
 pub(crate) use crate::kernel::readout::Readouts;
 pub(crate) use crate::signal::NO_TOKEN;
 pub(crate) use cache::Cache;
+pub use encoder::Pooling;
+pub(crate) use encoder::mean_name;
 pub(crate) use error::ModelError;
 pub(crate) use mask::{Mask, MissingKv};
 pub(crate) use preparation::preparation;
@@ -54,7 +58,7 @@ use crate::checkpoint::{Checkpoint, DType, Tokenizer};
 use crate::job::Job;
 use crate::kernel::numerics::Numerics;
 use crate::notes::Note;
-use crate::signal::{Depth, Layer, Subject};
+use crate::signal::{Depth, Layer, ReadBy, Subject};
 
 /// What a model is, without the model: the window and a manifest hold this.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -74,6 +78,9 @@ pub struct ModelCard {
     /// What its readouts are about.
     #[serde(default)]
     pub subject: Subject,
+    /// What turns a state into probabilities.
+    #[serde(default, skip_serializing_if = "ReadBy::is_head")]
+    pub read_by: ReadBy,
     /// What reads out: "language-model head", "classification head, 3 classes".
     #[serde(default)]
     pub readout: String,
@@ -228,6 +235,23 @@ pub(crate) trait LayeredModel: Send {
     /// What a readout reads, one row for each subject: the stream itself, or, where the subject is the sample,
     /// one state for each sequence.
     fn subjects(&self, batch: &Batch, stream: &Stream) -> Result<Stream, ModelError>;
+    /// Which state of a sequence a readout reads; `None` where it reads every token's.
+    fn pooling(&self) -> Option<Pooling> {
+        None
+    }
+    /// That state of each sequence, whatever a readout reads; an error where tokens do not see the whole sequence.
+    fn pool(
+        &self,
+        _batch: &Batch,
+        _stream: &Stream,
+        _pooling: Pooling,
+    ) -> Result<Stream, ModelError> {
+        Err(ModelError::Request {
+            what: "the network whose samples are to be read as a whole",
+            found: self.card().family.clone(),
+            allowed: "an encoder".to_owned(),
+        })
+    }
     /// Statistics of the readout of `streams` (un-normed, one per depth, all of the same subjects).
     /// `next_ids`: what is true for each (the next token, the label), or `NO_TOKEN`. KL is taken against the last stream when
     /// that is depth L; a depth is compared with the one before where the stream of that stands before its own. The [tokens x vocabulary] matrix of a depth is never stored whole. `job` is looked
@@ -349,6 +373,7 @@ fn card_of(
         width: sizes.width,
         vocab: sizes.vocab,
         subject: sizes.subject,
+        read_by: sizes.read_by,
         readout: sizes.readout,
         outputs: sizes.outputs,
         classes: sizes.classes,

@@ -7,7 +7,7 @@ use crate::model::decoder::{self, Decoder};
 use crate::model::encoder::{self, Encoder};
 use crate::model::weights::Weights;
 use crate::model::{LayeredModel, ModelCard, ModelError, Point};
-use crate::signal::Subject;
+use crate::signal::{ReadBy, Subject};
 
 /// A network without its weights.
 #[derive(Debug, Clone)]
@@ -28,6 +28,7 @@ pub(crate) struct Sizes {
     /// Of the images that it reads; `None` where it reads text.
     pub(crate) image_side: Option<usize>,
     pub(crate) subject: Subject,
+    pub(crate) read_by: ReadBy,
     /// What reads out, in words.
     pub(crate) readout: String,
     /// What a readout chooses among.
@@ -86,6 +87,7 @@ impl Network {
                 context: plan.context,
                 image_side: None,
                 subject: Subject::Token,
+                read_by: ReadBy::Head,
                 readout: "language-model head".to_owned(),
                 outputs: plan.vocab,
                 classes: Vec::new(),

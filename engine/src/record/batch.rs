@@ -135,13 +135,8 @@ pub(super) fn read_out(
     Ok(part)
 }
 
-/// Sequences as the model takes them, without what all begin with. `truths`: of each of their tokens, or of each sample.
-pub(super) fn input<'a>(
-    sequences: &[Sequence],
-    truths: Vec<u32>,
-    read_at: ReadAt,
-    prefix: Option<&'a Prefix>,
-) -> Input<'a> {
+/// Sequences end to end; pixels of images come from whoever reads them.
+pub(crate) fn batch_of(sequences: &[Sequence]) -> Batch {
     let mut batch = Batch { starts: vec![0], ..Batch::default() };
     for sequence in sequences {
         batch.ids.extend(&sequence.ids);
@@ -153,6 +148,17 @@ pub(super) fn input<'a>(
             batch.segments.extend(all.take(ids.len()));
         }
     }
+    batch
+}
+
+/// Sequences as the model takes them, without what all begin with. `truths`: of each of their tokens, or of each sample.
+pub(super) fn input<'a>(
+    sequences: &[Sequence],
+    truths: Vec<u32>,
+    read_at: ReadAt,
+    prefix: Option<&'a Prefix>,
+) -> Input<'a> {
+    let mut batch = batch_of(sequences);
     if prefix.is_none() && !read_at.has_gaps() {
         return Input { batch, next_ids: truths, rows: None };
     }

@@ -16,6 +16,7 @@ mod read_at_tests;
 mod tests;
 mod truth;
 
+pub(crate) use batch::batch_of;
 pub(crate) use error::RecordError;
 pub(crate) use growing::{Goal, Growing};
 
@@ -104,6 +105,7 @@ fn record_with(
             "Open its Hugging Face folder with exit_heads.safetensors in it, or a checkpoint with a head.",
         ));
     }
+    notes.extend(card.read_by.caveat().map(|what| Note::new(what, "")));
     let mut columns = Columns::new(card, read_at, keeps_top5);
     let mut block_secs = vec![0.0; card.layers];
     // What goes through the model: less than the sequences hold where they begin alike.
@@ -237,7 +239,7 @@ fn check_size(
 }
 
 /// Neighbours up to `BATCH_TOKENS`; a longer sequence alone.
-fn batches(sequences: &[Sequence]) -> impl Iterator<Item = &[Sequence]> {
+pub(crate) fn batches(sequences: &[Sequence]) -> impl Iterator<Item = &[Sequence]> {
     let mut rest = sequences;
     std::iter::from_fn(move || {
         let mut tokens = 0_usize;
@@ -313,6 +315,7 @@ impl Run<'_> {
             layers: card.layers,
             subject: card.subject,
             read_at: self.read_at,
+            readout: card.read_by,
             vocab: card.outputs.max(1),
             numerics: self.numerics,
             signals: Signal::ALL.iter().map(|signal| signal.id().to_owned()).collect(),

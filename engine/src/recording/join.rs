@@ -117,6 +117,7 @@ fn belongs(part: &Manifest, run: &Manifest, left: u64, path: &Path) -> Result<()
     same("layers", part.layers.to_string(), run.layers.to_string())?;
     same("subject", part.subject.noun().to_owned(), run.subject.noun().to_owned())?;
     same("read_at", part.read_at.words(), run.read_at.words())?;
+    same("readout", part.readout.id().to_owned(), run.readout.id().to_owned())?;
     same("vocab", part.vocab.to_string(), run.vocab.to_string())?;
     same("numerics", part.numerics.id().to_owned(), run.numerics.id().to_owned())?;
     same("signals", part.signals.join(", "), run.signals.join(", "))?;

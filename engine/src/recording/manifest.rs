@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::kernel::numerics::Numerics;
 use crate::notes::Note;
 use crate::recording::{Generation, MANIFEST, ReadAt, RecordingError, VERSION, files};
-use crate::signal::{Signal, Subject};
+use crate::signal::{ReadBy, Signal, Subject};
 
 /// Most bytes of manifest.json.
 const MOST_BYTES: u64 = 4 << 20;
@@ -41,6 +41,9 @@ pub struct Manifest {
     /// Which tokens were read out: the rows; every one in recordings that do not say.
     #[serde(default)]
     pub read_at: ReadAt,
+    /// What turned states into probabilities; a head of the checkpoint in recordings that do not say.
+    #[serde(default, skip_serializing_if = "ReadBy::is_head")]
+    pub readout: ReadBy,
     /// What a readout chooses among: the vocabulary, or the classes.
     pub vocab: usize,
     /// How readouts were rounded; f32, which is exact, in recordings that do not say. Cosine, update and RMS are
@@ -170,6 +173,15 @@ impl Manifest {
         if self.subject == Subject::Sample && self.read_at.has_gaps() {
             let found = self.read_at.words();
             return Err(RecordingError::field("read_at", &found, "every", path));
+        }
+        if !self.readout.is_head() && self.subject != Subject::Sample {
+            let found = self.readout.id();
+            return Err(RecordingError::field(
+                "readout",
+                &found,
+                "head, where rows are tokens",
+                path,
+            ));
         }
         within("vocab", self.vocab as u64, 1, MOST_VOCAB as u64)?;
         within("columns", columns, 0, MOST_COLUMNS as u64)?;

@@ -144,6 +144,7 @@ fn manifest(num_tokens: usize, num_layers: usize) -> Manifest {
         layers: num_layers,
         subject: Subject::Token,
         read_at: ReadAt::Every,
+        readout: Default::default(),
         vocab: 64,
         numerics: Default::default(),
         signals: Signal::ALL.iter().map(|s| s.id().to_owned()).collect(),

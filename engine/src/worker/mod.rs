@@ -13,8 +13,9 @@ mod protocol;
 mod tests;
 
 pub use protocol::{
-    BenchRequest, Blame, Command, Event, GenerateRequest, Input, Inspected, Live, Look, Problem,
-    RecordRequest, Shared, SkipGenerate, SkipRequest, Start, VerifyRequest, WriteRequest,
+    BenchRequest, Blame, Command, Event, GenerateRequest, Input, Inspected, Live, Look,
+    MeansRequest, Problem, RecordRequest, Shared, SkipGenerate, SkipRequest, Start, VerifyRequest,
+    WriteRequest,
 };
 
 pub(crate) use models::{check_recording_folder, check_sampling, data_columns, inspect};

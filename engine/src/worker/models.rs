@@ -3,6 +3,7 @@
 
 mod bench;
 mod generate;
+mod means;
 mod skip;
 mod verify;
 
@@ -11,13 +12,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::checkpoint::{self, Checkpoint, OpenError, Tokenizer};
-use crate::dataset::{self, Data, DataError, Packed, images};
+use crate::dataset::images::{self, Preparation};
+use crate::dataset::{self, Data, DataError, Packed};
 use crate::export::{self, Export, ExportError};
 use crate::generate::GenerateError;
 use crate::job::{CancelSwitch, Cancelled, Job, JobId};
 use crate::kernel::numerics::Numerics;
 use crate::lens;
 use crate::live::LiveError;
+use crate::means::MeansError;
 use crate::measure::MeasureError;
 use crate::model::{self, LayeredModel, ModelCard, ModelError};
 use crate::notes::Note;
@@ -109,6 +112,15 @@ impl From<SkipError> for Ending {
     fn from(error: SkipError) -> Self {
         match error {
             SkipError::Cancelled(_) => Self::Cancelled,
+            other => Self::Problem(blamed(&other, other.hint(), other.is_input())),
+        }
+    }
+}
+
+impl From<MeansError> for Ending {
+    fn from(error: MeansError) -> Self {
+        match error {
+            MeansError::Cancelled(_) => Self::Cancelled,
             other => Self::Problem(blamed(&other, other.hint(), other.is_input())),
         }
     }
@@ -212,6 +224,10 @@ impl Models {
                 let card = self.open(id, checkpoint::open(&path)?, job)?;
                 Ok(Event::Opened(id, card))
             }
+            Command::OpenWith(path, means) => {
+                let card = self.open(id, checkpoint::open_with(&path, &means)?, job)?;
+                Ok(Event::Opened(id, card))
+            }
             Command::OpenEmbedded => {
                 let card = self.open(id, embedded::checkpoint()?, job)?;
                 Ok(Event::Opened(id, card))
@@ -223,6 +239,10 @@ impl Models {
             Command::Record(request) => {
                 let recording = self.record(job, &request)?;
                 Ok(Event::Recorded(id, Shared(Arc::new(recording))))
+            }
+            Command::MakeMeans(request) => {
+                let made = self.make_means(job, &request)?;
+                Ok(Event::MadeMeans(id, Arc::new(made)))
             }
             Command::Generate(request) => {
                 let recording = self.generate(id, job, &request)?;
@@ -332,23 +352,30 @@ struct Reader<'a> {
     tokenizer: Option<&'a Tokenizer>,
 }
 
-fn run_through(
+/// What goes through a model.
+struct ReadInput {
+    data: Data,
+    /// Of its images; `None` where it has none.
+    preparation: Option<Preparation>,
+    packed: Packed,
+}
+
+/// Reads an input as a model takes it, cut for rows of a subject and at a limit of tokens.
+fn read_input(
     model: &dyn LayeredModel,
     reader: Reader<'_>,
-    mut notes: Vec<Note>,
-    budget_bytes: u64,
-    request: &RecordRequest,
+    input: &Input,
+    (subject, limit): (Subject, Option<u64>),
     job: &Job,
-) -> Result<Recording, Ending> {
+) -> Result<ReadInput, Ending> {
     let card = model.card();
-    let limit = request.limit_tokens;
     let preparation = model::preparation(reader.checkpoint, card)?;
-    refuse_pairs(&request.input, card)?;
+    refuse_pairs(input, card)?;
     let data = match &preparation {
-        Some(_) => images_of(&request.input, job)?,
-        None => text_of(&request.input, job)?,
+        Some(_) => images_of(input, job)?,
+        None => text_of(input, job)?,
     };
-    let ModelCard { subject, context, .. } = *card;
+    let context = card.context;
     let mut packed = match reader.tokenizer {
         _ if preparation.is_some() => dataset::pack_images(data.images.len(), context, limit),
         Some(tokenizer) => dataset::pack(&data, tokenizer, subject, context, limit, job)?,
@@ -358,6 +385,20 @@ fn run_through(
     if model.segments() < 2 {
         packed.sequences.iter_mut().for_each(|sequence| sequence.segments.clear());
     }
+    Ok(ReadInput { data, preparation, packed })
+}
+
+fn run_through(
+    model: &dyn LayeredModel,
+    reader: Reader<'_>,
+    mut notes: Vec<Note>,
+    budget_bytes: u64,
+    request: &RecordRequest,
+    job: &Job,
+) -> Result<Recording, Ending> {
+    let subject = model.card().subject;
+    let ReadInput { data, preparation, packed } =
+        read_input(model, reader, &request.input, (subject, request.limit_tokens), job)?;
     notes.extend(packed.notes);
     let asked = Asked {
         data: &data,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::checkpoint::ClassMeansFrom;
 use crate::dataset::Cut;
 use crate::generate::Settings;
 use crate::job::{JobId, Progress};
@@ -11,8 +12,9 @@ use crate::kernel::numerics::Numerics;
 use crate::knob::Knobs;
 use crate::lens::{Selection, View};
 use crate::live::Treatment;
+use crate::means::MadeMeans;
 use crate::measure::{Report, Source, Work};
-use crate::model::ModelCard;
+use crate::model::{ModelCard, Pooling};
 use crate::recording::{Manifest, ReadAt, Recording};
 
 /// What a window or a command line asks of the model thread.
@@ -20,12 +22,16 @@ use crate::recording::{Manifest, ReadAt, Recording};
 pub enum Command {
     /// Opens a checkpoint; the open one stays until this has succeeded.
     Open(PathBuf),
+    /// The same with other class means than those that lie beside it.
+    OpenWith(PathBuf, ClassMeansFrom),
     /// Opens the checkpoint inside the binary.
     OpenEmbedded,
     /// Reads a recording folder; no model is needed.
     Load(PathBuf),
     /// Runs data through the open model.
     Record(RecordRequest),
+    /// Averages the states of labelled samples, class by class, and writes the means to a file.
+    MakeMeans(MeansRequest),
     /// Goes on with a text, token by token, with the readout of all depths of each; ends in `Event::Recorded`.
     Generate(GenerateRequest),
     /// Times what the open model does; ends in `Event::Measured`.
@@ -119,6 +125,19 @@ pub struct RecordRequest {
     /// The folder that the recording will be saved to, by a command of its own. A run that is killed leaves there what
     /// was done until then; `None` keeps everything in memory.
     pub folder: Option<PathBuf>,
+}
+
+/// Of what the open model's class means are made. It has to be open without any.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MeansRequest {
+    /// Where the labelled samples come from.
+    pub input: Input,
+    /// Which state of a sample is averaged; `None`: the one that the checkpoint's own head reads.
+    pub pooling: Option<Pooling>,
+    /// Stop after so many tokens; `None` takes all.
+    pub limit_tokens: Option<u64>,
+    /// The file to write; new, or older class means.
+    pub file: PathBuf,
 }
 
 /// What the open model goes on with, and how.
@@ -262,6 +281,8 @@ pub enum Event {
     Generated(JobId, Live),
     /// The open model was timed.
     Measured(JobId, Arc<Report>),
+    /// Class means were made and written.
+    MadeMeans(JobId, Arc<MadeMeans>),
     /// A rule was executed, and this is what came of it.
     Verified(JobId, Arc<View>),
     /// A file or folder was written.
@@ -320,6 +341,7 @@ impl Event {
             Self::Opened(job, _)
             | Self::Recorded(job, _)
             | Self::Measured(job, _)
+            | Self::MadeMeans(job, _)
             | Self::Verified(job, _)
             | Self::Wrote(job, _)
             | Self::Failed(job, _)

@@ -1,6 +1,7 @@
 //! The engine from outside, with a model that does what a test tells it.
 
 mod generating;
+mod means;
 mod measuring;
 mod rounding;
 mod skipping;

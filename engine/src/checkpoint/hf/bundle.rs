@@ -20,7 +20,7 @@ pub(in crate::checkpoint) struct Shard {
     /// Where the file lies in its owner's bytes: all of them but for an aligned copy.
     place: Range<usize>,
     /// The validated header.
-    pub(super) header: Header,
+    pub(in crate::checkpoint) header: Header,
 }
 
 impl Shard {
@@ -40,8 +40,30 @@ impl Shard {
         Ok(Self { path: path.to_owned(), owner, place, header })
     }
 
-    fn file(&self) -> &[u8] {
+    /// The whole file.
+    pub(in crate::checkpoint) fn file(&self) -> &[u8] {
         (*self.owner).as_ref().get(self.place.clone()).unwrap_or_default()
+    }
+
+    /// The bytes of one of its tensors.
+    pub(in crate::checkpoint) fn bytes(&self, tensor: &TensorInfo) -> Result<Bytes, OpenError> {
+        let place = |at: usize| self.place.start.checked_add(at);
+        place(tensor.range.start)
+            .zip(place(tensor.range.end))
+            .and_then(|(start, end)| Bytes::new(Owner::clone(&self.owner), start..end))
+            .ok_or_else(|| OpenError::Truncated {
+                path: self.path.clone(),
+                needed: tensor.range.end as u64,
+                found: self.file().len() as u64,
+            })
+    }
+
+    /// What makes it this file and no other.
+    pub(in crate::checkpoint) fn add_to(&self, fingerprint: &mut Fingerprint) {
+        let file = self.file();
+        let (header, weights) = file.split_at_checked(self.header.len).unwrap_or((file, &[]));
+        fingerprint.whole(header);
+        fingerprint.sampled(weights);
     }
 
     /// Whether the file has a tensor, be it a weight or not.
@@ -234,6 +256,13 @@ impl Checkpoint for Bundle {
         &self.path
     }
 
+    fn folder(&self) -> Option<&Path> {
+        match &self.beside.tokenizer {
+            TokenizerFile::Path(path) => path.parent(),
+            TokenizerFile::Memory(_) => None,
+        }
+    }
+
     fn tensors(&self) -> &[TensorInfo] {
         &self.tensors
     }
@@ -247,17 +276,12 @@ impl Checkpoint for Bundle {
     }
 
     fn bytes(&self, tensor: &TensorInfo) -> Result<Bytes, OpenError> {
-        let outside = |found| OpenError::Truncated {
+        let shard = self.shards.get(tensor.file).ok_or_else(|| OpenError::Truncated {
             path: self.path.clone(),
             needed: tensor.range.end as u64,
-            found,
-        };
-        let shard = self.shards.get(tensor.file).ok_or_else(|| outside(0))?;
-        let place = |at: usize| shard.place.start.checked_add(at);
-        place(tensor.range.start)
-            .zip(place(tensor.range.end))
-            .and_then(|(start, end)| Bytes::new(Owner::clone(&shard.owner), start..end))
-            .ok_or_else(|| outside(shard.file().len() as u64))
+            found: 0,
+        })?;
+        shard.bytes(tensor)
     }
 
     fn tokenizer(&self) -> Result<Option<Tokenizer>, OpenError> {
@@ -322,12 +346,7 @@ impl Checkpoint for Bundle {
         let mut fingerprint = Fingerprint::default();
         // The same weights with another configuration are another network.
         fingerprint.whole(&self.beside.raw);
-        for shard in &self.shards {
-            let file = shard.file();
-            let (header, weights) = file.split_at_checked(shard.header.len).unwrap_or((file, &[]));
-            fingerprint.whole(header);
-            fingerprint.sampled(weights);
-        }
+        self.shards.iter().for_each(|shard| shard.add_to(&mut fingerprint));
         Ok(fingerprint.finish())
     }
 }

@@ -12,17 +12,17 @@ const SAMPLE_BYTES: usize = 4096;
 
 /// Collects what defines a checkpoint. Every part is preceded by its length, so that no two sequences of parts are the same bytes.
 #[derive(Default)]
-pub(super) struct Fingerprint(Sha256);
+pub(in crate::checkpoint) struct Fingerprint(Sha256);
 
 impl Fingerprint {
     /// All bytes of a part.
-    pub(super) fn whole(&mut self, bytes: &[u8]) {
+    pub(in crate::checkpoint) fn whole(&mut self, bytes: &[u8]) {
         self.0.update((bytes.len() as u64).to_le_bytes());
         self.0.update(bytes);
     }
 
     /// The length of a part and pieces of it, the first and the last among them; all of it where it is short.
-    pub(super) fn sampled(&mut self, bytes: &[u8]) {
+    pub(in crate::checkpoint) fn sampled(&mut self, bytes: &[u8]) {
         if bytes.len() <= SAMPLES * SAMPLE_BYTES {
             return self.whole(bytes);
         }
@@ -37,7 +37,7 @@ impl Fingerprint {
     }
 
     /// Two letters a byte.
-    pub(super) fn finish(self) -> String {
+    pub(in crate::checkpoint) fn finish(self) -> String {
         hex(&self.0.finalize())
     }
 }

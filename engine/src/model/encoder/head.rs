@@ -1,7 +1,8 @@
-//! What reads out at every depth: a masked-language-model head, a classification head, or exit heads.
+//! What reads out at every depth: a masked-language-model head, a classification head, exit heads, or class means.
 
 use crate::job::Job;
 use crate::kernel::activation::Activation;
+use crate::kernel::geometry::distances;
 use crate::kernel::layer_norm::LayerNorm;
 use crate::kernel::logits::of_logits;
 use crate::kernel::matrix::Matrix;
@@ -9,7 +10,7 @@ use crate::kernel::numerics::Numerics;
 use crate::kernel::readout::{self, Readouts, Request, readout};
 use crate::model::encoder::embed::Embed;
 use crate::model::encoder::linear::{Linear, norm};
-use crate::model::encoder::plan::{self, Plan, exit_stem};
+use crate::model::encoder::plan::{self, Plan, exit_stem, mean_name};
 use crate::model::weights::Weights;
 use crate::model::{Depth, ModelError};
 
@@ -30,6 +31,11 @@ pub(super) enum Head {
     },
     /// One for each depth.
     Exits(Vec<Linear>),
+    /// For each depth the mean state of every class, [classes, width].
+    Means {
+        width: usize,
+        means: Vec<Vec<f32>>,
+    },
 }
 
 impl Head {
@@ -76,6 +82,20 @@ impl Head {
                     |depth| Linear::take(weights, &exit_stem(depth), exits.names.len(), d);
                 Self::Exits((0..=plan.layers).map(&mut head).collect::<Result<_, _>>()?)
             }
+            plan::Head::Means(means) => {
+                let classes = means.names.len();
+                let mut of_depth = |depth| -> Result<Vec<f32>, ModelError> {
+                    let stored = weights.matrix(&mean_name(depth), classes, d)?;
+                    // Whole, as it was checked to fit; nothing multiplies it, so it is not kept packed.
+                    let mut rows = vec![0.0; classes * d];
+                    for (class, row) in rows.chunks_exact_mut(d).enumerate() {
+                        stored.copy_row(class, row);
+                    }
+                    Ok(rows)
+                };
+                let means = (0..=plan.layers).map(&mut of_depth).collect::<Result<_, _>>()?;
+                Self::Means { width: d, means }
+            }
         })
     }
 
@@ -101,7 +121,9 @@ impl Head {
                 let head = readout::Head { norm: None, matrix, bias: Some(bias), cap: None };
                 readout(head, request, job)?
             }
-            Self::Classes { .. } | Self::Exits(_) => of_logits(request, outputs, job)?,
+            Self::Classes { .. } | Self::Exits(_) | Self::Means { .. } => {
+                of_logits(request, outputs, job)?
+            }
         })
     }
 
@@ -126,14 +148,21 @@ impl Head {
                 }
                 out.apply(&rows)
             }
-            Self::Exits(heads) => {
-                let head = heads.get(depth.index()).ok_or_else(|| ModelError::Request {
-                    what: "the depth",
-                    found: depth.index().to_string(),
-                    allowed: format!("below {}", heads.len()),
-                })?;
-                head.apply(h)
+            Self::Exits(heads) => of_depth(heads, depth)?.apply(h),
+            Self::Means { width, means } => {
+                let mut distances = distances(h, of_depth(means, depth)?, *width);
+                distances.iter_mut().for_each(|distance| *distance = -*distance);
+                distances
             }
         })
     }
+}
+
+/// What stands at a depth of a list that has one for each.
+fn of_depth<T>(all: &[T], depth: Depth) -> Result<&T, ModelError> {
+    all.get(depth.index()).ok_or_else(|| ModelError::Request {
+        what: "the depth",
+        found: depth.index().to_string(),
+        allowed: format!("below {}", all.len()),
+    })
 }

@@ -6,7 +6,7 @@ use crate::kernel::activation::Activation;
 use crate::kernel::attention::Heads;
 use crate::model::network::Sizes;
 use crate::model::{ModelError, Point};
-use crate::signal::Subject;
+use crate::signal::{ReadBy, Subject};
 
 /// What a probe can look at.
 const POINTS: [Point; 6] = [
@@ -104,7 +104,9 @@ pub(crate) enum Head {
     /// `out activation(hidden norm(h))` of the first token.
     Classes(Classes),
     /// `exit.l.weight state + exit.l.bias` at depth l.
-    Exits(Exits),
+    Exits(Pooled),
+    /// Minus the distances of the state from the rows of `mean.l` at depth l.
+    Means(Pooled),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -126,8 +128,9 @@ pub(crate) struct Classes {
     pub(crate) names: Vec<String>,
 }
 
+/// What reads one state of a sequence at every depth.
 #[derive(Debug, Clone)]
-pub(crate) struct Exits {
+pub(crate) struct Pooled {
     pub(crate) pooling: Pooling,
     /// One name for each class.
     pub(crate) names: Vec<String>,
@@ -135,11 +138,37 @@ pub(crate) struct Exits {
 
 /// Which state of a sequence is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Pooling {
-    /// That of the first token.
-    First,
+pub enum Pooling {
     /// The mean over all tokens.
     Mean,
+    /// That of the first token.
+    First,
+}
+
+impl Pooling {
+    /// Every one.
+    pub const ALL: [Self; 2] = [Self::Mean, Self::First];
+
+    /// In files and on the command line.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Mean => "mean",
+            Self::First => "cls",
+        }
+    }
+
+    /// The one of that id.
+    pub fn find(id: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|pooling| pooling.id() == id)
+    }
+
+    /// For a person.
+    fn words(self) -> &'static str {
+        match self {
+            Self::Mean => "mean state",
+            Self::First => "state of the first token",
+        }
+    }
 }
 
 /// How a family calls its tensors: stems, to which `.weight` and `.bias` are added. They follow the prefix;
@@ -217,7 +246,9 @@ impl Plan {
             return Err(refused("patch size", patch, allowed));
         }
         let classes = match &self.head {
-            Head::Classes(Classes { names, .. }) | Head::Exits(Exits { names, .. }) => names.len(),
+            Head::Classes(Classes { names, .. })
+            | Head::Exits(Pooled { names, .. })
+            | Head::Means(Pooled { names, .. }) => names.len(),
             Head::None | Head::Masked(_) => 2,
         };
         // One output is a regression, and its softmax is always 1.
@@ -248,7 +279,7 @@ impl Plan {
         match &self.head {
             Head::None | Head::Masked(_) => None,
             Head::Classes(_) => Some(Pooling::First),
-            Head::Exits(exits) => Some(exits.pooling),
+            Head::Exits(pooled) | Head::Means(pooled) => Some(pooled.pooling),
         }
     }
 
@@ -354,6 +385,11 @@ impl Plan {
                     list.linear(&exit_stem(depth), exits.names.len(), d);
                 }
             }
+            Head::Means(means) => {
+                for depth in 0..=self.layers {
+                    list.put(mean_name(depth), &[means.names.len(), d]);
+                }
+            }
         }
     }
 
@@ -368,6 +404,10 @@ impl Plan {
     /// Whether a tensor that nobody takes changes no number: a head that is not used, a copy of a tied one.
     pub(crate) fn is_spare(&self, name: &str) -> bool {
         let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+        let is_exit = |depth| exit_stem(depth) == stem;
+        if matches!(self.head, Head::Means(_)) && (0..=self.layers).any(is_exit) {
+            return true;
+        }
         let inner = stem.strip_prefix(self.prefix).unwrap_or(stem);
         self.names.spare.iter().any(|spare| *spare == stem || *spare == inner)
     }
@@ -386,14 +426,15 @@ impl Plan {
                 let weights = d * names.len() as u64 + hidden.as_ref().map_or(0, |_| d * d);
                 (words, names.clone(), weights)
             }
-            Head::Exits(Exits { pooling, names }) => {
-                let state = match pooling {
-                    Pooling::First => "state of the first token",
-                    Pooling::Mean => "mean state",
-                };
-                let words =
-                    format!("an exit head at every depth, {} classes, {state}", names.len());
-                (words, names.clone(), d * names.len() as u64)
+            Head::Exits(Pooled { pooling, names }) => {
+                let (classes, state) = (names.len(), pooling.words());
+                let words = format!("an exit head at every depth, {classes} classes, {state}");
+                (words, names.clone(), d * classes as u64)
+            }
+            Head::Means(Pooled { pooling, names }) => {
+                let (classes, state) = (names.len(), pooling.words());
+                let words = format!("class means at every depth, {classes} classes, {state}");
+                (words, names.clone(), d * classes as u64)
             }
         };
         Sizes {
@@ -408,6 +449,10 @@ impl Plan {
                 Input::Patches(patches) => Some(patches.image),
             },
             subject: self.pooling().map_or(Subject::OwnToken, |_| Subject::Sample),
+            read_by: match self.head {
+                Head::Means(_) => ReadBy::ClassMeans,
+                Head::None | Head::Masked(_) | Head::Classes(_) | Head::Exits(_) => ReadBy::Head,
+            },
             readout,
             outputs: if classes.is_empty() { vocab } else { classes.len() },
             classes,
@@ -422,6 +467,11 @@ impl Plan {
 /// Where an exit head lies.
 pub(crate) fn exit_stem(depth: usize) -> String {
     format!("exit.{depth}")
+}
+
+/// Where the class means of a depth lie.
+pub(crate) fn mean_name(depth: usize) -> String {
+    format!("mean.{depth}")
 }
 
 /// Tensors that are collected.

@@ -18,6 +18,7 @@ use crate::checkpoint::Checkpoint;
 use crate::model::ModelError;
 use crate::model::config::Config;
 use crate::model::decoder::Plan;
+use crate::model::encoder::mean_name;
 use crate::model::network::Network;
 
 /// One family of decoders.
@@ -54,8 +55,24 @@ pub(crate) static FAMILIES: &[&Family] = &[
     &gpt_neox::FAMILY,
 ];
 
-/// What a checkpoint holds.
+/// What a checkpoint holds, read out by its class means where it has some.
 pub(crate) fn network(checkpoint: &dyn Checkpoint) -> Result<Network, ModelError> {
+    match bare_network(checkpoint)? {
+        Network::Encoder(plan) => {
+            Ok(Network::Encoder(encoders::with_class_means(plan, checkpoint)?))
+        }
+        Network::Decoder(plan) if encoders::has(checkpoint, &mean_name(0)) => {
+            Err(ModelError::Request {
+                what: "the network that class means are to read out",
+                found: format!("{}, a decoder", plan.family),
+                allowed: "an encoder".to_owned(),
+            })
+        }
+        decoder @ Network::Decoder(_) => Ok(decoder),
+    }
+}
+
+fn bare_network(checkpoint: &dyn Checkpoint) -> Result<Network, ModelError> {
     let config = Config::new(checkpoint.config());
     if let Some(found) = config.text("general.architecture")? {
         let config = config.scoped(&format!("{found}."));

@@ -10,6 +10,7 @@ mod alone;
 mod at_depth;
 mod budget;
 mod choose;
+mod class_means;
 mod decay;
 mod deer;
 mod entropy;
@@ -68,6 +69,7 @@ pub(crate) static RULES: &[&dyn RuleEntry] = &[
     &pcee::RULE,
     &learnt::RULE,
     &window::RULE,
+    &class_means::RULE,
     &oracle::RULE,
 ];
 

@@ -7,6 +7,8 @@ mod roberta;
 mod shared;
 mod vit;
 
+pub(super) use shared::{has, with_class_means};
+
 use crate::checkpoint::Checkpoint;
 use crate::model::ModelError;
 use crate::model::config::Config;

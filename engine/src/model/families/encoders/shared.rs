@@ -1,12 +1,14 @@
-//! What configurations and checkpoints of encoders share: activations, classes, exit heads, spellings.
+//! What configurations and checkpoints of encoders share: activations, classes, exit heads, class means, spellings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, class_means};
 use crate::kernel::activation::Activation;
 use crate::model::ModelError;
 use crate::model::config::{Config, hugging_face};
-use crate::model::encoder::{Classes, Exits, HeadPlan, Masked, NormSpelling, Pooling};
+use crate::model::encoder::{
+    Classes, HeadPlan, Masked, NormSpelling, Plan, Pooled, Pooling, mean_name,
+};
 
 /// Keys of encoders that change no number of a forward pass in evaluation.
 const HARMLESS: &[&str] = &[
@@ -68,7 +70,7 @@ pub(super) fn activation(
     })
 }
 
-pub(super) fn has(checkpoint: &dyn Checkpoint, name: &str) -> bool {
+pub(in crate::model::families) fn has(checkpoint: &dyn Checkpoint, name: &str) -> bool {
     rows(checkpoint, name).is_some()
 }
 
@@ -172,20 +174,53 @@ fn numbers(count: usize) -> Vec<String> {
 /// Exit heads that lie beside the weights; `None` without any.
 pub(super) fn exits(checkpoint: &dyn Checkpoint) -> Result<Option<HeadPlan>, ModelError> {
     let Some(count) = rows(checkpoint, FIRST_EXIT) else { return Ok(None) };
-    let pooling = match checkpoint.metadata("pooling") {
-        Some("mean") => Pooling::Mean,
-        Some("cls" | "first") => Pooling::First,
-        other => {
-            return Err(ModelError::UnsupportedValue {
-                key: "pooling in the metadata of the exit heads".to_owned(),
-                found: other.unwrap_or("absent").to_owned(),
-                allowed: "mean or cls".to_owned(),
-            });
-        }
-    };
+    let pooling =
+        pooling(checkpoint.metadata("pooling"), "pooling in the metadata of the exit heads")?;
     let named = checkpoint.metadata("labels").and_then(|labels| listed(labels, count));
     let names = named.unwrap_or_else(|| numbers(count));
-    Ok(Some(HeadPlan::Exits(Exits { pooling, names })))
+    Ok(Some(HeadPlan::Exits(Pooled { pooling, names })))
+}
+
+/// Which state is read, as metadata say; `key` names the place.
+fn pooling(said: Option<&str>, key: &str) -> Result<Pooling, ModelError> {
+    match said {
+        Some("first") => Ok(Pooling::First),
+        other => other.and_then(Pooling::find).ok_or_else(|| ModelError::UnsupportedValue {
+            key: key.to_owned(),
+            found: other.unwrap_or("absent").to_owned(),
+            allowed: "mean or cls".to_owned(),
+        }),
+    }
+}
+
+/// Class means that were opened with the checkpoint read out in the place of every head.
+pub(in crate::model::families) fn with_class_means(
+    plan: Plan,
+    checkpoint: &dyn Checkpoint,
+) -> Result<Plan, ModelError> {
+    let Some(count) = rows(checkpoint, &mean_name(0)) else { return Ok(plan) };
+    let said = checkpoint.metadata(class_means::POOLING);
+    let pooling = pooling(said, "pooling in the metadata of the class means")?;
+    let labels = checkpoint.metadata(class_means::LABELS);
+    let names = labels.map_or_else(|| Some(numbers(count)), |labels| names_of(labels, count));
+    let names = names.ok_or_else(|| ModelError::UnsupportedValue {
+        key: "labels in the metadata of the class means".to_owned(),
+        found: shortened(labels.unwrap_or_default()),
+        allowed: format!("a JSON list of {count} different names"),
+    })?;
+    Plan { head: HeadPlan::Means(Pooled { pooling, names }), ..plan }.checked()
+}
+
+/// A JSON list of exactly `count` different names.
+fn names_of(labels: &str, count: usize) -> Option<Vec<String>> {
+    let names: Vec<String> = serde_json::from_str(labels).ok()?;
+    let different: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+    (names.len() == count && different.len() == count).then_some(names)
+}
+
+/// The begin of a text from a file, as an error repeats it.
+fn shortened(text: &str) -> String {
+    text.chars().take(80).collect()
 }
 
 /// "0=negative,1=positive"; `None` unless it names exactly the classes that there are.
@@ -211,6 +246,15 @@ mod tests {
         assert_eq!(listed("1=positive, 0=negative", 2), both);
         for wrong in ["", "0=a", "0=a,2=b", "0=a,0=b", "a,b", "0=a,1=b,2=c"] {
             assert_eq!(listed(wrong, 2), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn labels_of_class_means_are_as_many_different_names() {
+        let both = Some(vec!["no, never".to_owned(), "1=1".to_owned()]);
+        assert_eq!(names_of(r#"["no, never", "1=1"]"#, 2), both);
+        for wrong in ["", "a,b", "[]", r#"["a"]"#, r#"["a","a"]"#, r#"["a",1]"#, r#"{"0":"a"}"#] {
+            assert_eq!(names_of(wrong, 2), None, "{wrong}");
         }
     }
 }

@@ -23,6 +23,7 @@ pub use crate::measure::{
 };
 pub use crate::model::{ModelCard, Point};
 pub use crate::notes::Note;
+pub use crate::policy::COST_MODEL_KNOBS;
 pub use crate::recording::{
     BlockCost, End, Generation, Manifest, Provenance, ReadAt, Recording, Sampling, Top5,
 };

@@ -27,7 +27,7 @@ mod tests;
 use crate::knob::{KnobCard, Knobs, Value};
 use crate::lens::exits;
 use crate::lens::{Lens, LensCard, Selection, TokenColumns, View};
-use crate::policy::{Outcome, Part, RULE, choose, main_label, main_value};
+use crate::policy::{Outcome, Part, Priced, RULE, choose, main_label, main_value};
 use crate::recording::Recording;
 use curves::Curve;
 use knobs::Asked;
@@ -92,7 +92,7 @@ impl<'a> Scene<'a> {
         let curves = curves::curves(recording, &part, asked.goal, &allowed);
         let chosen = choose(recording, &allowed);
         let now = part.outcome(recording, &chosen, asked.goal);
-        let prices = |chosen| asked.prices(recording, &slice, chosen);
+        let prices = |chosen| asked.pricing.prices(recording, &slice, chosen);
         let present = prices(&chosen).and_then(|prices| place(&now, &prices));
         let full = curves
             .first()
@@ -188,7 +188,7 @@ impl Cheapest {
 }
 
 /// Cost and kept share of an outcome.
-fn place(outcome: &Outcome, prices: &knobs::Priced) -> Option<[f64; 2]> {
+fn place(outcome: &Outcome, prices: &Priced) -> Option<[f64; 2]> {
     Some([prices.of(&outcome.exits)?, outcome.rows.kept()?])
 }
 

@@ -48,7 +48,7 @@ pub(super) fn figure(scene: &Scene<'_>) -> Figure {
         sets: scene.sets(point),
     };
     let can_run = |point: &&Point| scene.curves.get(point.curve).is_some_and(|c| !c.is_bound);
-    let (label, unit) = scene.asked.cost.words();
+    let (label, unit) = scene.asked.pricing.cost.words();
     let goal = scene.asked.goal.label();
     Figure {
         id: "pareto",

@@ -8,7 +8,8 @@
 //! Nothing of its own: the signals that the rules compare, first choices, and the wall time of every block.
 //! # What it shows
 //! One curve for each rule over the positions of its main knob, the settings that no other one beats, the oracle, and the
-//! present setting; each place is a click that sets the knobs.
+//! present setting; each place is a click that sets the knobs. The present rule and those that make up most of the front
+//! are in colour, the others grey.
 //! # Knobs
 //! Those of the present rule; goal, cost, exit-heads, readout-price, skipped-keys, part, calibration, split-seed, slice.
 //! # What is modelled
@@ -74,6 +75,8 @@ struct Scene<'a> {
     cheapest: Cheapest,
     /// The present setting: cost and share that is kept.
     present: Option<[f64; 2]>,
+    /// The curve of the present rule.
+    present_curve: Option<usize>,
     /// The full model: cost and share that is kept.
     full: Option<[f64; 2]>,
     num_rows: usize,
@@ -120,7 +123,9 @@ impl<'a> Scene<'a> {
         }
         mark_front(&curves, &mut points);
         let num_rows = part.num_rows();
-        Self { recording, asked, curves, points, cheapest, present, full, num_rows }
+        let is_present = |curve: &Curve| curve.chosen.rule.card().id == chosen.rule.card().id;
+        let present_curve = curves.iter().position(is_present);
+        Self { recording, asked, curves, points, cheapest, present, present_curve, full, num_rows }
     }
 
     /// The knobs that make a point.

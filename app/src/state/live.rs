@@ -226,7 +226,7 @@ mod tests {
             state.apply(Action::Run(Run::LiveSetup { setup: setup.clone(), is_held }));
         }
         setup.treatment = Treatment::Speculate.id().to_owned();
-        state.apply(Action::Run(Run::LiveSetup { setup: setup.clone(), is_held: false }));
+        state.apply(Action::Run(Run::LiveSetup { setup, is_held: false }));
         let now = state.session.clone();
         let text = serde_json::to_string(&now).unwrap();
         assert_eq!(Session::from_json(&text).unwrap(), now, "all of it is in the session");

@@ -211,7 +211,9 @@ fn what_a_modelled_cost_counts_is_folded_away_and_says_when_it_is_changed() {
     let (label, help, unit) = ("Price of a readout", "", "");
     let price = KnobCard { id: "readout-price", label, help, unit, kind };
     let mut harness = with(vec![price.clone()]);
-    let is_seen = |harness: &Harness<'_, Window>| harness.query_by_label(label).is_some();
+    let is_seen = |harness: &Harness<'_, Window>| {
+        harness.query_by_role_and_label(Role::Slider, label).is_some()
+    };
     assert!(!is_seen(&harness));
     harness.get_by_label("What the modelled cost counts").click();
     harness.run();

@@ -65,7 +65,10 @@ fn what_random_sets_cost_is_in_the_progress_and_in_the_notes() {
         let (total, told) = passes(seeds);
         // The full model and the rule are the other two.
         let runs = crate::count::counted(total - 2, "run");
-        assert!(told.as_ref().unwrap().ends_with(&format!("took {runs} of the texts")), "{told:?}");
+        assert!(
+            told.as_ref().unwrap().ends_with(&format!("took {runs} of the texts.")),
+            "{told:?}"
+        );
     }
     assert_eq!(passes(1).0, 3);
 }

@@ -4,8 +4,8 @@ pub use crate::checkpoint::ClassMeansFrom;
 pub use crate::count::counted;
 pub use crate::dataset::Cut;
 pub use crate::figure::{
-    Axis, ColorMap, Direction, Figure, Heat, Ink, Mark, Palette, Pick, PngError, Rgb, Scale, Size,
-    Theme, round_step, thin_line, to_csv, to_png, to_svg, wants_dark_text,
+    Axis, ColorMap, Direction, Figure, Heat, Ink, Mark, OTHERS, Palette, Pick, PngError, Rgb,
+    Round, Scale, Size, Theme, round_step, thin_line, to_csv, to_png, to_svg, wants_dark_text,
 };
 pub use crate::generate::Settings as GenerateSettings;
 pub use crate::job::{JobId, Progress, per_second};
@@ -25,6 +25,7 @@ pub use crate::measure::{
 };
 pub use crate::model::{ModelCard, Point, Pooling};
 pub use crate::notes::Note;
+pub use crate::policy::COST_MODEL_KNOBS;
 pub use crate::recording::{
     BlockCost, End, Generation, Manifest, Provenance, ReadAt, Recording, Sampling, Top5,
 };

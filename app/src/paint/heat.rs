@@ -21,8 +21,9 @@ use crate::theme;
 /// Texels along one side of a tile; every graphics card takes as many.
 const TILE: usize = 1024;
 
-/// Least width and height of a cell in which a word is written.
-const ROOM: [f32; 2] = [24.0, 12.0];
+/// Least width and height of a cell in which a word is written; two letters and an ellipsis are the least that says
+/// anything.
+const ROOM: [f32; 2] = [17.0, 12.0];
 
 /// Steps of the colour bar: as many as the colour map has.
 const STEPS: u16 = 256;
@@ -166,7 +167,8 @@ impl<'a> Cells<'a> {
         if self.heat.texts.is_empty() || cell.x < ROOM[0] || cell.y < ROOM[1] {
             return;
         }
-        let font = FontId::proportional((cell.y * 0.75).min(theme::FIGURE_TEXT));
+        let size = (cell.y * 0.75).min(cell.x / 2.2).min(theme::FIGURE_TEXT);
+        let font = FontId::proportional(size);
         let bounds = *transform.bounds();
         for row in cells_between(self.heat, 1, self.heat.rows, bounds) {
             for column in cells_between(self.heat, 0, self.heat.columns, bounds) {
@@ -176,7 +178,7 @@ impl<'a> Cells<'a> {
                 let ground = cell_color(self.heat, self.colors, column, row);
                 let color = if wants_dark_text(ground) { Color32::BLACK } else { Color32::WHITE };
                 let mut job = LayoutJob::simple_singleline(text.clone(), font.clone(), color);
-                job.wrap = TextWrapping::truncate_at_width(cell.x - 4.0);
+                job.wrap = TextWrapping::truncate_at_width(cell.x - 2.0);
                 let galley = ui.painter().layout_job(job);
                 let center = self.rect(transform, &(column..column + 1), &(row..row + 1)).center();
                 let place = Align2::CENTER_CENTER.anchor_size(center, galley.size());

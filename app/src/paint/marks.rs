@@ -5,10 +5,10 @@ use std::ops::RangeInclusive;
 
 use egui::{Align2, Color32, FontId, Rect, Shape, Stroke, vec2};
 use egui_plot::{
-    Bar, BarChart, FilledArea, HLine, Line, LineStyle, PlotBounds, PlotGeometry, PlotItem,
-    PlotItemBase, PlotPoint, PlotTransform, PlotUi, Points, VLine,
+    Bar, BarChart, FilledArea, HLine, Line, LineStyle, MarkerShape, PlotBounds, PlotGeometry,
+    PlotItem, PlotItemBase, PlotPoint, PlotTransform, PlotUi, Points, VLine,
 };
-use layerscope_engine::api::{Direction, Figure, Ink, Mark, Palette};
+use layerscope_engine::api::{Direction, Figure, Ink, Mark, Palette, Round};
 
 use super::lines::{Kind, Thinned, runs};
 use super::{first_heat, heat};
@@ -43,14 +43,15 @@ impl<'a> Maker<'a, '_> {
                         if is_over_heat {
                             // An edge in the colour of the ground: the line shows on every cell.
                             let edge = theme::color(self.colors.ground);
-                            let line = Line::new("", run.to_vec()).color(edge).width(4.0);
+                            let line =
+                                Line::new("", run.to_vec()).color(edge).width(width(*ink) + 2.0);
                             // Under the dashes only: between them another line is seen.
                             let line = line.style(style(*ink));
                             plot.line(line.allow_hover(false).allow_band(run.len() > MANY));
                         }
                         let line = Line::new(label, run.to_vec())
                             .color(color)
-                            .width(2.0)
+                            .width(width(*ink))
                             // Bands slant steps; lines are thinned already, so only what could not be is left to them.
                             .allow_band(run.len() > MANY)
                             .allow_hover(!is_over_heat);
@@ -76,11 +77,14 @@ impl<'a> Maker<'a, '_> {
                     let radius = match ink {
                         Ink::Accent => 5.0,
                         Ink::Series(_) | Ink::Other(_) | Ink::Muted => 3.5,
+                        Ink::Faint => 2.0,
                     };
+                    let (shape, larger) = marker(*ink);
                     plot.points(
                         Points::new(label, points)
                             .color(theme::color(self.colors.fill(*ink)))
-                            .radius(radius)
+                            .shape(shape)
+                            .radius(radius * larger)
                             .allow_hover(!is_over_heat),
                     );
                 }
@@ -97,6 +101,14 @@ impl<'a> Maker<'a, '_> {
                             Direction::Vertical => [*at, far[1]],
                         },
                         label,
+                        match direction {
+                            Direction::Horizontal => Align2::RIGHT_BOTTOM,
+                            // A line would run through words that stand on it.
+                            Direction::Vertical if *at > plot.plot_bounds().center().x => {
+                                Align2::RIGHT_TOP
+                            }
+                            Direction::Vertical => Align2::LEFT_TOP,
+                        },
                     );
                     let style = LineStyle::dashed_dense();
                     match direction {
@@ -117,7 +129,7 @@ impl<'a> Maker<'a, '_> {
                         plot.line(line);
                     }
                 }
-                Mark::Text { at, text } => words.push(*at, text),
+                Mark::Text { at, text } => words.push(*at, text, Align2::CENTER_BOTTOM),
             }
         }
         for mark in &figure.marks {
@@ -148,11 +160,34 @@ impl<'a> Maker<'a, '_> {
     }
 }
 
-fn style(ink: Ink) -> LineStyle {
-    match ink {
-        Ink::Muted => LineStyle::dashed_dense(),
-        Ink::Other(_) => LineStyle::dashed_loose(),
-        Ink::Series(_) | Ink::Accent => LineStyle::Solid,
+/// How the lines of an ink are broken.
+pub(super) fn style(ink: Ink) -> LineStyle {
+    match (ink, ink.round()) {
+        (Ink::Other(_), _) => LineStyle::dashed_loose(),
+        (_, Round::First) => LineStyle::Solid,
+        (_, Round::Second) => LineStyle::dotted_dense(),
+        (_, Round::Third) => LineStyle::Dashed { length: 4.0 },
+    }
+}
+
+/// How wide the lines of an ink are, in points; of dotted ones the radius of a dot.
+pub(super) fn width(ink: Ink) -> f32 {
+    match (ink, ink.round()) {
+        (Ink::Other(_), _) | (_, Round::First | Round::Third) => match ink {
+            Ink::Muted => 1.3,
+            Ink::Faint => 1.0,
+            Ink::Series(_) | Ink::Other(_) | Ink::Accent => 2.0,
+        },
+        (_, Round::Second) => 1.4,
+    }
+}
+
+/// The form of an ink's markers, and how much larger it is drawn so that all forms cover about the same area.
+pub(super) fn marker(ink: Ink) -> (MarkerShape, f32) {
+    match ink.round() {
+        Round::First => (MarkerShape::Circle, 1.0),
+        Round::Second => (MarkerShape::Square, 1.25),
+        Round::Third => (MarkerShape::Diamond, 1.25),
     }
 }
 
@@ -160,7 +195,7 @@ fn style(ink: Ink) -> LineStyle {
 struct Words<'a> {
     base: PlotItemBase,
     color: Color32,
-    placed: Vec<([f64; 2], &'a str)>,
+    placed: Vec<([f64; 2], &'a str, Align2)>,
 }
 
 impl<'a> Words<'a> {
@@ -168,9 +203,9 @@ impl<'a> Words<'a> {
         Self { base: PlotItemBase::new(String::new()), color, placed: Vec::new() }
     }
 
-    fn push(&mut self, at: [f64; 2], text: &'a str) {
+    fn push(&mut self, at: [f64; 2], text: &'a str, align: Align2) {
         if at.iter().all(|value| value.is_finite()) && !text.is_empty() {
-            self.placed.push((at, text));
+            self.placed.push((at, text, align));
         }
     }
 }
@@ -179,14 +214,15 @@ impl PlotItem for Words<'_> {
     fn shapes(&self, ui: &egui::Ui, transform: &PlotTransform, shapes: &mut Vec<Shape>) {
         let mut taken: Vec<Rect> = Vec::new();
         let frame = *transform.frame();
-        for ([x, y], text) in &self.placed {
+        for ([x, y], text, align) in &self.placed {
             let at = transform.position_from_point(&PlotPoint::new(*x, *y));
             if !frame.contains(at) {
                 continue;
             }
             let font = FontId::proportional(theme::FIGURE_TEXT);
             let galley = ui.painter().layout_no_wrap((*text).to_owned(), font, self.color);
-            let place = Align2::CENTER_BOTTOM.anchor_size(at - vec2(0.0, 2.0), galley.size());
+            let gap = vec2(-4.0 * align.x().to_sign(), -2.0 * align.y().to_sign());
+            let place = align.anchor_size(at + gap, galley.size());
             let place = inside(place, frame);
             if taken.iter().any(|other| other.intersects(place)) {
                 continue;

@@ -49,8 +49,9 @@ pub(crate) struct Memory {
     is_whole_wanted: bool,
 }
 
-/// Room at the left and top of a plot: captions and numbers at the end of an axis stick out.
+/// Room around a plot: captions and numbers at the end of an axis stick out.
 const INSET: Vec2 = vec2(5.0, 7.0);
+const INSET_RIGHT: f32 = 9.0;
 
 impl Memory {
     /// Draws `figure` into all of the room that `ui` has.
@@ -60,7 +61,7 @@ impl Memory {
             return None;
         }
         let room = ui.available_rect_before_wrap();
-        let inner = egui::Rect::from_min_max(room.min + INSET, room.max);
+        let inner = egui::Rect::from_min_max(room.min + INSET, room.max - vec2(INSET_RIGHT, 0.0));
         let inside = egui::UiBuilder::new().max_rect(inner).id_salt(("figure", figure.id));
         let touch = self.show_inside(&mut ui.new_child(inside), figure);
         ui.advance_cursor_after_rect(room);

@@ -1,5 +1,7 @@
 //! Rules that a person can move: with the pointer, with the arrow keys, or through a screen reader.
 
+use std::sync::Arc;
+
 use egui::accesskit::{Action, ActionData};
 use egui::{
     Align2, CursorIcon, EventFilter, FontId, Id, Key, Rect, Response, Sense, Stroke, WidgetInfo,
@@ -28,6 +30,18 @@ pub(super) struct Held {
 
 /// Pixels from a handle to the end of its short line.
 const ARM: f32 = 7.0;
+
+/// Where words in the colour of the ground stand, in points from those that are read.
+const RIM: [(f32, f32); 8] = [
+    (-1.5, 0.0),
+    (1.5, 0.0),
+    (0.0, -1.5),
+    (0.0, 1.5),
+    (-1.0, -1.0),
+    (1.0, -1.0),
+    (-1.0, 1.0),
+    (1.0, 1.0),
+];
 
 /// A rule that is bound to a knob.
 struct Rule {
@@ -230,18 +244,26 @@ impl Rule {
         let font = FontId::proportional(theme::FIGURE_TEXT);
         let galley = painter.layout_no_wrap(text, font, accent);
         let (align, corner) = match self.direction {
-            Direction::Horizontal if line[0].y - frame.top() > 24.0 => {
+            // Of one handle beside it, of a whole line at its end: most curves change where they begin.
+            Direction::Horizontal if self.x.is_some() => {
                 (Align2::LEFT_BOTTOM, line[0] + vec2(8.0, -3.0))
             }
-            Direction::Horizontal => (Align2::LEFT_TOP, line[0] + vec2(8.0, 3.0)),
+            Direction::Horizontal if line[1].y - frame.top() > 24.0 => {
+                (Align2::RIGHT_BOTTOM, line[1] + vec2(-18.0, -3.0))
+            }
+            Direction::Horizontal => (Align2::RIGHT_TOP, line[1] + vec2(-18.0, 3.0)),
             Direction::Vertical if line[1].x < frame.center().x => {
                 (Align2::LEFT_TOP, line[1] + vec2(10.0, 2.0))
             }
             Direction::Vertical => (Align2::RIGHT_TOP, line[1] + vec2(-10.0, 2.0)),
         };
         let place = align.anchor_size(corner, galley.size());
-        let ground = ui.visuals().extreme_bg_color.gamma_multiply(0.8);
-        painter.rect_filled(place.expand2(vec2(3.0, 1.0)), 3.0, ground);
+        // A rim as in files: a box would hide the marks around it.
+        let ground = theme::color(theme::palette(ui).ground);
+        for rim in RIM {
+            let at = place.min + vec2(rim.0, rim.1);
+            painter.galley_with_override_text_color(at, Arc::clone(&galley), ground);
+        }
         painter.galley(place.min, galley, accent);
     }
 }

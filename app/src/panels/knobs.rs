@@ -1,6 +1,6 @@
 //! Knobs of the lens, and settings that it suggests.
 
-use layerscope_engine::api::{self, KnobCard, KnobKind, Suggestion, Value};
+use layerscope_engine::api::{self, COST_MODEL_KNOBS, KnobCard, KnobKind, Suggestion, Value};
 
 use super::{comparison, lens_card, places};
 use crate::state::{Action, File, Lens, Side, State};
@@ -9,30 +9,29 @@ use crate::state::{Action, File, Lens, Side, State};
 const OF_DEPTH: &str = "threshold-";
 const FEW: usize = 4;
 
+/// Knobs that stand together and may be folded away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Group {
+    /// One threshold for each depth.
+    Thresholds,
+    /// What a modelled cost counts: seldom turned.
+    CostModel,
+}
+
 /// In a wider pane a control would stand too far from its caption.
 const WIDEST_CAPTION: f32 = 200.0;
 
 pub(super) fn show(ui: &mut egui::Ui, state: &State) -> Vec<Action> {
     let mut actions = Vec::new();
+    // Closer than elsewhere: the more knobs are in sight at once.
+    ui.spacing_mut().item_spacing.y = 2.0;
     if let Some(card) = state.lens_card() {
         lens(ui, state, &mut actions);
         lens_card::show(ui, card);
     }
     comparison::show(ui, state, &mut actions);
-    let is_of_depth = |card: &KnobCard| card.id.starts_with(OF_DEPTH);
-    for cards in state.knob_cards.chunk_by(|a, b| is_of_depth(a) == is_of_depth(b)) {
-        let mut knobs = |ui: &mut egui::Ui| {
-            for card in cards {
-                actions.extend(knob(ui, card, &state.knob_value(card)).map(Action::Lens));
-            }
-        };
-        if cards.len() > FEW && cards.first().is_some_and(is_of_depth) {
-            let head = format!("{} thresholds, one for each depth", cards.len());
-            let folded = egui::CollapsingHeader::new(head).id_salt(OF_DEPTH).show(ui, knobs);
-            folded.header_response.on_hover_text("The figure of the signal has a handle for each");
-        } else {
-            knobs(ui);
-        }
+    for cards in state.knob_cards.chunk_by(|a, b| group(a) == group(b)) {
+        group_of_knobs(ui, state, cards, &mut actions);
     }
     if state.knob_cards.is_empty() {
         ui.weak("The knobs appear with the first recording");
@@ -58,6 +57,38 @@ pub(super) fn show(ui: &mut egui::Ui, state: &State) -> Vec<Action> {
         });
     }
     actions
+}
+
+fn group(card: &KnobCard) -> Option<Group> {
+    if card.id.starts_with(OF_DEPTH) {
+        Some(Group::Thresholds)
+    } else {
+        COST_MODEL_KNOBS.contains(&card.id).then_some(Group::CostModel)
+    }
+}
+
+/// Neighbouring knobs of one group.
+fn group_of_knobs(ui: &mut egui::Ui, state: &State, cards: &[KnobCard], actions: &mut Vec<Action>) {
+    let mut knobs = |ui: &mut egui::Ui| {
+        for card in cards {
+            actions.extend(knob(ui, card, &state.knob_value(card)).map(Action::Lens));
+        }
+    };
+    let (group, head, told) = match cards.first().and_then(group) {
+        Some(group @ Group::Thresholds) if cards.len() > FEW => {
+            let head = format!("{} thresholds, one for each depth", cards.len());
+            (group, head, "The figure of the signal has a handle for each")
+        }
+        Some(group @ Group::CostModel) => {
+            let is_usual = |card: &KnobCard| state.knob_value(card) == card.kind.default_value();
+            let mark = if cards.iter().all(is_usual) { "" } else { " (changed)" };
+            let head = format!("What the modelled cost counts{mark}");
+            (group, head, "Readouts at the exits, and keys and values of skipped blocks")
+        }
+        Some(Group::Thresholds) | None => return knobs(ui),
+    };
+    let folded = egui::CollapsingHeader::new(head).id_salt(group).show(ui, knobs);
+    folded.header_response.on_hover_text(told);
 }
 
 /// What the lens has found for the setting that the pane turns.
@@ -173,7 +204,7 @@ fn control(ui: &mut egui::Ui, card: &KnobCard, value: &Value) -> Option<Lens> {
             let mut chosen = None;
             let combo = egui::ComboBox::from_id_salt(card.id)
                 .selected_text(shown)
-                .width(ui.available_width() - 12.0)
+                .width(ui.available_width())
                 .truncate()
                 .show_ui(ui, |ui| {
                     for option in options {
@@ -187,7 +218,8 @@ fn control(ui: &mut egui::Ui, card: &KnobCard, value: &Value) -> Option<Lens> {
                     }
                 });
             super::name(ui, &combo.response, card.label);
-            combo.response.on_hover_text(card.help);
+            // In a narrow pane the name of the option is cut.
+            combo.response.on_hover_text(format!("{shown}\n{}", card.help));
             chosen
         }
         (KnobKind::Places { .. }, Value::Choice(now)) => {

@@ -10,6 +10,9 @@ const KIND_WIDTH: f32 = 52.0;
 /// Room for a number with its unit, where two stand side by side.
 const VALUE_WIDTH: f32 = 78.0;
 
+/// Letters of a unit that stands behind its number; longer ones stand behind the name, which wraps.
+const LONGEST_UNIT: usize = 8;
+
 /// In a wider pane a number would stand too far from its name.
 const WIDEST: f32 = 420.0;
 
@@ -67,7 +70,7 @@ fn compared(ui: &mut egui::Ui, rows: &[ReadingRow]) {
             }
             ui.with_layout(egui::Layout::top_down(egui::Align::Min), |ui| {
                 let (kind, meaning) = kind(reading.kind);
-                ui.add(egui::Label::new(named(ui, &reading.label, kind)).wrap())
+                ui.add(egui::Label::new(named(ui, &label(reading), kind)).wrap())
                     .on_hover_text(meaning);
             });
         });
@@ -90,7 +93,7 @@ fn row(ui: &mut egui::Ui, reading: &Reading) {
         );
         ui.add(egui::Label::new(egui::RichText::new(words(reading)).strong()).extend());
         ui.with_layout(egui::Layout::top_down(egui::Align::Min), |ui| {
-            ui.add(egui::Label::new(&reading.label).wrap());
+            ui.add(egui::Label::new(label(reading)).wrap());
         });
     });
 }
@@ -118,7 +121,13 @@ fn kind(kind: ReadingKind) -> (&'static str, &'static str) {
     }
 }
 
-/// A number with its unit; a dash where it cannot be known, never 0.
+/// The name, with its unit where that is long.
+fn label(reading: &Reading) -> String {
+    let Reading { label, unit, .. } = reading;
+    if unit.len() > LONGEST_UNIT { format!("{label} ({unit})") } else { label.clone() }
+}
+
+/// A number with its unit, where that is short; a dash where it cannot be known, never 0.
 fn words(reading: &Reading) -> String {
     let Some(value) = reading.value.filter(|value| value.is_finite()) else {
         return "—".to_owned();
@@ -132,6 +141,7 @@ fn words(reading: &Reading) -> String {
             format!("{value:.0} {}", reading.unit)
         }
         "x" => format!("{value:.2}×"),
+        unit if unit.len() > LONGEST_UNIT => format!("{value:.3}"),
         unit => format!("{value:.3} {unit}"),
     }
 }
@@ -158,5 +168,10 @@ mod tests {
         assert_eq!(words(&reading(Some(5.25), "layers")), "5.250 layers");
         assert_eq!(words(&reading(Some(600.0), "tokens")), "600 tokens");
         assert_eq!(words(&reading(Some(1.0), "tokens")), "1 token");
+        let long = reading(Some(0.5), "of the full model");
+        assert_eq!(
+            (words(&long), label(&long)),
+            ("0.500".to_owned(), "X (of the full model)".to_owned())
+        );
     }
 }

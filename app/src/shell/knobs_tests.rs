@@ -204,3 +204,21 @@ fn without_a_recording_there_is_no_command_line_to_copy() {
     let button = harness.get_by_role_and_label(Role::Button, "Copy as command line");
     assert!(button.accesskit_node().is_disabled());
 }
+
+#[test]
+fn what_a_modelled_cost_counts_is_folded_away_and_says_when_it_is_changed() {
+    let kind = KnobKind::Real { default: 1.0, min: 0.0, max: 4.0, step: 0.01 };
+    let (label, help, unit) = ("Price of a readout", "", "");
+    let price = KnobCard { id: "readout-price", label, help, unit, kind };
+    let mut harness = with(vec![price.clone()]);
+    let is_seen = |harness: &Harness<'_, Window>| {
+        harness.query_by_role_and_label(Role::Slider, label).is_some()
+    };
+    assert!(!is_seen(&harness));
+    harness.get_by_label("What the modelled cost counts").click();
+    harness.run();
+    assert!(is_seen(&harness));
+    harness.state_mut().state.session.knobs.set("readout-price", Value::Real(0.5));
+    again(&mut harness, price);
+    assert!(harness.query_by_label("What the modelled cost counts (changed)").is_some());
+}

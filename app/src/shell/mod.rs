@@ -7,6 +7,8 @@ mod dialogs;
 mod frame;
 #[cfg(test)]
 mod knobs_tests;
+#[cfg(test)]
+mod live_tests;
 mod menu;
 pub(crate) mod recents;
 mod start;

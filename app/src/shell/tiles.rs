@@ -90,17 +90,18 @@ fn figures(state: &State) -> Vec<String> {
     view.map(|view| view.figures.iter().map(|f| f.id.to_owned()).collect()).unwrap_or_default()
 }
 
-/// Left: what is run and how it is looked at. Right: the first figure over everything, then rows of three.
+/// Left: what is run and how it is looked at. Right: the first figure and the readings over everything, then rows of three.
 fn arranged(figures: &[String]) -> Tree<Pane> {
     let mut tiles = Tiles::default();
     let input = tabs(&mut tiles, vec![Pane::Input, Pane::Model]);
     let knobs = tabs(&mut tiles, vec![Pane::Knobs]);
     let readings = tabs(&mut tiles, vec![Pane::Readings, Pane::Notes]);
-    let left =
-        linear(&mut tiles, LinearDir::Vertical, &[(input, 0.27), (knobs, 0.45), (readings, 0.28)]);
+    // On a small screen, too, most knobs and most readings are in sight at once.
+    let left = linear(&mut tiles, LinearDir::Vertical, &[(input, 0.26), (knobs, 0.74)]);
     let right = if let Some((first, others)) = figures.split_first() {
         let pane = |id: &String| Pane::Figure(id.clone());
         let first = tabs(&mut tiles, vec![pane(first), Pane::Live]);
+        let first = linear(&mut tiles, LinearDir::Horizontal, &[(first, 0.71), (readings, 0.29)]);
         let (middle, rest) = others.split_at(others.len().min(3));
         let mut rows = vec![(first, 0.40)];
         if !middle.is_empty() {
@@ -120,7 +121,8 @@ fn arranged(figures: &[String]) -> Tree<Pane> {
         rows.push((linear(&mut tiles, LinearDir::Horizontal, &row), 0.28));
         linear(&mut tiles, LinearDir::Vertical, &rows)
     } else {
-        tiles.insert_pane(Pane::Start)
+        let start = tiles.insert_pane(Pane::Start);
+        linear(&mut tiles, LinearDir::Horizontal, &[(start, 0.71), (readings, 0.29)])
     };
     let root = linear(&mut tiles, LinearDir::Horizontal, &[(left, 0.25), (right, 0.75)]);
     Tree::new(egui::Id::unique("panes"), root, tiles)
@@ -150,6 +152,17 @@ impl Behavior<Pane> for Host<'_> {
 
     fn tab_title_for_pane(&mut self, pane: &Pane) -> egui::WidgetText {
         pane.title(self.state).into()
+    }
+
+    fn on_tab_button(
+        &mut self,
+        tiles: &mut Tiles<Pane>,
+        tile: TileId,
+        button: egui::Response,
+    ) -> egui::Response {
+        // A narrow pane cuts the title of its figure.
+        let title = tiles.get_pane(&tile).map(|pane| pane.title(self.state));
+        if let Some(title) = title { button.on_hover_text(title) } else { button }
     }
 
     fn top_bar_right_ui(

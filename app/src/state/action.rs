@@ -134,13 +134,20 @@ pub(crate) enum Run {
     /// Let it go on with what was generated.
     Continue,
     /// How a rule is executed.
-    LiveSetup(LiveSetup),
+    LiveSetup {
+        /// How from now on.
+        setup: LiveSetup,
+        /// Whether a number of it is still dragged.
+        is_held: bool,
+    },
     /// Turn a knob of the skips.
     TurnSkip {
         /// The knob.
         knob: String,
         /// Where it stands now.
         value: Value,
+        /// Whether it is still held: one undo step until it is let go.
+        is_held: bool,
     },
     /// Execute the rule on the texts of the recording.
     Verify,

@@ -85,8 +85,8 @@ impl State {
         if !is_known {
             return Vec::new();
         }
-        self.undo.turn(&self.session, knob, is_held);
         if self.session.edited().get(knob) != Some(&value) {
+            self.undo.turn(&self.session, knob, is_held);
             self.session.edited_mut().set(knob, value);
             // Rows of a million tokens take longer than a frame: while the finger is down only figures follow.
             if is_held {
@@ -95,7 +95,11 @@ impl State {
             }
             return self.refresh();
         }
-        if is_held { Vec::new() } else { self.ask_rows().into_iter().collect() }
+        if is_held {
+            return Vec::new();
+        }
+        self.undo.let_go();
+        self.ask_rows().into_iter().collect()
     }
 
     /// A place on an axis as a value that the knob allows.
@@ -118,11 +122,12 @@ impl State {
         }
     }
 
-    /// Only how things are looked at goes back: neither the open model nor what was typed.
+    /// Only how things are looked at and how rules are executed goes back: neither the open model nor what was typed.
     fn go_to(&mut self, session: &super::Session) {
         session.lens.clone_into(&mut self.session.lens);
         self.session.knobs = session.knobs.clone();
         self.session.versus.clone_from(&session.versus);
         self.session.side = session.side;
+        self.session.live.clone_from(&session.live);
     }
 }

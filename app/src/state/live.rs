@@ -140,13 +140,30 @@ impl State {
     }
 
     /// Turns one of them; what the others then no longer allow goes back to its default.
-    pub(super) fn turn_skip(&mut self, knob: &str, value: Value) {
+    pub(super) fn turn_skip(&mut self, knob: &str, value: Value, is_held: bool) {
         let is_known =
             self.skip_cards().iter().any(|card| card.id == knob && card.kind.allows(&value));
-        if is_known {
-            self.session.live.skips.set(knob, value);
-            let cards = self.skip_cards();
-            self.session.live.skips.keep_allowed(&cards);
+        if !is_known {
+            return;
+        }
+        let mut setup = self.session.live.clone();
+        if setup.skips.get(knob) != Some(&value) {
+            setup.skips.set(knob, value);
+            let cards = api::skip_knobs(self.recording.as_deref(), &setup.skips);
+            setup.skips.keep_allowed(&cards);
+        }
+        self.set_live(setup, knob, is_held);
+    }
+
+    /// Executes rules like this from now on; a step to go back from, where it is another way. While `what` is held it is
+    /// one step.
+    pub(super) fn set_live(&mut self, setup: LiveSetup, what: &str, is_held: bool) {
+        if setup != self.session.live {
+            self.undo.turn(&self.session, what, is_held);
+            self.session.live = setup;
+        }
+        if !is_held {
+            self.undo.let_go();
         }
     }
 
@@ -171,6 +188,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::{Action, Lens, Run, Session};
 
     #[test]
     fn a_treatment_that_a_session_does_not_know_is_the_exact_one() {
@@ -182,10 +200,54 @@ mod tests {
     #[test]
     fn only_what_a_skip_rule_allows_is_turned() {
         let mut state = State::default();
-        state.turn_skip("skip-rule", Value::Choice("guess".to_owned()));
+        state.turn_skip("skip-rule", Value::Choice("guess".to_owned()), false);
         assert_eq!(state.session.live.skips, Knobs::default());
-        state.turn_skip("skip-rule", Value::Choice("unified".to_owned()));
+        assert_eq!(state.undo_state(), (false, false));
+        state.turn_skip("skip-rule", Value::Choice("unified".to_owned()), false);
         assert!(state.skip_cards().iter().any(|card| card.id == "target-speedup"));
+    }
+
+    #[test]
+    fn what_is_executed_goes_back_and_forth_like_the_knobs_of_a_lens() {
+        let mut state = State::default();
+        let skips = |knob: &str, value, is_held| {
+            Action::Run(Run::TurnSkip { knob: knob.to_owned(), value, is_held })
+        };
+        state.apply(skips("skip-rule", Value::Choice("random".to_owned()), false));
+        // A drag, and a press that moves nothing: one step and none.
+        for (at, is_held) in [(2, true), (3, true), (4, true), (4, false), (4, true), (4, false)] {
+            state.apply(skips("skipped-blocks", Value::Integer(at), is_held));
+        }
+        let blocks = |state: &State| state.session.live.skips.get("skipped-blocks").cloned();
+        let mut setup = LiveSetup { kind: Kind::Skips, ..state.session.live.clone() };
+        state.apply(Action::Run(Run::LiveSetup { setup: setup.clone(), is_held: false }));
+        for (repeats, is_held) in [(4, true), (9, true), (9, false)] {
+            setup.repeats = repeats;
+            state.apply(Action::Run(Run::LiveSetup { setup: setup.clone(), is_held }));
+        }
+        setup.treatment = Treatment::Speculate.id().to_owned();
+        state.apply(Action::Run(Run::LiveSetup { setup, is_held: false }));
+        let now = state.session.clone();
+        let text = serde_json::to_string(&now).unwrap();
+        assert_eq!(Session::from_json(&text).unwrap(), now, "all of it is in the session");
+
+        state.apply(Action::Lens(Lens::Undo));
+        assert_eq!(state.session.live.treatment(), Treatment::Recompute);
+        assert_eq!(state.session.live.repeats, 9);
+        state.apply(Action::Lens(Lens::Undo));
+        assert_eq!((state.session.live.repeats, state.session.live.kind), (3, Kind::Skips));
+        state.apply(Action::Lens(Lens::Undo));
+        assert_eq!(state.session.live.kind, Kind::Exits);
+        assert_eq!(blocks(&state), Some(Value::Integer(4)));
+        state.apply(Action::Lens(Lens::Undo));
+        assert_eq!(blocks(&state), None);
+        state.apply(Action::Lens(Lens::Undo));
+        assert_eq!(state.session.live, LiveSetup::default());
+        assert_eq!(state.undo_state(), (false, true));
+        while state.undo_state().1 {
+            state.apply(Action::Lens(Lens::Redo));
+        }
+        assert_eq!(state.session.live, now.live);
     }
 
     #[test]

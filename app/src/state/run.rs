@@ -4,6 +4,9 @@ use layerscope_engine::api::{Command, Start};
 
 use super::{Effect, InputKind, Run, State, Task};
 
+/// What is dragged in the Live pane beside the knobs of a skip rule, for the undo of a drag: one field at a time.
+const LIVE: &str = "live";
+
 impl State {
     pub(super) fn apply_run(&mut self, action: Run) -> Vec<Effect> {
         let input = &mut self.session.input;
@@ -43,8 +46,8 @@ impl State {
                 let Some(recording) = self.recording.clone() else { return Vec::new() };
                 return self.generate(self.why_no_more(), Start::More(recording));
             }
-            Run::LiveSetup(setup) => self.session.live = setup,
-            Run::TurnSkip { knob, value } => self.turn_skip(&knob, value),
+            Run::LiveSetup { setup, is_held } => self.set_live(setup, LIVE, is_held),
+            Run::TurnSkip { knob, value, is_held } => self.turn_skip(&knob, value, is_held),
             Run::Verify => return self.verify(),
             Run::Cancel => return self.cancel(),
         }

@@ -24,6 +24,7 @@ fn card(name: &str) -> Arc<ModelCard> {
         vocab: 16,
         subject: Default::default(),
         readout: "language-model head".to_owned(),
+        read_by: Default::default(),
         outputs: 16,
         classes: Vec::new(),
         readout_weights: 0,

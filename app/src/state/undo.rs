@@ -29,6 +29,11 @@ impl Undo {
         self.held = is_held.then(|| knob.to_owned());
     }
 
+    /// Nothing is dragged any more.
+    pub(crate) fn let_go(&mut self) {
+        self.held = None;
+    }
+
     /// The session before `now`.
     pub(crate) fn back(&mut self, now: &Session) -> Option<Session> {
         self.held = None;

@@ -1,9 +1,12 @@
 //! The colours of figures: one table for the window and for files, so that both show the same series alike.
 
-use crate::figure::{ColorMap, Heat, Ink, Theme};
+use crate::figure::{ColorMap, Heat, Ink, Round, Theme};
 
 /// Red, green, blue.
 pub type Rgb = [u8; 3];
+
+/// So many series have a hue of their own.
+pub(crate) const HUES: usize = 7;
 
 /// What every part of a figure is drawn with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +23,7 @@ pub struct Palette {
     pub accent: Rgb,
     /// A cell of a heat map without a value; no colour map has this grey.
     pub missing: Rgb,
-    series: [Rgb; 7],
+    series: [Rgb; HUES],
 }
 
 /// Series after Okabe and Ito, "Color Universal Design" (2008), without vermilion, which is the accent; yellow is
@@ -76,7 +79,7 @@ impl Palette {
         let [full, ground] = [self.ink(ink), self.ground];
         match ink {
             Ink::Other(_) => std::array::from_fn(|i| full[i].midpoint(ground[i])),
-            Ink::Series(_) | Ink::Accent | Ink::Muted => full,
+            Ink::Series(_) | Ink::Accent | Ink::Muted | Ink::Faint => full,
         }
     }
 
@@ -89,6 +92,21 @@ impl Palette {
             }
             Ink::Accent => self.accent,
             Ink::Muted => self.muted,
+            Ink::Faint => std::array::from_fn(|i| self.muted[i].midpoint(self.grid[i])),
+        }
+    }
+}
+
+impl Ink {
+    /// How its lines and markers are told from those of the same hue.
+    pub fn round(self) -> Round {
+        match self {
+            Self::Series(series) | Self::Other(series) => match series / HUES {
+                0 => Round::First,
+                1 => Round::Second,
+                _ => Round::Third,
+            },
+            Self::Accent | Self::Muted | Self::Faint => Round::First,
         }
     }
 }
@@ -152,7 +170,7 @@ mod tests {
     #[test]
     fn areas_of_another_setting_are_told_apart_from_those_of_the_first() {
         for palette in [LIGHT, DARK] {
-            for series in 0..7 {
+            for series in 0..HUES {
                 let [first, other] =
                     [Ink::Series(series), Ink::Other(series)].map(|i| palette.fill(i));
                 let apart: u32 =
@@ -160,6 +178,27 @@ mod tests {
                 assert!(apart > 60, "{series}: {first:?} {other:?}");
                 assert_eq!(palette.ink(Ink::Other(series)), first);
             }
+        }
+    }
+
+    #[test]
+    fn three_rounds_of_hues_are_told_apart_and_faint_is_none_of_them() {
+        let looks = |palette: &Palette, series: usize| {
+            let ink = Ink::Series(series);
+            (palette.ink(ink), format!("{:?}", ink.round()))
+        };
+        for palette in [LIGHT, DARK] {
+            let all: std::collections::BTreeSet<_> =
+                (0..3 * HUES).map(|series| looks(&palette, series)).collect();
+            assert_eq!(all.len(), 3 * HUES);
+            let apart = |a: Rgb, b: Rgb| -> u32 {
+                a.iter().zip(b).map(|(a, b)| u32::from(a.abs_diff(b))).sum()
+            };
+            let faint = palette.ink(Ink::Faint);
+            for series in 0..HUES {
+                assert!(apart(palette.ink(Ink::Series(series)), faint) > 60, "{series}");
+            }
+            assert!(apart(faint, palette.ground) > 120 && apart(faint, palette.muted) > 60);
         }
     }
 

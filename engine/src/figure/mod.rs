@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use crate::knob::Value;
 
+pub(crate) use colors::HUES;
 pub use colors::{Palette, Rgb, wants_dark_text};
 pub use csv::to_csv;
 pub(crate) use csv::{cell, write as write_csv};
@@ -111,7 +112,7 @@ impl Axis {
 /// A colour by meaning; each reader's theme gives it a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ink {
-    /// The n-th series of a figure (a colour-blind-safe cycle).
+    /// The n-th series of a figure: a colour-blind-safe cycle of hues; those beyond it are told apart by `Ink::round`.
     Series(usize),
     /// The same series under another setting of the knobs: its hue, lines in dashes, areas paler.
     Other(usize),
@@ -119,6 +120,23 @@ pub enum Ink {
     Accent,
     /// Reference lines and text that stay in the background.
     Muted,
+    /// One of many series that are only there to be compared with: thin and grey; the pointer says its name, and one
+    /// entry of the legend, `OTHERS`, stands for all of them.
+    Faint,
+}
+
+/// The name of all faint series in a legend.
+pub const OTHERS: &str = "Others";
+
+/// Which round of hues a series belongs to: lines and markers of each round have a form of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Round {
+    /// Solid lines, round markers.
+    First,
+    /// Dotted lines, square markers.
+    Second,
+    /// Dashed lines, markers on their corner; also for all series beyond.
+    Third,
 }
 
 /// Which way a `Rule` runs.

@@ -10,9 +10,11 @@
 //! A grid of tokens and depths, exits by depth and by slice, the signal's distribution, the trade-off
 //! between agreement and depth over all thresholds, curves per depth, and which blocks run.
 //! # Knobs
-//! rule and its own, calibration, split-seed, least-depth, exit-at, slice, signal, by, target.
+//! rule and its own, calibration, split-seed, least-depth, exit-at, slice, signal, by, target, cost, exit-heads,
+//! readout-price, skipped-keys.
 //! # What is modelled
-//! FLOPs saved: blocks not run, less the readouts that the rule needs; the formula stands in `policy/cost.rs`.
+//! FLOPs saved: blocks not run, less the readouts that the rule needs; the formula stands in `policy/cost.rs`, and what it
+//! counts can be chosen. Where measured time is chosen, time in blocks stands in the place of FLOPs.
 //! # What cannot be known here
 //! A token that stopped leaves no keys and values in the deeper blocks; later tokens of a real run
 //! would read something else there. So exit depths, agreement and NLL at the exit are estimates. Where the
@@ -32,7 +34,7 @@ mod trade_off;
 
 use crate::knob::{KnobCard, Knobs};
 use crate::lens::{Lens, LensCard, Selection, TokenColumns, View};
-use crate::policy::{Chosen, Counts};
+use crate::policy::{Chosen, Counts, Pricing};
 use crate::recording::{Column, Recording, Slice, Tally, depth_of};
 use crate::signal::{Depth, Signal, Subject};
 pub(super) use knobs::{by_card, settings, slice_card};
@@ -49,7 +51,7 @@ static CARD: LensCard = LensCard {
     name: "Exits",
     question: "At which depth could each token have stopped, and which answers would change?",
     source: "Every rule names its own paper; bound: Clopper and Pearson 1934",
-    modelled: "FLOPs saved: blocks that are not run, less one readout at every depth at which a token was checked, where the rule reads it out; keys and values of skipped blocks are left out; exits are those of the replay, attention costs what it does at the mean number of positions that tokens of the slice attend to (of the whole recording where an older version recorded it)",
+    modelled: "FLOPs saved: blocks that are not run, less one readout at every depth at which a token was checked, where the rule reads it out; keys and values of skipped blocks are left out; exits are those of the replay, attention costs what it does at the mean number of positions that tokens of the slice attend to (of the whole recording where an older version recorded it); which readouts are counted, what one costs and what fills skipped keys can be chosen, or measured time in blocks instead of FLOPs",
     unknown: "A token that stopped leaves no keys and values in the deeper blocks, and later tokens of a real run would read something else there: exit depths, agreement and NLL at the exit are estimates until a live run; exact where the subject is a whole sample, which leaves nothing out that another one reads",
 };
 
@@ -61,6 +63,7 @@ pub(super) struct Settings {
     signal: Signal,
     pub(super) by: Option<Column>,
     target: f64,
+    pricing: Pricing,
     /// Those that are allowed here.
     pub(super) knobs: Knobs,
 }

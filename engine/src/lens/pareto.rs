@@ -8,7 +8,8 @@
 //! Nothing of its own: the signals that the rules compare, first choices, and the wall time of every block.
 //! # What it shows
 //! One curve for each rule over the positions of its main knob, the settings that no other one beats, the oracle, and the
-//! present setting; each place is a click that sets the knobs.
+//! present setting; each place is a click that sets the knobs. The present rule and those that make up most of the front
+//! are in colour, the others grey.
 //! # Knobs
 //! Those of the present rule; goal, cost, exit-heads, readout-price, skipped-keys, part, calibration, split-seed, slice.
 //! # What is modelled
@@ -27,7 +28,7 @@ mod tests;
 use crate::knob::{KnobCard, Knobs, Value};
 use crate::lens::exits;
 use crate::lens::{Lens, LensCard, Selection, TokenColumns, View};
-use crate::policy::{Outcome, Part, RULE, choose, main_label, main_value};
+use crate::policy::{Outcome, Part, Priced, RULE, choose, main_label, main_value};
 use crate::recording::Recording;
 use curves::Curve;
 use knobs::Asked;
@@ -74,6 +75,8 @@ struct Scene<'a> {
     cheapest: Cheapest,
     /// The present setting: cost and share that is kept.
     present: Option<[f64; 2]>,
+    /// The curve of the present rule.
+    present_curve: Option<usize>,
     /// The full model: cost and share that is kept.
     full: Option<[f64; 2]>,
     num_rows: usize,
@@ -92,7 +95,7 @@ impl<'a> Scene<'a> {
         let curves = curves::curves(recording, &part, asked.goal, &allowed);
         let chosen = choose(recording, &allowed);
         let now = part.outcome(recording, &chosen, asked.goal);
-        let prices = |chosen| asked.prices(recording, &slice, chosen);
+        let prices = |chosen| asked.pricing.prices(recording, &slice, chosen);
         let present = prices(&chosen).and_then(|prices| place(&now, &prices));
         let full = curves
             .first()
@@ -120,7 +123,9 @@ impl<'a> Scene<'a> {
         }
         mark_front(&curves, &mut points);
         let num_rows = part.num_rows();
-        Self { recording, asked, curves, points, cheapest, present, full, num_rows }
+        let is_present = |curve: &Curve| curve.chosen.rule.card().id == chosen.rule.card().id;
+        let present_curve = curves.iter().position(is_present);
+        Self { recording, asked, curves, points, cheapest, present, present_curve, full, num_rows }
     }
 
     /// The knobs that make a point.
@@ -188,7 +193,7 @@ impl Cheapest {
 }
 
 /// Cost and kept share of an outcome.
-fn place(outcome: &Outcome, prices: &knobs::Priced) -> Option<[f64; 2]> {
+fn place(outcome: &Outcome, prices: &Priced) -> Option<[f64; 2]> {
     Some([prices.of(&outcome.exits)?, outcome.rows.kept()?])
 }
 

@@ -140,6 +140,12 @@ impl Prices {
         exits.iter().zip(&self.by_depth).map(|(exits, price)| *exits as f64 * price).sum()
     }
 
+    /// Share of each block in what all blocks cost.
+    pub(crate) fn block_shares(&self) -> Vec<f64> {
+        let steps = self.by_depth.windows(2);
+        steps.map(|pair| (pair[1] - pair[0]) / self.full).collect()
+    }
+
     /// What the full model costs.
     pub(crate) fn full(&self) -> f64 {
         self.full
@@ -312,6 +318,7 @@ mod tests {
         // 20 tokens: 25 ms and 75 ms each.
         let prices = Prices::measured(&recording).unwrap();
         assert_eq!(prices.full(), 100.0);
+        assert_eq!(prices.block_shares(), [0.25, 0.75]);
         assert_eq!(prices.mean(&[1, 1, 2]), Some((0.0 + 25.0 + 200.0) / 4.0));
         assert_eq!((prices.mean(&[0, 0, 0]), prices.share(&[0, 1, 0])), (None, Some(0.25)));
         recording.manifest.read_at = crate::recording::ReadAt::Last;

@@ -10,6 +10,7 @@ mod exit;
 mod goal;
 mod outcomes;
 mod pieces;
+mod pricing;
 pub(crate) mod skip;
 mod split;
 mod sweep;
@@ -17,12 +18,14 @@ mod sweep;
 pub(crate) use bounds::lower_bound;
 pub(crate) use calibrate::{Trial, calibrate};
 pub(crate) use claim::{Claim, Method, Unit};
-pub(crate) use cost::{CostModel, Fill, Prices, Readouts, block_shares, flops_saved};
+pub(crate) use cost::{CostModel, Prices, flops_saved};
 pub(crate) use exit::{
     About, Chosen, Counts, Handle, Line, LiveRule, Place, RULE, RULES, RuleEntry, TokenSignals,
     cards, choose, choose_rule, rule_or_default,
 };
 pub(crate) use goal::{Goal, has_truth};
 pub(crate) use outcomes::{Outcome, Outcomes, Part};
+pub use pricing::COST_MODEL_KNOBS;
+pub(crate) use pricing::{Cost, Priced, Pricing};
 pub(crate) use split::{Side, Split, add_cards as add_split_cards, sides};
 pub(crate) use sweep::{POSITIONS, main_label, main_value, positions, trials};

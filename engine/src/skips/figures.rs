@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::count::counted;
 use crate::figure::{Axis, ColorMap, Direction, Figure, Heat, Ink, Mark};
 use crate::knob::Part;
 use crate::policy::skip::{Evidence, Plan, Similarity};
+use crate::skips::random::{Drawn, Spread};
 use crate::skips::study::{Score, Study};
 use crate::skips::tables::spread;
 use crate::skips::through::Ran;
@@ -200,13 +202,11 @@ fn against_saved(study: &Study<'_>, what: &Against) -> Figure {
         points.sort_by(|a, b| a[0].total_cmp(&b[0]));
         points
     };
-    let mut marks = Vec::new();
+    let mut marks = random_sets(study, what);
     if !study.curve.is_empty() {
         let (label, points) = (study.rule.card.label.to_owned(), points(&study.curve));
         marks.push(Mark::Line { label, points, ink: Ink::Series(0) });
     }
-    let label = "Random sets".to_owned();
-    marks.push(Mark::Line { label, points: points(&study.random), ink: Ink::Series(1) });
     let label = "As the knobs stand".to_owned();
     marks.push(Mark::Points { label, points: points(&[study.score]), ink: Ink::Accent });
     Figure {
@@ -217,6 +217,28 @@ fn against_saved(study: &Study<'_>, what: &Against) -> Figure {
         marks,
         picks: Vec::new(),
     }
+}
+
+/// What random sets come to: the mean over seeds, and from the least to the most.
+fn random_sets(study: &Study<'_>, what: &Against) -> Vec<Mark> {
+    let of = |drawn: &Drawn| {
+        let (saved, found) = (drawn.spread(|score| score.saved)?, drawn.spread(what.of)?);
+        Some((saved.mean, found))
+    };
+    let mut all: Vec<(f64, Spread)> = study.random.iter().filter_map(of).collect();
+    all.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let seeds = study.settings.seeds;
+    let (label, ink) = ("Random sets".to_owned(), Ink::Series(1));
+    let points = all.iter().map(|(saved, found)| [*saved, found.mean]).collect();
+    if seeds < 2 {
+        return vec![Mark::Line { label, points, ink }];
+    }
+    let edges = all.iter().map(|(saved, found)| [*saved, found.least, found.most]).collect();
+    let mean = format!("{label}, mean of {}", counted(seeds, "seed"));
+    vec![
+        Mark::Band { label: format!("{label}, least to most"), points: edges, ink },
+        Mark::Line { label: mean, points, ink },
+    ]
 }
 
 /// NLL that the absence of one part adds.

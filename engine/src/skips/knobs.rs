@@ -25,10 +25,18 @@ const MISSING: Choice = Choice {
 const POINTS: Integer = Integer {
     id: "curve-points",
     label: "Points of the curve",
-    help: "For how many settings of the rule, and for how many random sets, the texts are run again",
+    help: "For how many settings of the rule, and for how many sizes of random sets, the texts are run again",
     default: 6,
     min: 0,
     max: 64,
+};
+const SEEDS: Integer = Integer {
+    id: "seeds",
+    label: "Random sets of a size",
+    help: "How many random sets of each size stand beside the rule; each one that differs is one more run of the texts",
+    default: 3,
+    min: 0,
+    max: 50,
 };
 const DAMAGE: Choice = Choice {
     id: "damage",
@@ -70,6 +78,8 @@ pub(super) struct Settings {
     pub(super) about: About,
     pub(super) missing: MissingKv,
     pub(super) points: u32,
+    /// Random sets of each size.
+    pub(super) seeds: u64,
     pub(super) damage: Damage,
     pub(super) repeats: usize,
 }
@@ -85,6 +95,7 @@ pub(crate) fn cards(recording: Option<&Recording>, knobs: &Knobs) -> Vec<KnobCar
         prompt(recording).card(PROMPT.max),
         MISSING.card(options(&MODES.map(|(_, id, label)| (id, label)))),
         POINTS.card(POINTS.max),
+        SEEDS.card(SEEDS.max),
         DAMAGE.card(options(&DAMAGES.map(|(_, id, label)| (id, label)))),
         REPEATS.card(REPEATS.max),
     ]);
@@ -101,6 +112,7 @@ pub(super) fn settings(recording: &Recording, knobs: &Knobs) -> Settings {
         about: about(Some(recording), &allowed),
         missing: missing.map_or(MissingKv::Propagate, |(mode, _, _)| mode),
         points: u32::try_from(allowed.integer(&POINTS)).unwrap_or(0),
+        seeds: u64::try_from(allowed.integer(&SEEDS)).unwrap_or(0),
         damage: damage.map_or(Damage::None, |(damage, _, _)| damage),
         repeats: usize::try_from(allowed.integer(&REPEATS)).unwrap_or(1),
     }

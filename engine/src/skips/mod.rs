@@ -10,6 +10,7 @@ mod figures;
 mod knobs;
 mod measure;
 mod pass;
+mod random;
 #[cfg(test)]
 #[cfg(feature = "shared-checks")]
 mod shared_tests;

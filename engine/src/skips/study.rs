@@ -3,15 +3,16 @@
 use std::ops::AddAssign as _;
 
 use crate::job::Job;
-use crate::knob::{KnobCard, KnobKind, Knobs, Part, Value};
+use crate::knob::{KnobCard, Knobs, Part};
 use crate::lens::View;
 use crate::model::{LayeredModel, MissingKv, ModelCard, NO_TOKEN};
-use crate::policy::skip::{self, Entry, Placed, Plan, Planned, Set, Similarity, Unplanned};
+use crate::policy::skip::{self, Entry, Plan, Planned, Set, Similarity, Unplanned};
 use crate::policy::{Place, positions};
 use crate::recording::Recording;
 use crate::skips::knobs::{self, Damage, MODES, Settings};
 use crate::skips::measure::Measurer;
 use crate::skips::pass::{Outcome, pass};
+use crate::skips::random::{self, Drawn, Draws};
 use crate::skips::texts::{self, Texts};
 use crate::skips::through::How;
 use crate::skips::walk::{Walk, median, walk};
@@ -45,9 +46,12 @@ pub(super) struct Study<'a> {
     pub(super) score: Score,
     /// How the modes of missing keys compare; empty where none is read.
     pub(super) modes: Vec<(&'static str, Score)>,
-    /// The rule at positions of its main knob, and random sets of growing size.
+    /// The rule at positions of its main knob.
     pub(super) curve: Vec<Score>,
-    pub(super) random: Vec<Score>,
+    /// Random sets of growing size, among them that of the rule where it has one.
+    pub(super) random: Vec<Drawn>,
+    /// How many runs of the texts those took.
+    pub(super) random_runs: usize,
     /// NLL above the full model's without one part.
     pub(super) damage: Vec<(usize, Part, f64)>,
     pub(super) continued: Option<Continued>,
@@ -108,11 +112,12 @@ pub(crate) fn run(
         Plan::Similarity(rule) => thresholds(rule, &skipped, settings.points),
         Plan::Placed(_) => curve(main.as_ref(), settings.points, knobs, &mut plan)?,
     };
-    let random = random(&planned.plan, card.layers, settings.points);
+    let draws = random::draws(&planned.plan, card.layers, (settings.points, settings.seeds));
+    let random_runs = draws.iter().map(Draws::num_runs).sum::<usize>();
     let damages = damages(settings.damage, card.layers);
     let is_nested = planned.plan.is_nested();
     let modes = if is_nested { &[][..] } else { &MODES[..] };
-    runs.total = (2 + curve.len() + random.len() + damages.len() + modes.len()) as u64;
+    runs.total = (2 + curve.len() + random_runs + damages.len() + modes.len()) as u64;
     let of = |outcome: &Outcome| Score::of(card, &places, &full, outcome);
     let full_score = of(&full);
     let mut score_of = |plan: &Plan, missing| Ok::<_, SkipError>(of(&runs.pass(plan, missing)?));
@@ -121,10 +126,10 @@ pub(crate) fn run(
         compared.push((*id, score_of(&planned.plan, *mode)?));
     }
     let missing = |plan: &Plan| if plan.is_nested() { MissingKv::Never } else { settings.missing };
-    let mut scores = |plans: &[Plan]| {
-        plans.iter().map(|plan| score_of(plan, missing(plan))).collect::<Result<Vec<_>, _>>()
-    };
-    let (curve, random) = (scores(&curve)?, scores(&random)?);
+    let mut score = |plan: &Plan| score_of(plan, missing(plan));
+    let random = draws.into_iter().map(|draws| draws.run(&mut score)).collect::<Result<_, _>>()?;
+    let mut scores = |plans: &[Plan]| plans.iter().map(&mut score).collect::<Result<Vec<_>, _>>();
+    let curve = scores(&curve)?;
     let plans: Vec<Plan> = damages
         .iter()
         .map(|damage| Plan::everywhere(Set::without(card.layers, [*damage])))
@@ -155,6 +160,7 @@ pub(crate) fn run(
         modes: compared,
         curve,
         random,
+        random_runs,
         damage,
         continued,
     };
@@ -237,51 +243,6 @@ fn thresholds(rule: &Similarity, seen: &Outcome, points: u32) -> Vec<Plan> {
     let never = (points > 0).then_some(f64::INFINITY);
     let plan = |threshold| Plan::Similarity(Similarity { threshold, ..rule.clone() });
     quantiles.chain(never).map(plan).collect()
-}
-
-/// Random sets of growing size, each within the next, skipped where `plan` skips; of feed-forward sublayers where it
-/// skips no other.
-fn random(plan: &Plan, layers: usize, points: u32) -> Vec<Plan> {
-    let order = skip::random_order(layers, 0);
-    let full = Set::full(layers);
-    let most = i64::try_from(order.len()).unwrap_or(i64::MAX);
-    let sizes = KnobCard {
-        id: "",
-        label: "",
-        help: "",
-        unit: "",
-        kind: KnobKind::Integer { default: 0, min: 0, max: most },
-    };
-    let sizes = if points > 0 { positions(&sizes, points) } else { Vec::new() };
-    let part = match plan {
-        Plan::Similarity(_) => Part::FeedForward,
-        Plan::Placed(placed) => {
-            let both = [&placed.prompt, placed.last()];
-            let skipped: Vec<Part> = both
-                .iter()
-                .flat_map(|set| set.skipped().iter().collect::<Vec<_>>())
-                .map(|(_, part)| part)
-                .collect();
-            let is_only =
-                !skipped.is_empty() && skipped.iter().all(|part| *part == Part::FeedForward);
-            if is_only { Part::FeedForward } else { Part::Whole }
-        }
-    };
-    let shaped = |set: Set| match plan {
-        Plan::Similarity(_) => Placed::new(full.clone(), vec![set]),
-        Plan::Placed(placed) => match (placed.prompt.is_full(), placed.last().is_full()) {
-            (true, false) => Placed::new(full.clone(), vec![set]),
-            (false, true) => Placed::new(set, vec![full.clone()]),
-            (true, true) | (false, false) => Placed::everywhere(set),
-        },
-    };
-    let of = |size: Value| {
-        let Value::Integer(size) = size else { return None };
-        let skipped = order.iter().take(usize::try_from(size).unwrap_or(0));
-        let set = Set::without(layers, skipped.map(|layer| (*layer, part)));
-        Some(Plan::Placed(shaped(set)))
-    };
-    sizes.into_iter().filter_map(of).collect()
 }
 
 fn damages(damage: Damage, layers: usize) -> Vec<(usize, Part)> {
@@ -368,6 +329,14 @@ impl Timed {
     pub(super) fn rate(&self) -> Option<f64> {
         let rate = self.walk.ids.len() as f64 / self.decode_secs?;
         (rate.is_finite() && rate > 0.0).then_some(rate)
+    }
+}
+
+impl Study<'_> {
+    /// Random sets of as many blocks, or of one of their sublayers, as the rule leaves out.
+    pub(super) fn matched(&self) -> Option<&Drawn> {
+        let size = random::size_of(&self.planned.plan)?;
+        self.random.iter().find(|drawn| drawn.size == size)
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::knob::Part;
 use crate::lens::DataTable;
 use crate::skips::pass::Outcome;
+use crate::skips::random::Drawn;
 use crate::skips::study::{Continued, Score, Study};
 
 pub(super) fn tables(study: &Study<'_>) -> Vec<DataTable> {
@@ -12,6 +13,9 @@ pub(super) fn tables(study: &Study<'_>) -> Vec<DataTable> {
     }
     if !study.curve.is_empty() || !study.random.is_empty() {
         tables.push(curve(study));
+    }
+    if !study.random.is_empty() {
+        tables.push(random(study));
     }
     tables.extend(study.continued.as_ref().map(continuations));
     tables.push(per_token(study));
@@ -89,10 +93,43 @@ fn modes(study: &Study<'_>) -> DataTable {
 
 fn curve(study: &Study<'_>) -> DataTable {
     let rule = study.curve.iter().map(|score| ("rule", score));
-    let all = rule.chain(study.random.iter().map(|score| ("random", score)));
+    let random = study.random.iter().flat_map(|drawn| &drawn.scores);
+    let all = rule.chain(random.map(|score| ("random", score)));
     let (names, rows) = all.map(|(name, score)| (name.to_owned(), numbers(score))).unzip();
     let columns = vec!["flops_saved", "nll", "agreement"];
     DataTable { id: "curve", columns, rows, names: Some(("sets", names)) }
+}
+
+/// One row for the random sets of each size; `is_matched` is 1 where the rule leaves out as many.
+fn random(study: &Study<'_>) -> DataTable {
+    let matched = study.matched().map(|drawn| drawn.size);
+    let row = |drawn: &Drawn| {
+        let spread = |of| {
+            let known = drawn.spread(of);
+            known.map_or([f64::NAN; 3], |spread| [spread.mean, spread.least, spread.most])
+        };
+        let is_matched = f64::from(u8::from(matched == Some(drawn.size)));
+        let mut row = vec![drawn.size as f64, is_matched, spread(|score| score.saved)[0]];
+        row.extend(spread(|score| score.nll));
+        row.extend(spread(Score::agreement));
+        row
+    };
+    DataTable {
+        id: "random",
+        columns: vec![
+            "left_out",
+            "is_matched",
+            "flops_saved_mean",
+            "nll_mean",
+            "nll_least",
+            "nll_most",
+            "agreement_mean",
+            "agreement_least",
+            "agreement_most",
+        ],
+        rows: study.random.iter().map(row).collect(),
+        names: Some(("sets", study.random.iter().map(Drawn::name).collect())),
+    }
 }
 
 /// What the continuations say; `is_skipped` is 0 for the full model.

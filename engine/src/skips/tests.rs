@@ -25,6 +25,8 @@ use crate::skips::texts::Texts;
 use crate::skips::through::{How, through};
 use crate::skips::walk::{median, walk};
 
+mod random;
+
 const LAYERS: usize = 6;
 const IDS: [u32; 48] = [
     3, 9, 27, 1, 3, 9, 33, 19, 17, 11, 0, 39, 2, 6, 18, 14, 5, 8, 21, 22, 3, 3, 36, 7, 7, 30, 12,

@@ -5,7 +5,8 @@ use crate::lens::{Reading, ReadingKind, View};
 use crate::notes::Note;
 use crate::policy::lower_bound;
 use crate::policy::skip::Plan;
-use crate::skips::study::{Study, Timed};
+use crate::skips::random::Drawn;
+use crate::skips::study::{Score, Study, Timed};
 use crate::skips::{cost, figures, tables};
 
 pub(super) fn view(study: &Study<'_>) -> View {
@@ -73,6 +74,9 @@ fn readings(study: &Study<'_>) -> Vec<Reading> {
             Exact,
         ),
     ];
+    if let Some(drawn) = study.matched() {
+        readings.extend(random(drawn));
+    }
     if let Some(continued) = &study.continued {
         let (full, skipped) = (&continued.full, &continued.skipped);
         let pairs = full.walk.ids.iter().zip(&skipped.walk.ids);
@@ -119,6 +123,36 @@ fn readings(study: &Study<'_>) -> Vec<Reading> {
         ]);
     }
     readings
+}
+
+/// Random sets of as many blocks as the rule leaves out: what a rule must beat.
+fn random(drawn: &Drawn) -> Vec<Reading> {
+    let name = drawn.name();
+    let (nll, agreement) = (drawn.spread(|score| score.nll), drawn.spread(Score::agreement));
+    let saved = drawn.spread(|score| score.saved).map(|spread| spread.mean);
+    let reading = |id, what: &str, value: Option<f64>, unit, kind| Reading {
+        id,
+        label: format!("{what}, {name}"),
+        value,
+        unit,
+        kind,
+    };
+    let exact = |id, what, value, unit| reading(id, what, value, unit, ReadingKind::Exact);
+    vec![
+        exact("nll_random", "Mean NLL", nll.map(|nll| nll.mean), "nats"),
+        exact("nll_random_least", "Least NLL", nll.map(|nll| nll.least), "nats"),
+        exact("nll_random_most", "Most NLL", nll.map(|nll| nll.most), "nats"),
+        exact("agreement_random", "Mean agreement", agreement.map(|a| a.mean), "fraction"),
+        exact("agreement_random_least", "Least agreement", agreement.map(|a| a.least), "fraction"),
+        exact("agreement_random_most", "Most agreement", agreement.map(|a| a.most), "fraction"),
+        reading(
+            "flops_saved_random",
+            "Mean FLOPs saved (modelled)",
+            saved,
+            "fraction",
+            ReadingKind::Modelled,
+        ),
+    ]
 }
 
 /// Rates, since the walks may differ in length.
@@ -186,6 +220,14 @@ fn notes(study: &Study<'_>) -> Vec<Note> {
             "Tokens read places whose keys were left out: the table of missing keys compares what they can read there",
             "Turn `missing-kv` to choose.",
         ));
+    }
+    if !study.random.is_empty() {
+        let what = format!(
+            "Random sets never leave out the first and the last block; those drawn with {} took {} of the texts",
+            counted(study.settings.seeds, "seed"),
+            counted(study.random_runs, "run")
+        );
+        notes.push(Note::new(what, "Turn `seeds` to change that."));
     }
     if study.score.saved.is_some_and(|saved| saved > 0.0) {
         notes.push(Note::new(

@@ -3,7 +3,7 @@
 use crate::figure::extent::{Tick, ticks};
 use crate::figure::svg::words::{shorten, width};
 use crate::figure::svg::{CAPTION_SIZE, Size, TICK_SIZE};
-use crate::figure::{Axis, Figure, Heat, Ink, Mark, Scale};
+use crate::figure::{Axis, Figure, Heat, Ink, Mark, OTHERS, Scale};
 
 /// Room at the left and right edge of the picture.
 pub(super) const EDGE: f64 = 16.0;
@@ -65,7 +65,7 @@ impl Frame {
 /// What stands beside a name in the legend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Swatch {
-    Line,
+    Line { has_markers: bool },
     Dot,
     Box,
     Band,
@@ -176,10 +176,17 @@ fn count(value: f64) -> usize {
 fn legend(figure: &Figure, all_width: f64) -> Vec<Entry> {
     let mut entries: Vec<Entry> = Vec::new();
     let mut at = [EDGE, 46.0];
-    for (label, swatch, ink) in figure.marks.iter().filter_map(named) {
+    let mut named: Vec<_> = figure.marks.iter().filter_map(named).collect();
+    // What is only there to be compared with comes last.
+    named.sort_by_key(|(_, _, ink)| *ink == Some(Ink::Faint));
+    for (label, swatch, ink) in named {
         let label = shorten(label, LONGEST_ENTRY, LEGEND_SIZE);
         // A line and its markers under one name are one series.
-        if entries.iter().any(|entry| entry.label == label && entry.ink == ink) {
+        let known = entries.iter_mut().find(|entry| entry.label == label && entry.ink == ink);
+        if let Some(known) = known {
+            if let (Swatch::Line { has_markers }, Swatch::Dot) = (&mut known.swatch, swatch) {
+                *has_markers = true;
+            }
             continue;
         }
         let wide = SWATCH + 6.0 + width(&label, LEGEND_SIZE) + 16.0;
@@ -193,9 +200,12 @@ fn legend(figure: &Figure, all_width: f64) -> Vec<Entry> {
 }
 
 fn named(mark: &Mark) -> Option<(&str, Swatch, Option<Ink>)> {
+    let line = Swatch::Line { has_markers: false };
     let (label, swatch, ink) = match mark {
+        Mark::Line { ink: ink @ Ink::Faint, .. } => (OTHERS, line, Some(*ink)),
+        Mark::Points { ink: ink @ Ink::Faint, .. } => (OTHERS, Swatch::Dot, Some(*ink)),
         Mark::Line { label, ink, .. } | Mark::Handles { label, ink, .. } => {
-            (label.as_str(), Swatch::Line, Some(*ink))
+            (label.as_str(), line, Some(*ink))
         }
         Mark::Bars { label, ink, .. } => (label.as_str(), Swatch::Box, Some(*ink)),
         Mark::Points { label, ink, .. } => (label.as_str(), Swatch::Dot, Some(*ink)),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::figure::svg::layout::Frame;
 use crate::figure::svg::pen::{Anchor, Pen, Words, coordinate};
 use crate::figure::svg::words::{shorten, width};
-use crate::figure::{Direction, Figure, Heat, Ink, Mark, Rgb, thin_line, wants_dark_text};
+use crate::figure::{Direction, Figure, Heat, Ink, Mark, Rgb, Round, thin_line, wants_dark_text};
 
 const LABEL_SIZE: f64 = 12.0;
 /// Words in cells are between these sizes, or absent.
@@ -20,7 +20,7 @@ const BRIGHT_TEXT: Rgb = [255, 255, 255];
 /// Draws one mark inside the frame, without the words that stand above all marks.
 pub(super) fn draw(pen: &mut Pen, mark: &Mark, frame: &Frame) {
     match mark {
-        Mark::Line { points, ink, .. } => line(pen, points, *ink, frame),
+        Mark::Line { label, points, ink } => line(pen, label, points, *ink, frame),
         Mark::Bars { bars, width, ink, .. } => draw_bars(pen, bars, *width, *ink, frame),
         Mark::Points { points, ink, .. } => draw_points(pen, points, *ink, frame),
         Mark::Heat(heat) => draw_heat(pen, heat, frame),
@@ -35,7 +35,7 @@ pub(super) fn draw(pen: &mut Pen, mark: &Mark, frame: &Frame) {
             pen.line(ends, pen.palette.ink(ink), 1.6, dashes);
         }
         Mark::Handles { points, ink, .. } => {
-            line(pen, points, *ink, frame);
+            line(pen, "", points, *ink, frame);
             draw_points(pen, points, *ink, frame);
         }
         Mark::Rule { .. } | Mark::Text { .. } => {}
@@ -46,7 +46,30 @@ pub(super) fn draw(pen: &mut Pen, mark: &Mark, frame: &Frame) {
 pub(super) fn dashes(ink: Ink) -> &'static str {
     match ink {
         Ink::Other(_) => "7 5",
-        Ink::Series(_) | Ink::Accent | Ink::Muted => "",
+        Ink::Series(_) | Ink::Accent | Ink::Muted | Ink::Faint => match ink.round() {
+            Round::First => "",
+            // The round ends of strokes make dots of them, and lengthen the others.
+            Round::Second => "0.1 4.5",
+            Round::Third => "3 5",
+        },
+    }
+}
+
+/// One marker; all forms cover about the same area.
+pub(super) fn marker(pen: &mut Pen, at: [f64; 2], radius: f64, ink: Ink) {
+    let color = pen.palette.fill(ink);
+    let [x, y] = at;
+    match ink.round() {
+        Round::First => pen.dot(at, radius, color),
+        Round::Second => {
+            let half = radius * 0.89;
+            pen.rect([x - half, y - half, 2.0 * half, 2.0 * half], color);
+        }
+        Round::Third => {
+            let reach = radius * 1.25;
+            let corners = [[x, y - reach], [x + reach, y], [x, y + reach], [x - reach, y]];
+            pen.area(&format!("{}Z", path(corners.into_iter())), color);
+        }
     }
 }
 
@@ -54,9 +77,13 @@ fn rule_ink(knob: Option<&str>) -> Ink {
     if knob.is_some() { Ink::Accent } else { Ink::Muted }
 }
 
-fn line(pen: &mut Pen, points: &[[f64; 2]], ink: Ink, frame: &Frame) {
+fn line(pen: &mut Pen, label: &str, points: &[[f64; 2]], ink: Ink, frame: &Frame) {
     let color = pen.palette.ink(ink);
-    let thick = if ink == Ink::Muted { 1.3 } else { 2.0 };
+    let thick = match ink {
+        Ink::Muted => 1.3,
+        Ink::Faint => 1.0,
+        Ink::Series(_) | Ink::Other(_) | Ink::Accent => 2.0,
+    };
     let (from, to) = frame.spans[0];
     // Two slices for each unit, since a PNG has two pixels for each.
     #[expect(
@@ -72,7 +99,9 @@ fn line(pen: &mut Pen, points: &[[f64; 2]], ink: Ink, frame: &Frame) {
             [lonely] => pen.dot([frame.x(lonely[0]), frame.y(lonely[1])], thick, color),
             run => {
                 let path = path(run.iter().map(|[x, y]| [frame.x(*x), frame.y(*y)]));
-                pen.curve(&path, color, thick, dashes(ink));
+                // What no legend names a viewer names under the pointer.
+                let told = if ink == Ink::Faint { label } else { "" };
+                pen.curve(&path, (color, thick, dashes(ink)), told);
             }
         }
     }
@@ -99,9 +128,9 @@ fn draw_bars(pen: &mut Pen, bars: &[[f64; 2]], width: f64, ink: Ink, frame: &Fra
 }
 
 fn draw_points(pen: &mut Pen, points: &[[f64; 2]], ink: Ink, frame: &Frame) {
-    let color = pen.palette.fill(ink);
     let radius = match ink {
         Ink::Accent => 5.0,
+        Ink::Faint => 1.8,
         _ if points.len() > MANY_POINTS => 1.5,
         _ => 3.0,
     };
@@ -112,7 +141,7 @@ fn draw_points(pen: &mut Pen, points: &[[f64; 2]], ink: Ink, frame: &Frame) {
         #[expect(clippy::cast_possible_truncation, reason = "the frame clamps places")]
         let pixel = at.map(|place| (place * 2.0).round() as i64);
         if drawn.insert(pixel) {
-            pen.dot(at, radius, color);
+            marker(pen, at, radius, ink);
         }
     }
 }

@@ -88,14 +88,22 @@ fn legend(pen: &mut Pen, entries: &[Entry]) {
         let [x, y] = entry.at;
         let color = entry.ink.map_or(pen.palette.missing, |ink| match entry.swatch {
             Swatch::Dot | Swatch::Box => pen.palette.fill(ink),
-            Swatch::Line | Swatch::Band => pen.palette.ink(ink),
+            Swatch::Line { .. } | Swatch::Band => pen.palette.ink(ink),
         });
+        let middle = [x + layout::SWATCH / 2.0, y];
         match entry.swatch {
-            Swatch::Line => {
+            Swatch::Line { has_markers } => {
                 let dashes = entry.ink.map_or("", marks::dashes);
                 pen.line([x, y, x + layout::SWATCH, y], color, 2.0, dashes);
+                if let Some(ink) = entry.ink.filter(|_| has_markers) {
+                    marks::marker(pen, middle, 3.0, ink);
+                }
             }
-            Swatch::Dot => pen.dot([x + layout::SWATCH / 2.0, y], 4.0, color),
+            Swatch::Dot => {
+                if let Some(ink) = entry.ink {
+                    marks::marker(pen, middle, 4.0, ink);
+                }
+            }
             Swatch::Box => pen.rect([x + 3.0, y - 5.0, 10.0, 10.0], color),
             Swatch::Band => {
                 // A narrower band lies on a wider one before it, which makes it darker.

@@ -121,13 +121,25 @@ impl Pen {
         ));
     }
 
-    /// Along a path; `dashes` as in SVG, empty for none.
-    pub(super) fn curve(&mut self, path: &str, color: Rgb, thick: f64, dashes: &str) {
+    /// Along a path, in a colour, a width and dashes as in SVG, empty for none; `told` is what a viewer shows under the
+    /// pointer, empty for nothing.
+    pub(super) fn curve(&mut self, path: &str, look: (Rgb, f64, &str), told: &str) {
+        let (color, thick, dashes) = look;
         let (color, dashes) = (hex(color), dash_array(dashes));
+        let end = if told.is_empty() {
+            "/>".to_owned()
+        } else {
+            format!("><title>{}</title></path>", escape(told))
+        };
         self.add(&format!(
             "<path d=\"{path}\" fill=\"none\" stroke=\"{color}\" stroke-width=\"{thick}\" \
-             stroke-linejoin=\"round\" stroke-linecap=\"round\"{dashes}/>\n"
+             stroke-linejoin=\"round\" stroke-linecap=\"round\"{dashes}{end}\n"
         ));
+    }
+
+    pub(super) fn area(&mut self, path: &str, color: Rgb) {
+        let color = hex(color);
+        self.add(&format!("<path d=\"{path}\" fill=\"{color}\"/>\n"));
     }
 
     pub(super) fn band(&mut self, path: &str, color: Rgb) {

@@ -96,3 +96,45 @@ fn a_tiny_picture_and_a_thousand_names_are_drawn() {
         assert!(!text.contains("width=\"-"));
     }
 }
+
+#[test]
+fn series_of_one_hue_differ_in_dashes_and_markers() {
+    let series = |series: usize| {
+        let (label, ink) = (format!("Series {series}"), Ink::Series(series));
+        let points = vec![[0.0, 1.0], [1.0, 2.0]];
+        let marks = vec![
+            Mark::Line { label: label.clone(), points: points.clone(), ink },
+            Mark::Points { label, points, ink },
+        ];
+        svg(&Figure { marks, ..sampler::empty() }).replace(&format!("Series {series}"), "Series")
+    };
+    let looks = [0, 7, 14].map(series);
+    assert!(looks[0] != looks[1] && looks[1] != looks[2] && looks[0] != looks[2]);
+    assert!(!looks[0].contains("stroke-dasharray"));
+    // The line itself and the one in the legend.
+    assert_eq!(looks[1].matches("stroke-dasharray=\"0.1 4.5\"").count(), 2);
+    assert_eq!(looks[2].matches("stroke-dasharray=\"3 5\"").count(), 2);
+    // Two points and one in the legend; squares and diamonds in the places of dots.
+    assert_eq!(looks.each_ref().map(|text| text.matches("<circle").count()), [3, 0, 0]);
+}
+
+#[test]
+fn faint_series_are_one_name_in_the_legend_and_named_under_the_pointer() {
+    let line = |label: &str, ink| Mark::Line {
+        label: label.to_owned(),
+        points: vec![[0.0, 1.0], [1.0, 2.0]],
+        ink,
+    };
+    let marks = vec![
+        line("First <faint>", Ink::Faint),
+        line("Second faint", Ink::Faint),
+        line("Chosen", Ink::Series(0)),
+    ];
+    let text = svg(&Figure { marks, ..sampler::empty() });
+    for told in ["<title>First &lt;faint&gt;</title>", "<title>Second faint</title>"] {
+        assert_eq!(text.matches(told).count(), 1, "{told}");
+    }
+    assert_eq!(text.matches(">Others<").count(), 1);
+    assert!(text.find(">Chosen<") < text.find(">Others<"), "what is compared with comes last");
+    assert!(!text.contains("<title>Chosen"));
+}

@@ -1,12 +1,12 @@
 //! How many tokens exit at which depth, and how deep the values of a column go.
 
 use super::{Scene, capital};
-use crate::figure::{Axis, Direction, Figure, Ink, Mark};
+use crate::figure::{Axis, Direction, Figure, HUES, Ink, Mark};
 use crate::lens::DataTable;
 use crate::recording::Tally;
 
-/// More values than this are not drawn side by side.
-pub(super) const MAX_SERIES: usize = 8;
+/// More values than this are not drawn side by side: two bars of one hue would be taken for one series.
+pub(super) const MAX_SERIES: usize = HUES;
 /// Counts are written above the bars up to this many blocks.
 const MAX_COUNTS: usize = 40;
 

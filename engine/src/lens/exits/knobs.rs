@@ -3,7 +3,7 @@
 use super::Settings;
 use crate::knob::{Choice, ChoiceOption, KnobCard, Knobs, Real};
 use crate::policy::cards as rule_cards;
-use crate::policy::{About, RULE, choose, rule_or_default};
+use crate::policy::{About, Cost, Pricing, RULE, choose, rule_or_default};
 use crate::recording::{Column, Recording, Slice};
 use crate::signal::Signal;
 
@@ -29,6 +29,8 @@ const TARGET: Real = Real {
     max: 1.0,
     step: 0.001,
 };
+/// What can be saved.
+const COSTS: &[Cost] = &[Cost::Flops, Cost::Time];
 /// Option of `by` for no comparison.
 const NONE: &str = "none";
 /// Option of `slice` for the whole recording.
@@ -47,6 +49,7 @@ pub(super) fn cards(recording: Option<&Recording>, knobs: &Knobs) -> Vec<KnobCar
         by_card(recording),
         TARGET.card(),
     ]);
+    cards.extend(Pricing::cards(recording, knobs, COSTS));
     cards
 }
 
@@ -89,6 +92,7 @@ pub(in crate::lens) fn settings(recording: &Recording, knobs: &Knobs) -> Setting
         signal: signal.or(own).unwrap_or(Signal::MaxProb),
         by: columns.iter().find(|column| Some(&column.name) == by.as_ref()).cloned(),
         target: allowed.real(&TARGET),
+        pricing: Pricing::of(recording, &allowed, COSTS),
         knobs: allowed,
     }
 }

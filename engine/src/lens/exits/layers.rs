@@ -2,7 +2,6 @@
 
 use super::{Scene, capital};
 use crate::figure::{Axis, Figure, Ink, Mark};
-use crate::policy::block_shares;
 
 /// Share of tokens that reach the depth in front of each block, and of those that run it; the difference exits there.
 pub(super) fn figure(scene: &Scene<'_>) -> Figure {
@@ -21,9 +20,11 @@ pub(super) fn figure(scene: &Scene<'_>) -> Figure {
     };
     // What runs lies over what arrives: what is left to see exits in front of the block.
     let mut marks = vec![bars("Reach it", Ink::Series(1), 0), bars("Run it", Ink::Series(0), 1)];
-    if let Some(shares) = block_shares(scene.recording, &scene.settings.slice) {
+    let settings = &scene.settings;
+    let shares = settings.pricing.block_shares(scene.recording, &settings.slice);
+    if let Some((label, shares)) = shares {
         let points = shares.iter().enumerate().map(|(layer, share)| [layer as f64, *share]);
-        let (label, points) = ("Its share of all blocks' cost (modelled)", points.collect());
+        let points = points.collect();
         marks.push(Mark::Line { label: label.to_owned(), points, ink: Ink::Series(2) });
     }
     let last = scene.num_layers() as f64 - 0.5;

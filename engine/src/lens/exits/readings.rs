@@ -4,7 +4,7 @@ use super::{Scene, capital, curves, distribution, histogram};
 use crate::count::counted;
 use crate::lens::{Reading, ReadingKind};
 use crate::notes::Note;
-use crate::policy::{flops_saved, lower_bound};
+use crate::policy::{Cost, lower_bound};
 use crate::recording::Slice;
 use crate::signal::{Signal, Subject};
 
@@ -18,13 +18,22 @@ pub(super) fn readings(scene: &Scene<'_>) -> Vec<Reading> {
     let lower = lower_bound(tally.num_agreeing(), tally.answered);
     let full = curves::means(scene).0.last().map(|m| m.nll).filter(|nll| !nll.is_nan());
     let settings = &scene.settings;
-    let checks = (&settings.rule.checks, settings.rule.rule.card().reads_out);
-    let flops = flops_saved(scene.recording, &settings.slice, tally, checks);
     let secs = Some(manifest.block_secs.iter().sum()).filter(|_| !manifest.block_secs.is_empty());
     let rows = Some(tally.num_tokens() as f64);
     let subject = scene.recording.subject();
     // What a whole sample leaves out nobody else reads.
     let replayed = if subject == Subject::Sample { Exact } else { Estimate };
+    let priced = settings.pricing.prices(scene.recording, &settings.slice, &settings.rule);
+    let cheaper = priced.and_then(|priced| priced.saved(&tally.exits));
+    let changes = settings.pricing.changes();
+    let (saved_id, saved_label, saved_kind) = match (settings.pricing.cost, changes) {
+        (Cost::Depth, _) => ("blocks_saved", "Blocks saved".to_owned(), replayed),
+        (Cost::Flops, None) => ("flops_saved", "FLOPs saved (modelled)".to_owned(), Modelled),
+        (Cost::Flops, Some(changes)) => {
+            ("flops_saved", format!("FLOPs saved (modelled: {changes})"), Modelled)
+        }
+        (Cost::Time, _) => ("time_saved", "Time in blocks saved (measured)".to_owned(), Measured),
+    };
     let reading = |id, label: &str, value, unit, kind| {
         let label = label.to_owned();
         Reading { id, label, value, unit, kind }
@@ -37,7 +46,7 @@ pub(super) fn readings(scene: &Scene<'_>) -> Vec<Reading> {
         reading("agreement_lower", "Agreement, 95 % lower bound", lower, "fraction", Estimate),
         reading("nll_full", "NLL of the full model", full, "nats", Exact),
         reading("nll_exit", "NLL at the exit", tally.mean_nll(), "nats", replayed),
-        reading("flops_saved", "FLOPs saved (modelled)", flops, "fraction", Modelled),
+        reading(saved_id, &saved_label, cheaper, "fraction", saved_kind),
         reading("block_secs", "Time in all blocks, whole recording", secs, "s", Measured),
     ];
     if scene.has_labels() {
@@ -81,7 +90,13 @@ pub(super) fn notes(scene: &Scene<'_>) -> Vec<Note> {
             "",
         ));
     }
-    if !scene.recording.manifest.prices_keys() && scene.settings.slice != Slice::all() {
+    let pricing = &scene.settings.pricing;
+    notes.extend(pricing.note());
+    let is_modelled = pricing.cost == Cost::Flops;
+    if is_modelled
+        && !scene.recording.manifest.prices_keys()
+        && scene.settings.slice != Slice::all()
+    {
         let what =
             "FLOPs saved are modelled at the mean length of the whole recording, not of this slice";
         let (what, hint) = match subject {

@@ -2,6 +2,7 @@ use super::*;
 use crate::figure::{Mark, to_csv};
 use crate::knob::turned as knobs;
 use crate::knob::{KnobKind, Value};
+use crate::lens::ReadingKind;
 use crate::policy::{RULES, choose};
 use crate::recording::{rough, synthetic, synthetic_samples};
 use crate::signal::NO_TOKEN;
@@ -415,4 +416,46 @@ fn readings_and_per_depth_of_a_small_recording() {
     }
     let text = lines.join("\n");
     insta::assert_snapshot!(text);
+}
+
+#[test]
+fn the_saving_follows_the_chosen_cost_and_its_name_says_which() {
+    let recording = synthetic(800, 4, 3);
+    let saved = |turns: &[(&str, Value)]| {
+        let turns = [&[("threshold", Value::Real(0.7))], turns].concat();
+        let view = view(&recording, &turns);
+        let found =
+            view.readings.iter().filter(|r| r.id.ends_with("_saved") && r.id != "layers_saved");
+        let [reading] = found.collect::<Vec<_>>()[..] else { panic!("one saving") };
+        (reading.id, reading.label.clone(), reading.value.unwrap(), reading.kind)
+    };
+    let usual = saved(&[]);
+    assert_eq!(usual, saved(&[("cost", choice("flops"))]));
+    assert_eq!((usual.0, usual.1.as_str()), ("flops_saved", "FLOPs saved (modelled)"));
+    for (turn, saves_more) in [
+        (("exit-heads", choice("answer")), true),
+        (("readout-price", Value::Real(4.0)), false),
+        (("readout-price", Value::Real(0.0)), true),
+        (("skipped-keys", choice("propagated")), false),
+    ] {
+        let (id, label, value, kind) = saved(std::slice::from_ref(&turn));
+        assert_eq!((id, kind), ("flops_saved", ReadingKind::Modelled));
+        assert!(label.starts_with("FLOPs saved (modelled: "), "{label}");
+        assert!(
+            value != usual.2 && (value > usual.2) == saves_more,
+            "{turn:?}: {value} {}",
+            usual.2
+        );
+    }
+    // Every block of the recording took equally long, so time is saved as blocks are.
+    let (id, label, value, kind) = saved(&[("cost", choice("time"))]);
+    assert_eq!((id, kind), ("time_saved", ReadingKind::Measured));
+    assert_eq!(label, "Time in blocks saved (measured)");
+    let view = view(&recording, &[("threshold", Value::Real(0.7)), ("cost", choice("time"))]);
+    assert!((value - reading(&view, "layers_saved").unwrap()).abs() < 1e-12);
+    assert!(view.notes.iter().any(|note| note.what.starts_with("Milliseconds are")));
+    let layers = view.figures.iter().find(|figure| figure.id == "layers").unwrap();
+    let Some(Mark::Line { label, points, .. }) = layers.marks.last() else { panic!("{layers:?}") };
+    assert_eq!(label, "Its share of all blocks' time (measured)");
+    assert_eq!(points[0], [0.0, 0.25]);
 }

@@ -1,14 +1,16 @@
 //! The chart: what every rule keeps, against what it costs.
 
 use super::{Point, Scene};
-use crate::figure::{Axis, Figure, Ink, Mark, Pick};
+use crate::figure::{Axis, Figure, HUES, Ink, Mark, Pick};
 
-/// Strokes of a line that is no rule: drawn, gap, drawn, ...
-const STROKES: u32 = 24;
+/// The line that no rule reaches: grey and, as the third round of hues, dashed.
+const BOUND: Ink = Ink::Series(3 * HUES - 1);
+/// Most curves in colour, beside that of the present rule: as many as a legend tells apart at a glance.
+const MOST_COLORED: usize = 6;
 
 pub(super) fn figure(scene: &Scene<'_>) -> Figure {
-    let mut marks = Vec::new();
-    let place = |point: &Point| [point.cost, point.kept];
+    let shown = in_color(scene);
+    let (mut marks, mut colored) = (Vec::new(), Vec::new());
     for (idx, curve) in scene.curves.iter().enumerate() {
         let points: Vec<_> =
             scene.points.iter().filter(|point| point.curve == idx).map(place).collect();
@@ -17,17 +19,19 @@ pub(super) fn figure(scene: &Scene<'_>) -> Figure {
         }
         let label = curve.chosen.rule.card().label.to_owned();
         if curve.is_bound {
-            marks.push(Mark::Line { label, points: dashed(&points), ink: Ink::Muted });
+            marks.push(Mark::Line { label, points, ink: BOUND });
             continue;
         }
-        let ink = Ink::Series(idx);
+        let is_shown = shown.contains(&idx);
+        // A rule looks alike whatever else is drawn.
+        let ink = if is_shown { Ink::Series(idx) } else { Ink::Faint };
+        let behind_others = if is_shown { &mut colored } else { &mut marks };
         if points.len() > 1 {
-            marks.push(Mark::Line { label, points: points.clone(), ink });
-            marks.push(Mark::Points { label: String::new(), points, ink });
-        } else {
-            marks.push(Mark::Points { label, points, ink });
+            behind_others.push(Mark::Line { label: label.clone(), points: points.clone(), ink });
         }
+        behind_others.push(Mark::Points { label, points, ink });
     }
+    marks.extend(colored);
     let mut front: Vec<_> =
         scene.points.iter().filter(|point| point.is_on_front).map(place).collect();
     front.sort_by(|a, b| a[0].total_cmp(&b[0]));
@@ -48,7 +52,7 @@ pub(super) fn figure(scene: &Scene<'_>) -> Figure {
         sets: scene.sets(point),
     };
     let can_run = |point: &&Point| scene.curves.get(point.curve).is_some_and(|c| !c.is_bound);
-    let (label, unit) = scene.asked.cost.words();
+    let (label, unit) = scene.asked.pricing.cost.words();
     let goal = scene.asked.goal.label();
     Figure {
         id: "pareto",
@@ -60,18 +64,20 @@ pub(super) fn figure(scene: &Scene<'_>) -> Figure {
     }
 }
 
-/// The same line in strokes: a NaN interrupts it.
-fn dashed(points: &[[f64; 2]]) -> Vec<[f64; 2]> {
-    let mut strokes = Vec::new();
-    for pair in points.windows(2) {
-        let [[x0, y0], [x1, y1]] = pair else { continue };
-        let at = |part: u32| {
-            let part = f64::from(part) / f64::from(STROKES);
-            [x0 + part * (x1 - x0), y0 + part * (y1 - y0)]
-        };
-        for stroke in (0..STROKES).step_by(2) {
-            strokes.extend([at(stroke), at(stroke + 1), [f64::NAN, f64::NAN]]);
-        }
-    }
-    if strokes.is_empty() { points.to_vec() } else { strokes }
+fn place(point: &Point) -> [f64; 2] {
+    [point.cost, point.kept]
+}
+
+/// The curves in colour: the present rule, and those that make up most of the front. So many lines that each could be
+/// told from all others would tell nothing.
+fn in_color(scene: &Scene<'_>) -> Vec<usize> {
+    let on_front = |curve: usize| {
+        scene.points.iter().filter(|point| point.curve == curve && point.is_on_front).count()
+    };
+    let counts = (0..scene.curves.len()).map(|curve| (curve, on_front(curve)));
+    let mut counts: Vec<_> = counts.filter(|(_, count)| *count > 0).collect();
+    // The sort is stable: of equals the first of the menu.
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let best = counts.into_iter().take(MOST_COLORED).map(|(curve, _)| curve);
+    best.chain(scene.present_curve).collect()
 }

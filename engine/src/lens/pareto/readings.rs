@@ -1,19 +1,18 @@
 //! The comparison in numbers and words.
 
-use super::knobs::Cost;
 use super::{Point, Scene, curves};
 use crate::count::counted;
 use crate::lens::{DataTable, Reading, ReadingKind, Suggestion};
 use crate::notes::Note;
-use crate::policy::{POSITIONS, Side};
+use crate::policy::{Cost, POSITIONS, Side};
 use crate::signal::Subject;
 
 pub(super) fn readings(scene: &Scene<'_>) -> Vec<Reading> {
     use ReadingKind::{Estimate, Exact, Measured, Modelled};
     let subject = scene.recording.subject();
     let replayed = if subject == Subject::Sample { Exact } else { Estimate };
-    let (_, unit) = scene.asked.cost.words();
-    let priced = match scene.asked.cost {
+    let (_, unit) = scene.asked.pricing.cost.words();
+    let priced = match scene.asked.pricing.cost {
         Cost::Depth => replayed,
         Cost::Flops => Modelled,
         Cost::Time => Measured,
@@ -65,7 +64,7 @@ pub(super) fn suggestion(scene: &Scene<'_>) -> Suggestion {
     let better = better.filter(|(point, [cost, _])| point.cost < *cost);
     let (label, explanation, sets) = match (better, scene.present) {
         (Some((point, [cost, kept])), _) => {
-            let (what, unit) = scene.asked.cost.words();
+            let (what, unit) = scene.asked.pricing.cost.words();
             let words = format!(
                 "{} keeps {:.2} % instead of {:.2} %; {}: {:.3} instead of {cost:.3} {unit}; chosen on these {}, \
                  so check it on others",
@@ -164,13 +163,10 @@ pub(super) fn notes(scene: &Scene<'_>) -> Vec<Note> {
     if scene.points.is_empty() {
         say("Nothing is drawn: no cost is known, or no answer of the full model".to_owned(), "");
     }
+    notes.extend(scene.asked.pricing.note());
+    let mut say = |what: String, hint: &str| notes.push(Note::new(what, hint));
     let manifest = &scene.recording.manifest;
-    if scene.asked.cost == Cost::Time {
-        let what = "Milliseconds are what blocks took while everything ran; no readout is in them, and a \
-                    run that really stops is another measurement";
-        say(what.to_owned(), "");
-    }
-    if scene.asked.cost == Cost::Flops
+    if scene.asked.pricing.cost == Cost::Flops
         && manifest.flops_per_fill.is_none()
         && subject == Subject::Token
     {

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::figure::{Figure, Mark};
+use crate::figure::{Figure, Ink, Mark};
 use crate::knob::turned as knobs;
 use crate::policy::RULES;
 use crate::recording::{ReadAt, synthetic, synthetic_samples};
@@ -82,6 +82,27 @@ fn nothing_beats_the_front_and_the_oracle_is_on_no_front() {
     assert!(oracle.into_iter().all(|(row, _)| row[4] == 0.0));
     // Every rule of the registry is there.
     assert!(RULES.iter().all(|rule| rules.iter().any(|id| id == rule.card().id)));
+}
+
+#[test]
+fn the_present_rule_and_most_of_the_front_are_in_colour_and_every_curve_has_its_name() {
+    let recording = synthetic_samples(400, 5, 2);
+    for rule in ["max-prob", "schedule", "kl"] {
+        let view = view(&recording, &[("part", choice("all")), ("rule", choice(rule))]);
+        let of_rules = view.figures[0].marks.iter().filter_map(|mark| match mark {
+            Mark::Points { label, ink, .. } => {
+                let rule = RULES.iter().position(|rule| rule.card().label == label)?;
+                Some((rule, *ink))
+            }
+            _ => None,
+        });
+        let of_rules: Vec<(usize, Ink)> = of_rules.collect();
+        assert_eq!(of_rules.len(), RULES.len() - 1, "all but the oracle");
+        let colored: Vec<_> = of_rules.iter().filter(|(_, ink)| *ink != Ink::Faint).collect();
+        assert!(colored.iter().all(|(rule, ink)| *ink == Ink::Series(*rule)), "{colored:?}");
+        assert!((2..=7).contains(&colored.len()), "{colored:?}");
+        assert!(colored.iter().any(|(idx, _)| RULES[*idx].card().id == rule));
+    }
 }
 
 #[test]

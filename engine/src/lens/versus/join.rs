@@ -195,6 +195,7 @@ fn other(ink: Ink) -> Ink {
         Ink::Series(series) | Ink::Other(series) => Ink::Other(series),
         Ink::Accent => ACCENT,
         Ink::Muted => MUTED,
+        Ink::Faint => Ink::Faint,
     }
 }
 

@@ -48,6 +48,13 @@ impl Placed {
         all.windows(2).all(|pair| pair[1].attends_within(pair[0]))
     }
 
+    /// What tokens that leave anything out run, where that is one set; those of which nothing is left out do not count.
+    pub(crate) fn left_out(&self) -> Option<&Set> {
+        let mut sets = std::iter::once(&self.prompt).chain(&self.behind).filter(|s| !s.is_full());
+        let first = sets.next()?;
+        sets.all(|set| set == first).then_some(first)
+    }
+
     /// The set, where it is one for all.
     pub(crate) fn one(&self) -> Option<&Set> {
         self.behind.iter().all(|set| *set == self.prompt).then_some(&self.prompt)

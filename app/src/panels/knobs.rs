@@ -2,7 +2,7 @@
 
 use layerscope_engine::api::{self, KnobCard, KnobKind, Suggestion, Value};
 
-use super::{comparison, lens_card, places};
+use super::{beside, comparison, lens_card, places};
 use crate::state::{Action, File, Lens, Side, State};
 
 /// How the names of thresholds of single depths begin; more of them than `FEW` are folded away.
@@ -18,6 +18,7 @@ pub(super) fn show(ui: &mut egui::Ui, state: &State) -> Vec<Action> {
         lens(ui, state, &mut actions);
         lens_card::show(ui, card);
     }
+    beside::show(ui, state, &mut actions);
     comparison::show(ui, state, &mut actions);
     let is_of_depth = |card: &KnobCard| card.id.starts_with(OF_DEPTH);
     for cards in state.knob_cards.chunk_by(|a, b| is_of_depth(a) == is_of_depth(b)) {

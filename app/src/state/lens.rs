@@ -124,5 +124,8 @@ impl State {
         self.session.knobs = session.knobs.clone();
         self.session.versus.clone_from(&session.versus);
         self.session.side = session.side;
+        // Those that stood beside another recording are not there any more.
+        let is_here = |folder: &&std::path::PathBuf| self.nearby.contains_key(*folder);
+        self.session.beside = session.beside.iter().filter(is_here).cloned().collect();
     }
 }

@@ -101,9 +101,8 @@ mod tests {
 
     #[test]
     fn every_machine_gives_the_same_bits() {
-        let wave = |step: f32| -> Vec<f32> {
-            (0..517).map(|i| (i as f32 * step).sin() * 9.0).collect()
-        };
+        let wave =
+            |step: f32| -> Vec<f32> { (0..517).map(|i| (i as f32 * step).sin() * 9.0).collect() };
         let waves = [wave(0.7), wave(1.3)];
         let bits = |machine: Machine| {
             let sums = |t: Tally| {

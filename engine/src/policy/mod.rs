@@ -8,6 +8,7 @@ mod claim;
 mod cost;
 mod exit;
 mod goal;
+mod operating;
 mod outcomes;
 pub(crate) mod skip;
 mod split;
@@ -16,12 +17,13 @@ mod sweep;
 pub(crate) use bounds::lower_bound;
 pub(crate) use calibrate::{Trial, calibrate};
 pub(crate) use claim::{Claim, Method, Unit};
-pub(crate) use cost::{CostModel, Fill, Prices, Readouts, block_shares, flops_saved};
+pub(crate) use cost::{CostModel, Fill, Prices, Readouts, block_shares, flops_saved, full_flops};
 pub(crate) use exit::{
     About, Chosen, Counts, Handle, Line, LiveRule, Place, RULE, RULES, RuleEntry, TokenSignals,
     cards, choose, choose_rule, rule_or_default,
 };
 pub(crate) use goal::{Goal, has_truth};
+pub(crate) use operating::{RiskCurve, least_accepted, quantile, rank};
 pub(crate) use outcomes::{Outcome, Outcomes, Part};
 pub(crate) use split::{Side, Split, add_cards as add_split_cards, sides};
 pub(crate) use sweep::{POSITIONS, main_label, main_value, positions, trials};

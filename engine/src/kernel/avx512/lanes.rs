@@ -4,12 +4,12 @@
 //! instructions, and only there. They are inlined into code that is compiled for them.
 
 use std::arch::x86_64::{
-    __m512, _mm_add_pd, _mm_add_sd, _mm_cvtsd_f64, _mm_unpackhi_pd, _mm256_add_pd,
+    __m512, _CMP_GT_OQ, _mm_add_pd, _mm_add_sd, _mm_cvtsd_f64, _mm_unpackhi_pd, _mm256_add_pd,
     _mm256_castpd256_pd128, _mm256_extractf128_pd, _mm512_add_pd, _mm512_add_ps,
     _mm512_castpd512_pd256, _mm512_castps_si512, _mm512_castps512_ps256, _mm512_castsi512_ps,
     _mm512_cmp_ps_mask, _mm512_cvtps_pd, _mm512_extractf32x8_ps, _mm512_extractf64x4_pd,
     _mm512_fmadd_ps, _mm512_max_ps, _mm512_mul_ps, _mm512_set1_epi32, _mm512_set1_ps,
-    _mm512_slli_epi32, _mm512_sub_epi32, _mm512_sub_ps, _CMP_GT_OQ,
+    _mm512_slli_epi32, _mm512_sub_epi32, _mm512_sub_ps,
 };
 use std::ops::{Add, Mul, Sub};
 

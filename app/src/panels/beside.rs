@@ -37,13 +37,14 @@ pub(super) fn show(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) 
 
 fn row(ui: &mut egui::Ui, beside: Beside<'_>, actions: &mut Vec<Action>) {
     let name = &beside.recording.manifest().provenance.model;
-    ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+    // Aligned at the top: a row is as high as its label, not as high as the pane.
+    ui.with_layout(egui::Layout::right_to_left(egui::Align::Min), |ui| {
         let button = ui.small_button("Remove");
         super::name(ui, &button, &format!("Remove {name}"));
         if button.on_hover_text("It no longer stands beside the recording").clicked() {
             actions.push(Action::File(File::RemoveRecording(beside.folder.to_owned())));
         }
-        ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
+        ui.with_layout(egui::Layout::top_down(egui::Align::Min), |ui| {
             model(ui, name).on_hover_text(beside.folder.display().to_string());
         });
     });

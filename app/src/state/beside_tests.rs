@@ -104,7 +104,7 @@ fn what_is_added_is_looked_at_and_undo_redo_and_the_session_know_it() {
     let effects = desk.state.apply(Action::File(File::SaveSession(home.path().join("s"))));
     let [Effect::Write(_, text)] = effects.as_slice() else { panic!("{effects:?}") };
     let mut session = Session::from_json(text).unwrap();
-    assert_eq!(session.beside, [second.clone()]);
+    assert_eq!(session.beside.iter().collect::<Vec<_>>(), [&second]);
     session.model = super::Source::None;
     let mut restored = Desk::new();
     restored.file(File::OpenSession(Box::new(session)));

@@ -232,7 +232,7 @@ mod tests {
     /// Written anew, row by row, without anything from above.
     fn plainly(scores: &[Vec<f64>], windows: &[(f64, f64)]) -> Vec<usize> {
         let mut stood = Vec::new();
-        for row in 0..scores[0].len() {
+        for (row, _) in scores[0].iter().enumerate() {
             let mut member = 0;
             while member < windows.len() {
                 let (low, high) = windows[member];

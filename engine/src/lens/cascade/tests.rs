@@ -89,8 +89,7 @@ fn members_stand_in_the_order_of_their_cost_and_equal_names_are_told_apart() {
     let view = view_of(&members, &[]);
     assert_eq!((reading(&view, "cost"), reading(&view, "relative_cost")), (None, None));
     assert!(reading(&view, "kept").is_some());
-    assert!(view.notes.iter().any(|note| note.what.contains("cost is not recorded")
-        || note.what.contains("costs is not recorded")));
+    assert!(view.notes.iter().any(|note| note.what.contains("costs is not recorded")));
 }
 
 #[test]
@@ -172,7 +171,9 @@ fn no_width_is_the_first_member_and_a_full_one_the_last_or_the_average() {
     assert_eq!(reading(&view, "kept"), reading(&view, "kept_average"));
     let policies = &view.tables[0];
     assert_eq!(policies.names.as_ref().unwrap().1[2..], ["Average of all", "Cascade"]);
-    assert_eq!(policies.rows[2], policies.rows[3], "the full average in every metric");
+    // As text: a coverage that no threshold has is NaN in both.
+    let [average, cascade] = [2, 3].map(|row| format!("{:?}", policies.rows[row]));
+    assert_eq!(average, cascade, "the full average in every metric");
     let view = at(0.0, "last");
     assert!(reading(&view, "passed_on").unwrap() < 0.01);
     assert_eq!(reading(&view, "kept"), reading(&view, "kept_first"));

@@ -461,7 +461,7 @@ fn a_usage_error_is_one_line_and_the_usage_of_what_was_called() {
         (&["record", "--out", "a", "--cut", "line"], "Missing: `--data <FILE>`"),
         (
             &["record", "--out", "a", "--lens", "exit"],
-            "No lens `exit`; there are: exits, claims, pareto, reliability, cod, makespan",
+            "No lens `exit`; there are: exits, claims, pareto, cascade, reliability, cod, makespan",
         ),
         (
             &["train", "deflaut", "--out", "a"],

@@ -46,6 +46,16 @@ pub fn knobs(lens: &str, recording: Option<&Recording>, knobs: &Knobs) -> Vec<Kn
     crate::lens::find(lens).map(|lens| lens.knobs(recording, knobs)).unwrap_or_default()
 }
 
+/// Whether a lens looks at recordings of other models beside the first.
+pub fn looks_at_others(lens: &str) -> bool {
+    crate::lens::find(lens).is_some_and(|lens| lens.over_members().is_some())
+}
+
+/// Whether a recording can stand beside another: both are of the same data, row by row.
+pub fn check_beside(first: &Shared<Recording>, other: &Shared<Recording>) -> Result<(), Problem> {
+    crate::worker::check_beside(first, other)
+}
+
 /// An exit rule or a skip rule, for menus and lists.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct RuleListing {

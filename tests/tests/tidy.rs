@@ -47,7 +47,7 @@ const REGISTRIES: &[(&str, &str, &[&str])] = &[
         &["about", "at_depth", "choose", "mod", "rule", "signals", "truth"],
     ),
     ("engine/src/policy/skip", "RULES", &["choose", "mod", "place", "plan", "rule", "set"]),
-    ("engine/src/lens", "LENSES", &["mod", "rows", "versus"]),
+    ("engine/src/lens", "LENSES", &["members", "mod", "rows", "versus"]),
     ("engine/src/train/grammar", "TASKS", &["mod"]),
 ];
 

@@ -101,7 +101,10 @@ fn the_copied_line_asks_for_what_is_on_screen() {
         expected.versus.as_ref().unwrap().get("exit-at"),
         Some(&Value::Choice("1, 3-4".to_owned()))
     );
-    assert_eq!(view::look(&looked, state.recording.clone().unwrap()).unwrap(), expected);
+    assert_eq!(
+        view::look(&looked, state.recording.clone().unwrap(), Vec::new()).unwrap(),
+        expected
+    );
 }
 
 #[test]
@@ -113,7 +116,7 @@ fn a_saved_recording_is_named_and_not_made_again() {
     let line = state.command_line().unwrap();
     assert!(line.starts_with(r"layerscope view '/my data/it'\''s one' --lens exits"), "{line}");
     let SubCommand::View(looked) = parsed(&line) else { panic!("{line}") };
-    let look = view::look(&looked, state.recording.clone().unwrap()).unwrap();
+    let look = view::look(&looked, state.recording.clone().unwrap(), Vec::new()).unwrap();
     assert_eq!(Some(&look), state.look().as_ref());
     assert_eq!(look.versus, Some(layerscope_engine::api::Knobs::default()));
 }

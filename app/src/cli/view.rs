@@ -15,6 +15,10 @@ pub(crate) struct Arguments {
     /// The lens to look through.
     #[arg(long, value_name = "ID", default_value = "exits")]
     lens: String,
+    /// A recording of the same data by another model, beside the first; for lenses that compare models. May be given more
+    /// than once.
+    #[arg(long = "with", value_name = "DIR")]
+    with: Vec<PathBuf>,
     /// Turns a knob; `layerscope lenses` lists them. May be given more than once.
     #[arg(long = "set", value_name = "KNOB=VALUE")]
     set: Vec<String>,
@@ -38,15 +42,34 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let lens = &arguments.lens;
         return Err(Failure::Usage(format!("No lens `{lens}`; there are: {}", known.join(", "))));
     }
+    if !arguments.with.is_empty() && !api::looks_at_others(&arguments.lens) {
+        let lenses = api::lenses().into_iter().map(|card| card.id);
+        let known: Vec<_> = lenses.filter(|lens| api::looks_at_others(lens)).collect();
+        return Err(Failure::Usage(format!(
+            "--with: the lens `{}` looks at one recording; more than one is for: {}",
+            arguments.lens,
+            known.join(", ")
+        )));
+    }
     let mut runner = Runner::start()?;
     let recording = runner.load(arguments.recording.clone())?;
-    let look = look(arguments, recording)?;
+    let others = arguments.with.iter().map(|folder| {
+        let other = runner.load(folder.clone())?;
+        api::check_beside(&recording, &other)?;
+        Ok(other)
+    });
+    let others = others.collect::<Result<_, Failure>>()?;
+    let look = look(arguments, recording, others)?;
     runner.run(Command::Export { look, folder: arguments.out.clone() })?;
     say(&format!("Figures, tables and readings.json written to {}", arguments.out.display()))
 }
 
-/// What the arguments ask for, of this recording.
-pub(super) fn look(arguments: &Arguments, recording: Shared<Recording>) -> Result<Look, Failure> {
+/// What the arguments ask for, of this recording and those beside it.
+pub(super) fn look(
+    arguments: &Arguments,
+    recording: Shared<Recording>,
+    others: Vec<Shared<Recording>>,
+) -> Result<Look, Failure> {
     let lens = &arguments.lens;
     let knobs = knobs("--set", lens, &recording, &arguments.set)?;
     let is_compared = arguments.versus || !arguments.versus_set.is_empty();
@@ -58,7 +81,7 @@ pub(super) fn look(arguments: &Arguments, recording: Shared<Recording>) -> Resul
         return Err(Failure::Usage(what));
     }
     let selection = Selection { token: arguments.token };
-    Ok(Look { lens: lens.clone(), recording, knobs, versus, selection })
+    Ok(Look { lens: lens.clone(), recording, others, knobs, versus, selection })
 }
 
 /// The knobs of a lens as the settings behind `flag` wish them.

@@ -2,7 +2,7 @@
 
 use layerscope_engine::api::{self, COST_MODEL_KNOBS, KnobCard, KnobKind, Suggestion, Value};
 
-use super::{comparison, lens_card, places};
+use super::{beside, comparison, lens_card, places};
 use crate::state::{Action, File, Lens, Side, State};
 
 /// How the names of thresholds of single depths begin; more of them than `FEW` are folded away.
@@ -29,6 +29,7 @@ pub(super) fn show(ui: &mut egui::Ui, state: &State) -> Vec<Action> {
         lens(ui, state, &mut actions);
         lens_card::show(ui, card);
     }
+    beside::show(ui, state, &mut actions);
     comparison::show(ui, state, &mut actions);
     for cards in state.knob_cards.chunk_by(|a, b| group(a) == group(b)) {
         group_of_knobs(ui, state, cards, &mut actions);

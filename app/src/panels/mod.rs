@@ -2,6 +2,7 @@
 //!
 //! May use state and paint. Must not know: the engine's threads, where a pane stands.
 
+mod beside;
 mod comparison;
 mod figure;
 mod input;

@@ -51,7 +51,11 @@ fn doing(state: &State) -> Option<String> {
             let model = state.model.as_deref().map(name).unwrap_or_default();
             Some(format!("{model} is writing"))
         }
-        Task::Live(_) | Task::SaveRecording(_) | Task::Export(_) | Task::ExportFigure(_) => None,
+        Task::AddRecording(_)
+        | Task::Live(_)
+        | Task::SaveRecording(_)
+        | Task::Export(_)
+        | Task::ExportFigure(_) => None,
     }
     .or_else(|| state.is_awaiting().then(|| "Drawing".to_owned()))
 }

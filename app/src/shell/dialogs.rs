@@ -107,7 +107,9 @@ fn show(ask: &Ask) -> Option<PathBuf> {
     match ask {
         // No filter: zenity would hide every name without a dot.
         Ask::OpenFile | Ask::DataFile => dialog.pick_file(),
-        Ask::OpenFolder | Ask::OpenRecording | Ask::ImageFolder => dialog.pick_folder(),
+        Ask::OpenFolder | Ask::OpenRecording | Ask::AddRecording | Ask::ImageFolder => {
+            dialog.pick_folder()
+        }
         Ask::SaveRecording | Ask::SaveSession | Ask::Export | Ask::ExportFigure { .. } => {
             dialog.set_file_name(suggested_name(ask)).save_file()
         }
@@ -120,9 +122,12 @@ fn suggested_name(ask: &Ask) -> String {
         Ask::SaveSession => format!("session{ENDING}"),
         Ask::Export => "view".to_owned(),
         Ask::ExportFigure { figure, ending } => format!("{figure}.{ending}"),
-        Ask::OpenFile | Ask::OpenFolder | Ask::OpenRecording | Ask::DataFile | Ask::ImageFolder => {
-            String::new()
-        }
+        Ask::OpenFile
+        | Ask::OpenFolder
+        | Ask::OpenRecording
+        | Ask::AddRecording
+        | Ask::DataFile
+        | Ask::ImageFolder => String::new(),
     }
 }
 
@@ -131,6 +136,7 @@ fn question(ask: &Ask) -> &'static str {
         Ask::OpenFile => "Open a checkpoint, a recording or a session",
         Ask::OpenFolder => "Open a checkpoint folder",
         Ask::OpenRecording => "Open a recording folder",
+        Ask::AddRecording => "Add a recording of the same data by another model",
         Ask::DataFile => "Choose a data file",
         Ask::ImageFolder => "Choose a folder of images",
         Ask::SaveRecording => "Save the recording as a new folder",
@@ -145,6 +151,7 @@ fn answered(ask: &Ask, path: PathBuf) -> Action {
     match ask {
         Ask::OpenFile | Ask::OpenFolder => Action::File(File::Open(path)),
         Ask::OpenRecording => Action::File(File::OpenRecording(path)),
+        Ask::AddRecording => Action::File(File::AddRecording(path)),
         Ask::DataFile => Action::Run(Run::DataFile(path)),
         Ask::ImageFolder => Action::Run(Run::ImageFolder(path)),
         Ask::SaveRecording => Action::File(File::SaveRecording(path)),

@@ -97,6 +97,9 @@ fn file(ui: &mut egui::Ui, state: &State, recents: &[PathBuf], chosen: &mut Chos
     if entry(ui, "Open recording…", None, None) {
         chosen.ask(Ask::OpenRecording);
     }
+    if entry(ui, "Add a recording…", None, state.why_no_adding()) {
+        chosen.ask(Ask::AddRecording);
+    }
     if entry(ui, "Open path…", None, None) {
         chosen.wants_field = true;
     }

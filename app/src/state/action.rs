@@ -40,6 +40,10 @@ pub(crate) enum File {
     OpenModel(PathBuf),
     /// It is a recording.
     OpenRecording(PathBuf),
+    /// Put a recording of the same data beside the one that is looked at.
+    AddRecording(PathBuf),
+    /// It no longer stands beside it.
+    RemoveRecording(PathBuf),
     /// It is a session; the file was read already.
     OpenSession(Box<Session>),
     /// Open the checkpoint in the binary and run its data.
@@ -79,6 +83,8 @@ pub(crate) enum Ask {
     OpenFolder,
     /// A recording folder.
     OpenRecording,
+    /// A recording folder, to stand beside the one that is looked at.
+    AddRecording,
     /// A data file.
     DataFile,
     /// A folder of images.
@@ -255,6 +261,8 @@ pub(crate) enum Task {
     OpenModel(PathBuf),
     /// Reads a recording.
     OpenRecording(PathBuf),
+    /// Reads a recording that will stand beside the one that is looked at.
+    AddRecording(PathBuf),
     /// Runs the input.
     Record,
     /// Goes on with a text.
@@ -275,6 +283,7 @@ impl Task {
         match self {
             Self::OpenEmbedded | Self::OpenModel(_) => "Opening checkpoint",
             Self::OpenRecording(_) => "Opening recording",
+            Self::AddRecording(_) => "Adding recording",
             Self::Record => "Recording",
             Self::Generate => "Generating",
             Self::Live(_) => "Running live",

@@ -31,6 +31,11 @@ impl State {
         };
         let mut words =
             ["layerscope", "view", &folder, "--lens", &session.lens].map(str::to_owned).to_vec();
+        if api::looks_at_others(&session.lens) {
+            for other in self.beside() {
+                words.extend(["--with".to_owned(), path(other.folder)?]);
+            }
+        }
         // Knobs of other lenses keep their values meanwhile.
         let own = |knobs: &Knobs| -> Vec<String> {
             let cards = api::knobs(&session.lens, Some(recording), knobs);

@@ -17,11 +17,15 @@ impl State {
             }
             File::OpenModel(path) => {
                 self.after_open = AfterOpen::Nothing;
+                self.to_add.clear();
                 vec![Effect::Start(Task::OpenModel(path.clone()), Command::Open(path))]
             }
             File::OpenRecording(path) => {
+                self.to_add.clear();
                 vec![Effect::Start(Task::OpenRecording(path.clone()), Command::Load(path))]
             }
+            File::AddRecording(folder) => self.add_recording(folder),
+            File::RemoveRecording(folder) => self.remove_recording(&folder),
             File::OpenSession(session) => self.take_up(*session),
             File::OpenEmbedded => {
                 self.session.input.kind = InputKind::Embedded;
@@ -30,6 +34,7 @@ impl State {
                     self.session.knobs.set("slice", Value::Choice("task:hops".to_owned()));
                 }
                 self.after_open = AfterOpen::Record;
+                self.to_add.clear();
                 vec![Effect::Start(Task::OpenEmbedded, Command::OpenEmbedded)]
             }
             File::Unreadable { what, hint } => {
@@ -58,6 +63,7 @@ impl State {
     fn ask(&mut self, ask: Ask) -> Vec<Effect> {
         let reason = match ask {
             Ask::Export | Ask::ExportFigure { .. } => self.why_no_export(),
+            Ask::AddRecording => self.why_no_adding(),
             Ask::SaveRecording if self.recording.is_none() => Some("There is no recording to save"),
             Ask::OpenFile
             | Ask::OpenFolder
@@ -79,6 +85,9 @@ impl State {
         self.undo.push(&self.session);
         let (model, recording) = (session.model.clone(), session.recording.clone());
         self.session = session;
+        // They come when there is a recording that they can stand beside.
+        self.to_add = std::mem::take(&mut self.session.beside);
+        self.nearby.clear();
         let mut effects = vec![Effect::Arrange];
         if self.lens_card().is_none() {
             let lens = std::mem::take(&mut self.session.lens);

@@ -28,7 +28,13 @@ impl State {
             }
             Event::Generated(job, live) => self.generated(job, live),
             Event::Opened(job, card) => self.opened(job, card),
-            Event::Recorded(job, recording) => self.recorded(job, recording),
+            Event::Recorded(job, recording) => match self.was_to_be_added(job) {
+                Some(folder) => {
+                    self.jobs.remove(&job);
+                    self.added(folder, recording)
+                }
+                None => self.recorded(job, recording),
+            },
             Event::Wrote(job, path) => self.wrote(job, &path),
             Event::Viewed(ticket, view) => {
                 let Some((_, knobs)) = self.awaited.take_if(|(awaited, _)| *awaited == ticket)
@@ -107,6 +113,7 @@ impl State {
         }
         // The old recording belongs to another model.
         self.recording = None;
+        self.clear_beside();
         self.model = Some(card);
         self.view = None;
         self.table.rows = None;
@@ -120,6 +127,7 @@ impl State {
             }
             Task::OpenEmbedded => self.session.model = Source::Embedded,
             Task::OpenRecording(_)
+            | Task::AddRecording(_)
             | Task::Record
             | Task::Generate
             | Task::Live(_)
@@ -150,6 +158,7 @@ impl State {
         if self.session.recording.take().is_some() || !self.is_partly_there() {
             self.session.selection = Selection::default();
         }
+        self.clear_beside();
         self.recording = Some(newer);
         self.refresh()
     }
@@ -198,10 +207,12 @@ impl State {
         if self.session.selection.token.is_some_and(|token| token >= tokens) {
             self.session.selection = Selection::default();
         }
+        self.clear_beside();
         self.recording = Some(recording);
         self.table.rows = None;
         self.table.awaited = None;
         effects.extend(self.refresh());
+        effects.extend(self.add_those_of_session());
         effects
     }
 
@@ -223,6 +234,7 @@ impl State {
             Task::OpenEmbedded
             | Task::OpenModel(_)
             | Task::OpenRecording(_)
+            | Task::AddRecording(_)
             | Task::Record
             | Task::Generate
             | Task::Live(_) => Vec::new(),

@@ -129,5 +129,8 @@ impl State {
         self.session.versus.clone_from(&session.versus);
         self.session.side = session.side;
         self.session.live.clone_from(&session.live);
+        // Those that stood beside another recording are not there any more.
+        let is_here = |folder: &&std::path::PathBuf| self.nearby.contains_key(*folder);
+        self.session.beside = session.beside.iter().filter(is_here).cloned().collect();
     }
 }

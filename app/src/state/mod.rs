@@ -3,6 +3,9 @@
 //! May use the engine's names. Must not know: threads, drawing, dialogs.
 
 mod action;
+mod beside;
+#[cfg(test)]
+mod beside_tests;
 mod command_line;
 mod file;
 mod heard;
@@ -25,6 +28,7 @@ use layerscope_engine::api::{
 };
 
 pub(crate) use action::{Action, Ask, Effect, File, Layout, Lens, Run, Task};
+pub(crate) use beside::Beside;
 pub(crate) use live::{Kind as LiveKind, LiveSetup, Verified};
 pub(crate) use session::{ENDING, InputKind, Lights, Session, Side, Source, Writing, is_session};
 use undo::Undo;
@@ -66,6 +70,10 @@ pub(crate) struct State {
     pub(crate) header: Option<Arc<ModelCard>>,
     /// What is looked at.
     pub(crate) recording: Option<Shared<Recording>>,
+    /// Recordings that stand or stood beside it, by their folders: a step back needs them again.
+    nearby: BTreeMap<PathBuf, Shared<Recording>>,
+    /// Folders of a session that go beside the next recording.
+    to_add: Vec<PathBuf>,
     /// The newest view.
     pub(crate) view: Option<Arc<View>>,
     /// Knobs of the lens as they are for this recording.
@@ -254,6 +262,7 @@ impl State {
         Some(Look {
             lens: self.session.lens.clone(),
             recording: self.recording.clone()?,
+            others: self.others(),
             knobs: self.session.knobs.clone(),
             versus: self.session.versus.clone(),
             selection: self.session.selection,

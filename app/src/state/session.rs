@@ -31,6 +31,9 @@ pub(crate) struct Session {
     /// The recording folder, where the recording came from one or was saved to one.
     #[serde(default)]
     pub(crate) recording: Option<PathBuf>,
+    /// Recording folders of the same data that stand beside it, in the order in which they were added.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) beside: Vec<PathBuf>,
     /// What is run.
     #[serde(default)]
     pub(crate) input: InputSetup,
@@ -188,6 +191,7 @@ impl Default for Session {
             version: VERSION,
             model: Source::default(),
             recording: None,
+            beside: Vec::new(),
             input: InputSetup::default(),
             lens: default_lens(),
             knobs: Knobs::default(),

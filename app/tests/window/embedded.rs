@@ -25,7 +25,7 @@ fn mean_depth(window: &Harness<'_, Window>) -> String {
 }
 
 /// The entry of the File menu, then a path in the field that it opens.
-fn menu_with_path(window: &mut Harness<'_, Window>, entry: &str, path: &Path) {
+pub(crate) fn menu_with_path(window: &mut Harness<'_, Window>, entry: &str, path: &Path) {
     window.get_by_label("File").click();
     window.run();
     window.get_by_label_contains(entry).click();

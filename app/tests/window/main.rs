@@ -1,6 +1,7 @@
 //! The whole window with a real engine and without a display: what a person clicks, types and reads.
 #![cfg(feature = "window")]
 
+mod beside;
 mod drive;
 mod embedded;
 

@@ -37,6 +37,8 @@ pub(crate) struct Export<'a> {
     /// The same of the setting that is shown beside it.
     pub(crate) versus: Option<BTreeMap<&'static str, Value>>,
     pub(crate) recording: &'a Recording,
+    /// Recordings that were looked at beside it.
+    pub(crate) others: &'a [&'a Recording],
     pub(crate) selection: Selection,
     pub(crate) view: &'a View,
     pub(crate) token_columns: &'a TokenColumns<'a>,

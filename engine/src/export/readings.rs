@@ -6,6 +6,7 @@ use crate::export::Export;
 use crate::knob::Value;
 use crate::lens::ReadingRow;
 use crate::notes::Note;
+use crate::recording::Manifest;
 use crate::signal::ReadBy;
 
 /// Where an export came from.
@@ -31,6 +32,18 @@ pub(super) struct Origin<'a> {
     readout: Option<&'static str>,
     /// Whether the recording was cancelled and holds only its first tokens.
     partial: bool,
+    /// The models whose recordings of the same data were looked at beside it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    beside: Vec<Beside<'a>>,
+}
+
+/// A recording that stood beside the first.
+#[derive(Debug, Clone, serde::Serialize)]
+struct Beside<'a> {
+    model: &'a str,
+    model_fingerprint: &'a str,
+    numerics: &'static str,
+    recorded_version: &'a str,
 }
 
 /// readings.json. `files` is how a later export knows which files it may replace.
@@ -74,6 +87,7 @@ impl<'a> Export<'a> {
             numerics: manifest.numerics.id(),
             readout: Some(manifest.readout).filter(|by| !by.is_head()).map(ReadBy::id),
             partial: manifest.partial,
+            beside: self.others.iter().map(|other| beside(other.manifest())).collect(),
         }
     }
 
@@ -116,12 +130,25 @@ impl<'a> Export<'a> {
             ("partial", origin.partial.to_string()),
         ];
         pairs.extend(origin.readout.map(|by| ("readout", by.to_owned())));
+        let beside = origin.beside.iter();
+        let told = |other: &Beside<'_>| format!("{} {}", other.model, other.model_fingerprint);
+        pairs.extend(beside.map(|other| ("beside", told(other))));
         pairs.extend(origin.selected_token.map(|token| ("selected_token", token.to_string())));
         pairs.extend(self.knobs.iter().map(|(id, value)| (*id, value.to_string())));
         let owned = |(name, value): (&str, String)| (name.to_owned(), value);
         let others = self.versus.iter().flatten();
         let others = others.map(|(id, value)| (format!("B {id}"), value.to_string()));
         pairs.into_iter().map(owned).chain(others).collect()
+    }
+}
+
+fn beside(manifest: &Manifest) -> Beside<'_> {
+    let came = &manifest.provenance;
+    Beside {
+        model: &came.model,
+        model_fingerprint: &came.model_fingerprint,
+        numerics: manifest.numerics.id(),
+        recorded_version: &came.version,
     }
 }
 

@@ -94,6 +94,7 @@ impl Parts {
             knobs: self.knobs.resolved(&self.knob_cards),
             versus: self.view.versus.as_ref().map(|_| Knobs::default().resolved(&self.knob_cards)),
             recording: &self.recording,
+            others: &[],
             selection: self.selection,
             view: &self.view,
             token_columns: &self.token_columns,

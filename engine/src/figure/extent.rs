@@ -11,6 +11,9 @@ const TEXT_ROOM: f64 = 0.12;
 /// Coordinates beyond this are drawn as if they lay on it, so that no difference of two overflows.
 const FARTHEST: f64 = 1e300;
 
+/// The least that an axis shows, as a part of its outermost coordinate: narrower, and ticks are no numbers of their own.
+const NARROWEST: f64 = 1e-12;
+
 /// A place on an axis and what is written there.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Tick {
@@ -62,7 +65,8 @@ impl Extent {
         if let Some((_, highest)) = self.captioned {
             to = to.max(highest + (to - from) * TEXT_ROOM);
         }
-        if to > from {
+        // Places that differ by rounding alone are one place.
+        if to - from > NARROWEST * from.abs().max(to.abs()) {
             return (from, to);
         }
         let air = (from.abs() * 0.1).max(0.5);
@@ -169,7 +173,9 @@ pub(super) fn ticks(axis: &Axis, (from, to): (f64, f64), most: usize) -> Vec<Tic
         step = step.max(1.0);
     }
     let (first, last) = ((from / step).ceil(), (to / step).floor());
-    if !first.is_finite() || !last.is_finite() || last - first > 1000.0 {
+    // Beyond 2^53 one more is the same number.
+    let is_countable = |place: f64| place.abs() < 9e15;
+    if !is_countable(first) || !is_countable(last) || last - first > 1000.0 {
         return Vec::new();
     }
     let mut found = Vec::new();
@@ -229,6 +235,19 @@ mod tests {
         assert_eq!(labels(&axis, (-0.3, 1.07), 6), ["0.0", "0.5", "1.0"]);
         assert_eq!(labels(&axis, (-20.0, 21.0), 5), ["−20", "−10", "0", "10", "20"]);
         assert_eq!(labels(&axis, (0.0, 4e8), 4), ["0", "1e8", "2e8", "3e8", "4e8"]);
+    }
+
+    #[test]
+    fn places_that_differ_by_rounding_alone_are_one_place_with_air_around_it() {
+        let next = 1.0 + f64::EPSILON;
+        let mut extent = Extent::default();
+        extent.loose(1.0);
+        extent.loose(next);
+        let span = extent.span();
+        assert!(span.0 <= 0.5 && span.1 >= 1.5, "{span:?}");
+        // Whoever asks for such an axis gets no ticks, and an answer.
+        assert!(ticks(&Axis::linear("Cost", ""), (1.0, next), 8).is_empty());
+        assert!(ticks(&Axis::linear("Cost", ""), (1e300, 1.1e300), 8).len() < 10);
     }
 
     #[test]

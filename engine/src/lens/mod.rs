@@ -2,10 +2,12 @@
 //!
 //! Must not know: windows, threads, files.
 
+mod cascade;
 mod claims;
 mod cod;
 mod exits;
 mod makespan;
+mod members;
 mod pareto;
 mod reliability;
 mod rows;
@@ -13,6 +15,7 @@ mod versus;
 #[cfg(test)]
 mod walk_tests;
 
+pub(crate) use members::{Members, UnlikeError};
 pub(crate) use rows::rows;
 pub use rows::{RowColumn, RowsRequest, TokenRows};
 pub use versus::{ReadingRow, Versus};
@@ -138,11 +141,30 @@ pub(crate) trait Lens: Sync {
     fn view(&self, recording: &Recording, knobs: &Knobs, selection: Selection) -> View;
     /// What it says about every single token.
     fn token_columns<'a>(&self, recording: &'a Recording, knobs: &Knobs) -> TokenColumns<'a>;
+    /// The same lens over recordings of several models; `None` where it looks at the first alone.
+    fn over_members(&self) -> Option<&dyn OverMembers> {
+        None
+    }
+}
+
+/// A lens that also looks at recordings of other models that ran the same data.
+pub(crate) trait OverMembers {
+    /// As `Lens::view`.
+    fn view_members(&self, members: &Members<'_>, knobs: &Knobs, selection: Selection) -> View;
+    /// As `Lens::token_columns`; rows are those of the first.
+    fn columns_of_members<'a>(&self, members: &Members<'a>, knobs: &Knobs) -> TokenColumns<'a>;
 }
 
 /// Every lens, in the order of menus.
-pub(crate) static LENSES: &[&dyn Lens] =
-    &[&exits::LENS, &claims::LENS, &pareto::LENS, &reliability::LENS, &cod::LENS, &makespan::LENS];
+pub(crate) static LENSES: &[&dyn Lens] = &[
+    &exits::LENS,
+    &claims::LENS,
+    &pareto::LENS,
+    &cascade::LENS,
+    &reliability::LENS,
+    &cod::LENS,
+    &makespan::LENS,
+];
 
 /// A lens by its id.
 pub(crate) fn find(id: &str) -> Option<&'static dyn Lens> {

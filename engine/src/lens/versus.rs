@@ -6,10 +6,9 @@
 
 mod join;
 
-use super::{DataTable, Lens, Reading, Selection, Suggestion, TokenColumns, View};
+use super::{DataTable, Lens, Members, Reading, Selection, Suggestion, TokenColumns, View};
 use crate::knob::Knobs;
 use crate::notes::Note;
-use crate::recording::Recording;
 
 /// What stands before everything that B says.
 const PREFIX: &str = "B: ";
@@ -56,31 +55,39 @@ impl View {
     }
 }
 
-/// What a lens makes of a recording under one setting of the knobs, or under two.
+/// What a lens makes of recordings under one setting of the knobs, or under two. One that looks at one recording alone
+/// looks at the first.
 pub(crate) fn look(
     lens: &dyn Lens,
-    recording: &Recording,
+    members: &Members<'_>,
     knobs: &Knobs,
     versus: Option<&Knobs>,
     selection: Selection,
 ) -> View {
-    let view = lens.view(recording, knobs, selection);
+    let view = |knobs| match lens.over_members() {
+        Some(over) => over.view_members(members, knobs, selection),
+        None => lens.view(members.first, knobs, selection),
+    };
     match versus {
-        Some(versus) => beside(view, lens.view(recording, versus, selection)),
-        None => view,
+        Some(versus) => beside(view(knobs), view(versus)),
+        None => view(knobs),
     }
 }
 
 /// What a lens says about every token under both settings; B's columns begin with `b_`.
 pub(crate) fn token_columns<'a>(
     lens: &dyn Lens,
-    recording: &'a Recording,
+    members: &Members<'a>,
     knobs: &Knobs,
     versus: Option<&Knobs>,
 ) -> TokenColumns<'a> {
-    let first = lens.token_columns(recording, knobs);
+    let columns = |knobs| match lens.over_members() {
+        Some(over) => over.columns_of_members(members, knobs),
+        None => lens.token_columns(members.first, knobs),
+    };
+    let first = columns(knobs);
     let Some(versus) = versus else { return first };
-    let other = lens.token_columns(recording, versus);
+    let other = columns(versus);
     let names = other.names.iter().map(|name| format!("b_{name}"));
     TokenColumns {
         names: first.names.iter().cloned().chain(names).collect(),

@@ -175,6 +175,13 @@ fn block_flops(recording: &Recording, slice: &Slice) -> Vec<f64> {
     }
 }
 
+/// What the full model costs a row of the slice, in FLOPs; `None` without a cost model.
+pub(crate) fn full_flops(recording: &Recording, slice: &Slice) -> Option<f64> {
+    let blocks = block_flops(recording, slice);
+    let all = blocks.iter().sum::<f64>() + recording.manifest.flops_per_readout;
+    (blocks.len() == recording.manifest.layers && all.is_finite()).then_some(all)
+}
+
 /// Share of each block in the FLOPs of all blocks; `None` without a cost model.
 pub(crate) fn block_shares(recording: &Recording, slice: &Slice) -> Option<Vec<f64>> {
     let blocks = block_flops(recording, slice);
@@ -259,6 +266,16 @@ mod tests {
         assert_eq!(block_shares(&bare, &Slice::all()), None);
         bare.manifest.flops_per_block = vec![0.0, 0.0];
         assert_eq!(block_shares(&bare, &Slice::all()), None);
+    }
+
+    #[test]
+    fn the_full_model_costs_its_blocks_and_one_readout() {
+        assert_eq!(full_flops(&older(), &Slice::all()), Some(60.0));
+        let story = full_flops(&recording(), &Slice::all().with("task", "story"));
+        assert_eq!(story, Some(66.0));
+        let mut bare = older();
+        bare.manifest.flops_per_block.clear();
+        assert_eq!(full_flops(&bare, &Slice::all()), None);
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod claim;
 mod cost;
 mod exit;
 mod goal;
+mod operating;
 mod outcomes;
 mod pieces;
 mod pricing;
@@ -18,12 +19,13 @@ mod sweep;
 pub(crate) use bounds::lower_bound;
 pub(crate) use calibrate::{Trial, calibrate};
 pub(crate) use claim::{Claim, Method, Unit};
-pub(crate) use cost::{CostModel, Prices, flops_saved};
+pub(crate) use cost::{CostModel, Prices, flops_saved, full_flops};
 pub(crate) use exit::{
     About, Chosen, Counts, Handle, Line, LiveRule, Place, RULE, RULES, RuleEntry, TokenSignals,
     cards, choose, choose_rule, rule_or_default,
 };
 pub(crate) use goal::{Goal, has_truth};
+pub(crate) use operating::{RiskCurve, least_accepted, quantile, rank};
 pub(crate) use outcomes::{Outcome, Outcomes, Part};
 pub use pricing::COST_MODEL_KNOBS;
 pub(crate) use pricing::{Cost, Priced, Pricing};

@@ -57,7 +57,7 @@ impl Desk {
             answer(outbox, ticket, || {
                 let lens = lens::find(&look.lens).ok_or_else(|| unknown_lens(&look.lens))?;
                 let (knobs, versus) = (&look.knobs, look.versus.as_ref());
-                let view = lens::look(lens, &look.recording, knobs, versus, look.selection);
+                let view = lens::look(lens, &look.members()?, knobs, versus, look.selection);
                 Ok(Event::Viewed(ticket, Arc::new(view)))
             });
         }

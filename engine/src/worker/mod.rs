@@ -19,6 +19,7 @@ pub use protocol::{
 };
 
 pub(crate) use models::{check_recording_folder, check_sampling, data_columns, inspect};
+pub(crate) use protocol::check_beside;
 
 use std::any::Any;
 use std::collections::BTreeMap;

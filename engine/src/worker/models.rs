@@ -477,15 +477,17 @@ fn export_look(
 ) -> Result<(), Ending> {
     let lens = lens::find(&look.lens).ok_or_else(|| Ending::Problem(unknown_lens(&look.lens)))?;
     let recording = look.recording.0.as_ref();
+    let members = look.members().map_err(Ending::Problem)?;
     let knob_cards = lens.knobs(Some(recording), &look.knobs);
     let (knobs, versus) = (&look.knobs, look.versus.as_ref());
-    let view = lens::look(lens, recording, knobs, versus, look.selection);
-    let token_columns = lens::token_columns(lens, recording, knobs, versus);
+    let view = lens::look(lens, &members, knobs, versus, look.selection);
+    let token_columns = lens::token_columns(lens, &members, knobs, versus);
     let export = Export {
         card: lens.card(),
         knobs: look.knobs.resolved(&knob_cards),
         versus: versus.map(|knobs| knobs.resolved(&lens.knobs(Some(recording), knobs))),
         recording,
+        others: if lens.over_members().is_some() { &members.others } else { &[] },
         selection: look.selection,
         view: &view,
         token_columns: &token_columns,

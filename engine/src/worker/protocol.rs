@@ -10,7 +10,7 @@ use crate::generate::Settings;
 use crate::job::{JobId, Progress};
 use crate::kernel::numerics::Numerics;
 use crate::knob::Knobs;
-use crate::lens::{Selection, View};
+use crate::lens::{Members, Selection, UnlikeError, View};
 use crate::live::Treatment;
 use crate::means::MadeMeans;
 use crate::measure::{Report, Source, Work};
@@ -103,6 +103,9 @@ pub struct Look {
     pub lens: String,
     /// What is looked at.
     pub recording: Shared<Recording>,
+    /// Recordings of other models that stand beside it, of the same data; a lens that looks at one recording alone
+    /// leaves them out.
+    pub others: Vec<Shared<Recording>>,
     /// How the knobs stand.
     pub knobs: Knobs,
     /// How they stand in the setting that is shown beside it.
@@ -332,6 +335,25 @@ pub enum Inspected {
     Checkpoint(Box<ModelCard>),
     /// A recording.
     Recording(Box<Manifest>),
+}
+
+impl Look {
+    /// All that is looked at, if it can stand side by side.
+    pub(crate) fn members(&self) -> Result<Members<'_>, Problem> {
+        let others = self.others.iter().map(|other| &**other);
+        Ok(Members::new(&self.recording, others)?)
+    }
+}
+
+/// Whether two recordings can stand side by side.
+pub(crate) fn check_beside(first: &Recording, other: &Recording) -> Result<(), Problem> {
+    Ok(Members::new(first, [other]).map(drop)?)
+}
+
+impl From<UnlikeError> for Problem {
+    fn from(error: UnlikeError) -> Self {
+        Self { what: error.to_string(), hint: UnlikeError::HINT.to_owned(), blame: Blame::Input }
+    }
 }
 
 impl Event {

@@ -122,6 +122,7 @@ fn look(lens: &str, recording: &Shared<Recording>) -> Look {
         versus: None,
         lens: lens.to_owned(),
         recording: recording.clone(),
+        others: Vec::new(),
         knobs: Knobs::default(),
         selection: Selection::default(),
     }

@@ -172,10 +172,11 @@ fn every_lens_stands_two_settings_beside_each_other_on_every_strange_recording()
     let low = knobs(&[("threshold", Value::Real(0.2)), ("least-depth", Value::Integer(1))]);
     for lens in LENSES {
         for recording in &recordings {
+            let members = Members::only(recording);
             for (a, b) in [(&low, &entropy), (&entropy, &low), (&low, &low)] {
                 let selection = Selection { token: Some(0) };
-                let alone = look(*lens, recording, a, None, selection);
-                let both = look(*lens, recording, a, Some(b), selection);
+                let alone = look(*lens, &members, a, None, selection);
+                let both = look(*lens, &members, a, Some(b), selection);
                 assert_eq!(both.readings.len(), alone.readings.len());
                 for (one, two) in alone.figures.iter().zip(&both.figures) {
                     assert_eq!(one.id, two.id);
@@ -184,7 +185,7 @@ fn every_lens_stands_two_settings_beside_each_other_on_every_strange_recording()
                         assert_eq!(to_csv(one), to_csv(two));
                     }
                 }
-                let columns = token_columns(*lens, recording, a, Some(b));
+                let columns = token_columns(*lens, &members, a, Some(b));
                 for token in 0..=recording.num_tokens() {
                     assert_eq!((columns.cells)(token).len(), columns.names.len());
                 }
@@ -198,7 +199,8 @@ fn two_thresholds_of_a_small_recording() {
     let recording = synthetic(64, 4, 1);
     let at = |value| knobs(&[("threshold", Value::Real(value))]);
     let lens = crate::lens::find("exits").unwrap();
-    let view = look(lens, &recording, &at(0.5), Some(&at(0.8)), Selection::default());
+    let view =
+        look(lens, &Members::only(&recording), &at(0.5), Some(&at(0.8)), Selection::default());
     let of = |id| to_csv(view.figures.iter().find(|figure| figure.id == id).unwrap());
     let readings = view.tables.last().unwrap();
     let (_, names) = readings.names.as_ref().unwrap();

@@ -12,6 +12,7 @@ use super::rule::{Entry, ExitRule, RuleCard};
 use super::signals::{Place, Reader, TokenSignals};
 use super::truth::{self, Truth, nothing_to_fit};
 use crate::knob::{Choice, ChoiceOption, Integer, Real};
+use crate::policy::operating::{quantile, rank};
 use crate::signal::{Depth, Signal};
 
 const WIDTH: Real = Real {
@@ -169,28 +170,10 @@ fn keeping(judged: &[(f64, bool)], risk: f64) -> usize {
 
 /// The window of `delta` around the percentile rank of `tau` among ascending scores.
 fn edges(ascending: &[f64], tau: f64, delta: f64) -> (f64, f64) {
-    let strict = ascending.partition_point(|score| *score < tau);
-    let weak = ascending.partition_point(|score| *score <= tau);
-    let ties = usize::from(strict < weak);
-    let rank = (strict + weak + ties) as f64 / (2.0 * ascending.len() as f64);
-    let at = |share: f64| quantile(ascending, share.clamp(0.0, 1.0));
-    let (low, high) = (at(rank - delta), at(rank + delta));
+    let rank = rank(ascending, tau);
+    let [low, high] = [rank - delta, rank + delta].map(|share| quantile(ascending, share));
     // Both ends belong to the window.
     (Comparison::AtLeast.beside(low), Comparison::AtMost.beside(high))
-}
-
-/// Linear between neighbours.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a share of a length lies inside the length"
-)]
-fn quantile(ascending: &[f64], share: f64) -> f64 {
-    let at = share * ascending.len().saturating_sub(1) as f64;
-    let below = at.floor() as usize;
-    let value =
-        |idx: usize| ascending.get(idx).or_else(|| ascending.last()).copied().unwrap_or(f64::NAN);
-    value(below) + (at - at.floor()) * (value(below + 1) - value(below))
 }
 
 impl ExitRule for Window {

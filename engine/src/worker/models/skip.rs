@@ -58,6 +58,7 @@ pub(super) fn export(
         knobs: knobs.resolved(&skips::cards(Some(recording), knobs)),
         versus: None,
         recording,
+        others: &[],
         selection: Selection::default(),
         view,
         token_columns: &token_columns,

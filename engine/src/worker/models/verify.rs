@@ -99,6 +99,7 @@ pub(super) fn export(
         knobs: knobs.resolved(&knob_cards),
         versus: None,
         recording,
+        others: &[],
         selection: Selection::default(),
         view,
         token_columns: &token_columns,

@@ -502,8 +502,9 @@ fn a_misspelt_sub_command_is_no_reason_to_open_a_window() {
     let message = text(&done.stderr);
     assert!(message.starts_with("error: there is no such file or folder: recrod\n"), "{message}");
     assert!(
-        message
-            .contains("inspect, lenses, rules, record, means, generate, bench, view, verify, skip, train"),
+        message.contains(
+            "inspect, lenses, rules, record, means, generate, bench, view, verify, skip, train"
+        ),
         "{message}"
     );
 }

@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::Path;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 
 use super::{ClassMeans, MeansError};
 use crate::checkpoint::class_means::{self, LABELS, MODEL, POOLING, in_file};
@@ -62,7 +62,7 @@ fn bytes(
     for (depth, rows) in means.means.iter().enumerate() {
         let start = end;
         end += size_of::<f32>() * rows.len();
-        let entry: Value = json!({
+        let entry = json!({
             "dtype": "F32",
             "shape": [means.labels.len(), means.width],
             "data_offsets": [start, end],

@@ -1,5 +1,6 @@
 //! The means of a labelled pass against plain sums, their file, and what is refused.
 
+use std::fmt::Write as _;
 use std::fs;
 
 use safetensors::SafeTensors;
@@ -160,7 +161,7 @@ fn what_gives_no_means_is_refused_with_a_sentence() {
     let mut refuse = |case: &str, model: &dyn LayeredModel, asked: &Asked<'_>| {
         let error = collect(model, asked, &Job::unattended()).unwrap_err();
         assert!(error.is_input());
-        said.push_str(&format!("{case}\n  {error}\n  {}\n", error.hint()));
+        writeln!(said, "{case}\n  {error}\n  {}", error.hint()).unwrap();
     };
     let (good, sequences) = labelled(&["a", "b", "a"]);
     let bert = model();

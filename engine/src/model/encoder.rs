@@ -150,14 +150,12 @@ impl LayeredModel for Encoder {
     }
 
     fn subjects(&self, batch: &Batch, stream: &Stream) -> Result<Stream, ModelError> {
-        match self.plan.pooling() {
-            Some(pooling) => self.pool(batch, stream, pooling),
-            None => {
-                self.check_batch(batch)?;
-                self.check_stream(stream, batch.ids.len())?;
-                Ok(stream.clone())
-            }
+        if let Some(pooling) = self.plan.pooling() {
+            return self.pool(batch, stream, pooling);
         }
+        self.check_batch(batch)?;
+        self.check_stream(stream, batch.ids.len())?;
+        Ok(stream.clone())
     }
 
     fn pooling(&self) -> Option<Pooling> {

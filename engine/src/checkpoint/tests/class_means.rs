@@ -1,5 +1,6 @@
 //! Class means that join a checkpoint, and those that do not.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -71,7 +72,7 @@ fn class_means_of_something_else_are_refused_by_reason() {
         write(&folder.join(FILE), bytes);
         let error = refused(open(&folder).map(|_| ()));
         let text = error.to_string().replace(folder.to_str().unwrap(), "[dir]");
-        said.push_str(&format!("{case}\n  {text}\n  {}\n", error.hint()));
+        writeln!(said, "{case}\n  {text}\n  {}", error.hint()).unwrap();
         // Means are made of the checkpoint without any, whatever lies there.
         open_with(&folder, &ClassMeansFrom::Nowhere).unwrap();
     };

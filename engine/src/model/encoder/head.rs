@@ -151,7 +151,9 @@ impl Head {
             Self::Exits(heads) => of_depth(heads, depth)?.apply(h),
             Self::Means { width, means } => {
                 let mut distances = distances(h, of_depth(means, depth)?, *width);
-                distances.iter_mut().for_each(|distance| *distance = -*distance);
+                for distance in &mut distances {
+                    *distance = -*distance;
+                }
                 distances
             }
         })

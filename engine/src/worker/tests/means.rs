@@ -18,7 +18,7 @@ fn folder(home: &Path) {
     fs::write(home.join("vocab.txt"), vocab.join("\n")).unwrap();
     let text = |row: usize, mixed: usize| {
         let word = |at: usize| {
-            let own = if (row + usize::from(at < mixed)) % 2 == 0 { 5 } else { 22 };
+            let own = if (row + usize::from(at < mixed)).is_multiple_of(2) { 5 } else { 22 };
             format!("w{}", own + (row * 5 + at * 3) % 17)
         };
         let words: Vec<_> = (0..4 + row % 5).map(word).collect();

@@ -83,7 +83,7 @@ pub enum ReadBy {
 
 impl ReadBy {
     /// Whether a head of the checkpoint reads, as nearly always; files then say nothing.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks before it writes a field")]
     pub(crate) fn is_head(&self) -> bool {
         *self == Self::Head
     }

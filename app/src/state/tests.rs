@@ -23,6 +23,7 @@ fn card(name: &str) -> Arc<ModelCard> {
         width: 8,
         vocab: 16,
         subject: Default::default(),
+        read_by: Default::default(),
         readout: "language-model head".to_owned(),
         read_by: Default::default(),
         outputs: 16,

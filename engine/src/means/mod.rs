@@ -153,15 +153,15 @@ fn check_size(
 struct Sums {
     width: usize,
     /// For each depth [classes, width].
-    depths: Vec<Vec<f64>>,
+    of_depths: Vec<Vec<f64>>,
     counts: Vec<u64>,
 }
 
 impl Sums {
     fn new(card: &ModelCard, classes: usize) -> Self {
         let width = card.width;
-        let depths = vec![vec![0.0; classes * width]; card.layers + 1];
-        Self { width, depths, counts: vec![0; classes] }
+        let of_depths = vec![vec![0.0; classes * width]; card.layers + 1];
+        Self { width, of_depths, counts: vec![0; classes] }
     }
 
     /// Adds the states of some samples at a depth.
@@ -173,7 +173,7 @@ impl Sums {
         class_of: &dyn Fn(&Sequence) -> Option<usize>,
     ) -> Result<(), MeansError> {
         let width = self.width;
-        let Some(sums) = self.depths.get_mut(depth) else { return Ok(()) };
+        let Some(sums) = self.of_depths.get_mut(depth) else { return Ok(()) };
         for (sample, state) in samples.iter().zip(states.hidden.chunks_exact(width)) {
             if state.iter().any(|h| !h.is_finite()) {
                 return Err(MeansError::NotFinite { sample: sample.sample + 1, depth });
@@ -199,7 +199,7 @@ impl Sums {
         pooling: Pooling,
         notes: Vec<Note>,
     ) -> Result<ClassMeans, MeansError> {
-        let Self { width, depths, counts } = self;
+        let Self { width, of_depths, counts } = self;
         if counts.iter().all(|count| *count == 0) {
             return Err(MeansError::NothingToRun);
         }
@@ -211,7 +211,7 @@ impl Sums {
             rows.flat_map(|(row, count)| row.iter().map(|sum| rounded(sum / *count as f64)))
                 .collect()
         };
-        let means = depths.into_iter().map(of_depth).collect();
+        let means = of_depths.into_iter().map(of_depth).collect();
         Ok(ClassMeans { pooling, labels, counts, means, width, notes })
     }
 }

@@ -24,16 +24,20 @@ pub(super) struct Curve {
     pub(super) is_bound: bool,
 }
 
-/// Curves of all rules, in the order of menus.
+/// Curves of all rules that this recording can be asked about, in the order of menus. One that refuses although nothing of it
+/// is fitted does so whatever the rows are: class means where a head read out.
 pub(super) fn curves(recording: &Recording, part: &Part, goal: Goal, knobs: &Knobs) -> Vec<Curve> {
     let most = most_positions(part.num_rows().saturating_mul(recording.num_layers() + 1));
     let curve = |rule: &&'static _| {
         let chosen = choose_rule(recording, *rule, knobs);
+        if chosen.refusal().is_some() && !chosen.rule.card().is_fitted {
+            return None;
+        }
         let all = part.outcomes(recording, (&chosen, knobs), goal, most);
         let is_bound = chosen.rule.card().id == ORACLE;
-        Curve { chosen, all, is_bound }
+        Some(Curve { chosen, all, is_bound })
     };
-    RULES.par_iter().map(curve).collect()
+    RULES.iter().filter_map(curve).collect()
 }
 
 /// How many positions of a rule are replayed.

@@ -25,7 +25,6 @@ fn card(name: &str) -> Arc<ModelCard> {
         subject: Default::default(),
         read_by: Default::default(),
         readout: "language-model head".to_owned(),
-        read_by: Default::default(),
         outputs: 16,
         classes: Vec::new(),
         readout_weights: 0,

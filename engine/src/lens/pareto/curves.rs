@@ -37,7 +37,7 @@ pub(super) fn curves(recording: &Recording, part: &Part, goal: Goal, knobs: &Kno
         let is_bound = chosen.rule.card().id == ORACLE;
         Some(Curve { chosen, all, is_bound })
     };
-    RULES.iter().filter_map(curve).collect()
+    RULES.par_iter().filter_map(curve).collect()
 }
 
 /// How many positions of a rule are replayed.

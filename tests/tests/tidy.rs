@@ -44,7 +44,7 @@ const REGISTRIES: &[(&str, &str, &[&str])] = &[
     (
         "engine/src/policy/exit",
         "RULES",
-        &["about", "at_depth", "choose", "mod", "rule", "signals", "truth"],
+        &["about", "alone", "at_depth", "choose", "leaving", "mod", "rule", "signals", "truth"],
     ),
     ("engine/src/policy/skip", "RULES", &["choose", "mod", "place", "plan", "rule", "set"]),
     ("engine/src/lens", "LENSES", &["members", "mod", "rows", "versus"]),

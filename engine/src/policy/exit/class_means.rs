@@ -58,6 +58,10 @@ impl ExitRule for Nearest {
     fn stops(&self, _state: &mut (), token: TokenSignals, _place: Place, _depth: Depth) -> bool {
         f64::from(token.max_prob) > self.threshold
     }
+
+    fn strictness(&self) -> Option<f64> {
+        Some(self.threshold)
+    }
 }
 
 #[cfg(test)]

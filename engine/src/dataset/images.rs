@@ -10,7 +10,7 @@ pub(crate) use resize::Filter;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::dataset::{Data, DataError, LABEL, MOST_ROWS, TextSample, within};
+use crate::dataset::{Data, DataError, LABEL, MOST_ROWS, Sequence, TextSample, within};
 use crate::job::Job;
 
 /// Endings of image files, in lower case.
@@ -33,6 +33,18 @@ pub(crate) struct Preparation {
 }
 
 impl Preparation {
+    /// Adds the numbers of the images of some samples.
+    pub(crate) fn add_pixels(
+        &self,
+        (data, samples): (&Data, &[Sequence]),
+        pixels: &mut Vec<f32>,
+    ) -> Result<(), DataError> {
+        for path in samples.iter().filter_map(|sequence| data.images.get(sequence.sample)) {
+            pixels.extend(self.pixels(path)?);
+        }
+        Ok(())
+    }
+
     /// The numbers of the image at `path`, [3, side, side].
     pub(crate) fn pixels(&self, path: &Path) -> Result<Vec<f32>, DataError> {
         let image = decode::decode(path)?.resized(self.side, self.filter);

@@ -12,7 +12,7 @@ mod tests;
 mod txt;
 
 pub(crate) use error::DataError;
-pub(crate) use pack::{Packed, Sequence, pack, pack_images};
+pub(crate) use pack::{Packed, Sequence, pack, pack_images, tokens_of};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;

@@ -17,6 +17,11 @@ pub(crate) struct Sequence {
     pub(crate) sample: usize,
 }
 
+/// How many tokens some sequences have.
+pub(crate) fn tokens_of(sequences: &[Sequence]) -> u64 {
+    sequences.iter().map(|sequence| sequence.ids.len() as u64).sum()
+}
+
 /// Sequences in the order of their samples, and what was done differently than asked.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Packed {

@@ -33,9 +33,18 @@ pub(super) fn exp(x: f32) -> f32 {
     let whole = shifted - ROUND;
     let r = whole.mul_add(LN_2[1], whole.mul_add(LN_2[0], x));
     let [first, rest @ ..] = SERIES;
-    let p = rest.into_iter().fold(first, |p, next| p.mul_add(r, next));
-    let power = shifted.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(127) << 23;
-    p * f32::from_bits(power)
+    let mut p = first;
+    for next in rest {
+        p = p.mul_add(r, next);
+    }
+    p * power_of_two(shifted)
+}
+
+/// `2^n` for `ROUND + n`, with n of -126 ..= 127.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "a call inside the hot loop would undo its vector code")]
+pub(super) fn power_of_two(shifted: f32) -> f32 {
+    f32::from_bits(shifted.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(127) << 23)
 }
 
 /// The same of sixteen, with the same bits.

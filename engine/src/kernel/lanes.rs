@@ -7,7 +7,7 @@
 
 use std::ops::{Add, Mul, Sub};
 
-use crate::kernel::exp::ROUND;
+use crate::kernel::exp::power_of_two;
 
 pub(crate) const LANES: usize = 16;
 
@@ -132,8 +132,7 @@ impl Lanes for Plain {
 
     #[inline(always)]
     fn power_of_two(self) -> Self {
-        let power = |z: f32| z.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(127) << 23;
-        Self(self.0.map(|z| f32::from_bits(power(z))))
+        Self(self.0.map(power_of_two))
     }
 
     #[inline(always)]

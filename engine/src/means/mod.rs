@@ -18,7 +18,7 @@ pub(crate) use file::check;
 use std::path::Path;
 
 use crate::dataset::images::Preparation;
-use crate::dataset::{Data, Sequence};
+use crate::dataset::{Data, Sequence, tokens_of};
 use crate::job::Job;
 use crate::kernel::rounded;
 use crate::model::{LayeredModel, ModelCard, NoProbe, Pooling, Run, Stream};
@@ -89,9 +89,7 @@ pub(crate) fn collect(
     for samples in batches(&labelled) {
         let mut batch = batch_of(samples);
         if let Some(preparation) = asked.preparation {
-            for path in samples.iter().filter_map(|s| asked.data.images.get(s.sample)) {
-                batch.pixels.extend(preparation.pixels(path)?);
-            }
+            preparation.add_pixels((asked.data, samples), &mut batch.pixels)?;
         }
         let mut stream = model.begin(&batch)?;
         for depth in 0..=card.layers {
@@ -122,10 +120,6 @@ impl ClassMeans {
         let classes = labels.into_iter().zip(counts).collect();
         Ok(MadeMeans { classes, depths: means.len(), pooling, notes })
     }
-}
-
-fn tokens_of(sequences: &[Sequence]) -> u64 {
-    sequences.iter().map(|sequence| sequence.ids.len() as u64).sum()
 }
 
 /// Bytes of the sums, of the means and of their file, and of the streams of the largest batch, before anything is

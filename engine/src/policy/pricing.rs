@@ -143,6 +143,8 @@ impl Pricing {
         let checks = (&chosen.checks, chosen.rule.card().reads_out);
         let prices = match self.cost {
             Cost::Depth => Some(Prices::depths(recording.num_layers())),
+            // Of a rule that refuses nobody asks anything: no readout is made for it, and none is priced.
+            Cost::Flops if chosen.refusal().is_some() => None,
             Cost::Flops => Prices::modelled(recording, slice, self.model, checks),
             Cost::Time => Prices::measured(recording),
         };

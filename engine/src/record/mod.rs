@@ -26,7 +26,7 @@ use std::path::Path;
 
 use crate::checkpoint::Tokenizer;
 use crate::dataset::images::Preparation;
-use crate::dataset::{Data, Sequence};
+use crate::dataset::{Data, Sequence, tokens_of};
 use crate::job::Job;
 use crate::kernel::numerics::Numerics;
 use crate::model::{LayeredModel, ModelCard};
@@ -109,7 +109,7 @@ fn record_with(
     let mut columns = Columns::new(card, read_at, keeps_top5);
     let mut block_secs = vec![0.0; card.layers];
     // What goes through the model: less than the sequences hold where they begin alike.
-    let total = shared as u64 + own.iter().map(|own| own.ids.len() as u64).sum::<u64>();
+    let total = shared as u64 + tokens_of(&own);
     // How many sequences will be here nobody knows yet.
     let told = (shared > 0).then(|| prefix::note(shared, None));
     let begun_notes = notes.iter().cloned().chain(told).collect();
@@ -128,9 +128,7 @@ fn record_with(
         let tick = || job.progress("Recording", "tokens", done, total);
         let mut input = batch::input(batch, truth.of(batch), read_at, prefix.as_ref());
         if let Some(preparation) = preparation {
-            for path in batch.iter().filter_map(|sequence| data.images.get(sequence.sample)) {
-                input.batch.pixels.extend(preparation.pixels(path)?);
-            }
+            preparation.add_pixels((data, batch), &mut input.batch.pixels)?;
         }
         let part = match run_batch(model, input, &mut block_secs, job, &tick) {
             Err(RecordError::Cancelled(_)) if !columns.samples.is_empty() => {
@@ -139,7 +137,7 @@ fn record_with(
             }
             other => other?,
         };
-        done += batch.iter().map(|own| own.ids.len() as u64).sum::<u64>();
+        done += tokens_of(batch);
         let (whole, after) = rest.split_at_checked(batch.len()).unwrap_or((rest, &[]));
         rest = after;
         columns.take(whole, prefix.as_ref(), &part, data);
@@ -274,14 +272,13 @@ impl Run<'_> {
 
     /// Of a run with so many rows, whose sequences begin with `shared` tokens and go on with their own.
     fn size(&self, rows: u64, shared: usize, own: &[Sequence]) -> Size {
-        let tokens = |batch: &[Sequence]| batch.iter().map(|s| s.ids.len() as u64).sum::<u64>();
         let rows_of = |batch: &[Sequence]| {
             let of = |sequence: &Sequence| self.rows_of(sequence.ids.len());
             // And the last of the shared tokens for each.
             batch.iter().map(of).sum::<u64>() + if shared > 0 { batch.len() as u64 } else { 0 }
         };
         let together = shared.min(BATCH_TOKENS) as u64;
-        let batch_tokens = batches(own).map(tokens).max().unwrap_or(0).max(together);
+        let batch_tokens = batches(own).map(tokens_of).max().unwrap_or(0).max(together);
         let batch_rows = match self.card.subject {
             Subject::Token | Subject::OwnToken => {
                 batches(own).map(rows_of).max().unwrap_or(0).max(together)

@@ -2,14 +2,16 @@
 
 use std::any::Any;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// More values than this are not kept; the memory then begins anew.
 const MAX_ENTRIES: usize = 256;
 
 /// Values by name. A name must say everything that its value depends on besides the recording.
 #[derive(Debug, Default)]
-pub(crate) struct Memo(Mutex<BTreeMap<String, Arc<dyn Any + Send + Sync>>>);
+pub(crate) struct Memo(Mutex<Entries>);
+
+type Entries = BTreeMap<String, Arc<dyn Any + Send + Sync>>;
 
 impl Memo {
     /// The value of this name, made now if it was never asked for.
@@ -20,14 +22,12 @@ impl Memo {
         name: &str,
         make: impl FnOnce() -> T,
     ) -> Arc<T> {
-        let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = lock().get(name).map(Arc::clone);
-        if let Some(Ok(value)) = known.map(Arc::downcast::<T>) {
+        if let Some(value) = self.known::<T>(name) {
             return value;
         }
         let value = Arc::new(make());
         let kept: Arc<dyn Any + Send + Sync> = Arc::clone(&value) as _;
-        let mut entries = lock();
+        let mut entries = self.entries();
         if entries.len() >= MAX_ENTRIES {
             entries.clear();
         }
@@ -43,17 +43,23 @@ impl Memo {
         key: &str,
         make: impl FnOnce() -> T,
     ) -> Arc<T> {
-        let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = lock().get(name).map(Arc::clone);
-        if let Some(Ok(newest)) = known.map(Arc::downcast::<Newest<T>>)
-            && newest.key == key
-        {
+        if let Some(newest) = self.known::<Newest<T>>(name).filter(|newest| newest.key == key) {
             return Arc::clone(&newest.value);
         }
         let value = Arc::new(make());
         let newest = Newest { key: key.to_owned(), value: Arc::clone(&value) };
-        lock().insert(name.to_owned(), Arc::new(newest));
+        self.entries().insert(name.to_owned(), Arc::new(newest));
         value
+    }
+
+    /// The value of this name, if there is one of this type.
+    fn known<T: Send + Sync + 'static>(&self, name: &str) -> Option<Arc<T>> {
+        let value = self.entries().get(name).map(Arc::clone)?;
+        value.downcast::<T>().ok()
+    }
+
+    fn entries(&self) -> MutexGuard<'_, Entries> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -24,9 +24,7 @@ pub(super) fn readings(scene: &Scene<'_>) -> Vec<Reading> {
     // What a whole sample leaves out nobody else reads.
     let replayed = if subject == Subject::Sample { Exact } else { Estimate };
     let priced = settings.pricing.prices(scene.recording, &settings.slice, &settings.rule);
-    // Of a rule that refuses nobody asks anything, so nothing can be said of what its questions cost.
-    let asked = settings.rule.refusal().is_none();
-    let cheaper = priced.filter(|_| asked).and_then(|priced| priced.saved(&tally.exits));
+    let cheaper = priced.and_then(|priced| priced.saved(&tally.exits));
     let changes = settings.pricing.changes();
     let (saved_id, saved_label, saved_kind) = match (settings.pricing.cost, changes) {
         (Cost::Depth, _) => ("blocks_saved", "Blocks saved".to_owned(), replayed),

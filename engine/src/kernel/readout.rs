@@ -3,8 +3,9 @@
 //! Definitions: `signal`. A tile of the vocabulary is unpacked once, multiplied with the normed rows of
 //! some tokens at *all* depths and taken in at once, the final depth first: its weights are what KL needs
 //! of the others; then from the first depth on, each with what it needs of the one before. Maxima move while tiles come, so every sum is kept relative to the maximum so far and
-//! rescaled when that rises. At no time do more logits exist than `VOCAB_TILE` x `ROWS` per thread.
+//! rescaled when that rises. Where products round, the logits that lead are made exact in the end (`leading`). At no time do more logits exist than `VOCAB_TILE` x `ROWS` per thread.
 
+mod leading;
 mod one_depth;
 
 use std::ops::Range;
@@ -21,6 +22,7 @@ use crate::kernel::lanes::Lanes;
 use crate::kernel::machine::{Work, fastest};
 use crate::kernel::matrix::Matrix;
 use crate::kernel::norm::Norm;
+use crate::kernel::numerics::Numerics;
 use crate::kernel::rounded;
 use crate::kernel::tally::{Tally, dot};
 use crate::signal::{Depth, NO_TOKEN};
@@ -138,8 +140,14 @@ fn tally_block(
 
     let cpu = Avx512::detect();
     let pack = |rows| Factor::new(cpu, rows, width, head.matrix.numerics());
+    let sharpened = |mut tallies: Vec<Tally>| {
+        if head.matrix.numerics() == Numerics::Bf16 {
+            leading::sharpen(head, &normed, next, &mut tallies);
+        }
+        tallies
+    };
     if range.len() < FEW_TOKENS {
-        return tally_shares(head, &pack(&normed), next, &tallies, job);
+        return tally_shares(head, &pack(&normed), next, &tallies, job).map(sharpened);
     }
     let group = (ROWS / depths).clamp(1, range.len().div_ceil(16));
     let factors: Vec<_> = normed.chunks(group * depths * width).map(pack).collect();
@@ -163,7 +171,7 @@ fn tally_block(
             take_in(head, (&tile, weights), factor, (tallies, next), logits);
         });
     }
-    Ok(tallies)
+    Ok(sharpened(tallies))
 }
 
 /// The same for so few tokens that threads share the vocabulary; `begun` has nothing but the logits of the next

@@ -80,6 +80,13 @@ impl Step {
         self.along += other.along;
     }
 
+    /// Takes away what `add` added.
+    pub(super) fn take(&mut self, other: Self) {
+        self.gap -= other.gap;
+        self.square -= other.square;
+        self.along -= other.along;
+    }
+
     /// KL of the depth before from this one, in nats; `sum`: of `e^(z - max)`, here and there.
     pub(super) fn kl(self, [own, before]: [f64; 2]) -> f64 {
         self.gap - (own / before).ln()

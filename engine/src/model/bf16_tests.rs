@@ -44,5 +44,5 @@ fn shared_bf16_moves_probabilities_by_a_hundredth_and_tops_by_one_in_a_hundred()
     let other = tops.filter(|(a, b)| a[0] != b[0]).count() as f32 / exact.top_ids.len() as f32;
     println!("max_prob moved by {mean:.1e}, at most {worst:.1e}; {other:.4} of the tops differ");
     assert!(worst > 0.0, "it was not used");
-    assert!(worst <= 1e-2 && other <= 1e-2, "{worst} {other}");
+    assert!(worst <= 5e-3 && other <= 1e-3, "{worst} {other}");
 }

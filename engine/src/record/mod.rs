@@ -6,6 +6,8 @@ mod batch;
 mod columns;
 mod error;
 mod growing;
+#[cfg(test)]
+mod growing_tests;
 mod parts;
 mod prefix;
 #[cfg(test)]

@@ -59,7 +59,8 @@ fn what_is_timed_makes_the_tokens_that_a_generation_makes() {
     run(&mut engine, Command::OpenEmbedded);
     let settings = Settings { sampling: Sampling::default(), most_tokens: 12, stops: Vec::new() };
     let start = Start::Text(TEXT.to_owned());
-    let request = GenerateRequest { start, settings, numerics: Numerics::F32, show_every: None };
+    let numerics = Numerics::F32;
+    let request = GenerateRequest { start, settings, numerics, show_every: None, folder: None };
     let recording = recorded(run(&mut engine, Command::Generate(request)));
     // A generation ends where the text does.
     let generated = &recording.tokens.ids[report.tokens..];

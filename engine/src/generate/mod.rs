@@ -95,7 +95,7 @@ pub(crate) fn chat(
     let Some(template) = template else {
         return Err(GenerateError::NoTemplate { path: path.to_owned() });
     };
-    prompt(tokenizer.encode_bare(&chat::wrapped(template, text, marks)?)?, true)
+    prompt(tokenizer.encode_bare(&chat::wrapped(template, text, marks, path)?)?, true)
 }
 
 fn prompt(ids: Vec<u32>, is_chat: bool) -> Result<Prompt, GenerateError> {

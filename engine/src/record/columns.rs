@@ -157,7 +157,7 @@ impl Columns {
             sample.num_tokens = end - from - sample.first_token;
         }
         let mut next_ids = tail(&self.tokens.next_ids, from);
-        if let (Subject::Token, false) = (self.subject, self.read_at.has_gaps()) {
+        if self.subject == Subject::Token && !self.read_at.has_gaps() {
             // In a table the next token is the one below.
             next_ids.last_mut().into_iter().for_each(|next| *next = NO_TOKEN);
         }

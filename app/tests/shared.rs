@@ -252,6 +252,36 @@ fn a_folder_of_images_runs_through_a_vit_one_row_for_each() {
     assert!(said.contains("reads images"), "{said}");
 }
 
+#[test]
+fn a_model_of_images_is_timed_on_made_ones() {
+    let model = shared("golden/tiny/vit");
+    let short = ["bench", words(&model), "--repeat", "1", "--json"];
+    let report: serde_json::Value = serde_json::from_slice(&must_work(&short).stdout).unwrap();
+    let ids = |list: &str| -> Vec<String> {
+        let rows = report[list].as_array().unwrap().iter();
+        rows.map(|row| row["id"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(ids("rows"), ["record", "forward", "probes"]);
+    assert_eq!(
+        ids("absent"),
+        ["record-bf16", "forward-all", "prefill", "decode", "decode-readout"]
+    );
+    // Whole images of 17 places each: 15 have room in 256.
+    assert_eq!((&report["tokens"], &report["source"]), (&255.into(), &"made images".into()));
+    let folder = tempfile::tempdir().unwrap();
+    let prompt = folder.path().join("prompt.txt");
+    fs::write(&prompt, "a dog").unwrap();
+    for (more, why) in [
+        (["--prompt", words(&prompt)], "the model reads images, and no text or ids"),
+        (["--tokens", "16"], "must be 17, which are one image, to 512"),
+    ] {
+        let done = layerscope(&[&short[..], &more].concat());
+        assert_eq!(done.status.code(), Some(3));
+        let said = String::from_utf8(done.stderr).unwrap();
+        assert!(said.contains(why), "{said}");
+    }
+}
+
 /// The head of `per_depth.csv` of a run of an encoder over `data`, row by row.
 fn per_depth(model: &Path, data: &str, more: &[&str]) -> Vec<String> {
     let home = tempfile::tempdir().unwrap();

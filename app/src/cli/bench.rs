@@ -24,7 +24,8 @@ const LONGEST_PROMPT: u64 = 16 << 20;
 pub(crate) struct Arguments {
     /// A checkpoint: a Hugging Face folder, a .safetensors with config.json beside it, or a .gguf.
     model: Option<PathBuf>,
-    /// How many tokens go in (default: 256, or as many as the context of the model has room for).
+    /// How many tokens go in (default: 256, or as many as the context of the model has room for); of a model of images as
+    /// many whole ones as have room in them.
     #[arg(long, value_name = "N", value_parser = positive())]
     tokens: Option<u32>,
     /// How many tokens are generated behind them.

@@ -50,7 +50,8 @@ pub(crate) struct Arguments {
     /// AVX512-BF16.
     #[arg(long)]
     bf16: bool,
-    /// Write the recording of prompt and text to this folder; it must be new, empty, or an older recording.
+    /// Write the recording of prompt and text to this folder; it must be new, empty, or an older recording. A generation
+    /// that is killed leaves there what it had done: `inspect` and `view` work with it.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     #[command(flatten)]
@@ -88,7 +89,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         if arguments.chat { Start::Chat(arguments.prompt) } else { Start::Text(arguments.prompt) };
     let settings =
         GenerateSettings { sampling, most_tokens: arguments.max_tokens, stops: arguments.stops };
-    let request = GenerateRequest { start, settings, numerics, show_every: None };
+    let folder = arguments.out.clone();
+    let request = GenerateRequest { start, settings, numerics, show_every: None, folder };
     let (mut text, mut tokens) = (String::new(), 0);
     let mut hear = |live: Live| -> Result<(), Failure> {
         if !arguments.json {

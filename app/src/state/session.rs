@@ -181,7 +181,7 @@ impl Writing {
         let stops = self.stops.lines().filter(|stop| !stop.is_empty());
         let stops = stops.map(|stop| stop.replace("\\n", "\n")).collect();
         let settings = GenerateSettings { sampling, most_tokens, stops };
-        GenerateRequest { start, settings, numerics, show_every: Some(SHOW_EVERY) }
+        GenerateRequest { start, settings, numerics, show_every: Some(SHOW_EVERY), folder: None }
     }
 }
 

@@ -32,9 +32,18 @@ pub(crate) struct Preparation {
     pub(crate) spread: [f64; 3],
 }
 
-impl Preparation {
-    /// Adds the numbers of the images of some samples.
-    pub(crate) fn add_pixels(
+/// Whoever knows the numbers of images.
+pub(crate) trait Pixels {
+    /// Adds those of the images of some samples, each [3, side, side].
+    fn add_pixels(
+        &self,
+        samples: (&Data, &[Sequence]),
+        pixels: &mut Vec<f32>,
+    ) -> Result<(), DataError>;
+}
+
+impl Pixels for Preparation {
+    fn add_pixels(
         &self,
         (data, samples): (&Data, &[Sequence]),
         pixels: &mut Vec<f32>,
@@ -44,7 +53,9 @@ impl Preparation {
         }
         Ok(())
     }
+}
 
+impl Preparation {
     /// The numbers of the image at `path`, [3, side, side].
     pub(crate) fn pixels(&self, path: &Path) -> Result<Vec<f32>, DataError> {
         let image = decode::decode(path)?.resized(self.side, self.filter);

@@ -41,10 +41,12 @@ pub(crate) enum GenerateError {
         path: PathBuf,
     },
     /// A template that says no, or that is wrong.
-    #[error("the chat template cannot be used: {what}")]
+    #[error("the chat template cannot be used: {what}: {}", path.display())]
     Template {
         /// What the reader of templates says.
         what: String,
+        /// The checkpoint that it belongs to.
+        path: PathBuf,
     },
     /// A recording that cannot be gone on with.
     #[error("the recording is of {found}, and {allowed} is open")]

@@ -55,6 +55,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) budget_bytes: u64,
     /// Of what was done before.
     pub(crate) notes: Vec<Note>,
+    /// Where the recording will be saved; what a kill leaves lies there.
+    pub(crate) folder: Option<&'a Path>,
 }
 
 /// What whoever watches is told after every token.
@@ -93,7 +95,7 @@ pub(crate) fn chat(
     let Some(template) = template else {
         return Err(GenerateError::NoTemplate { path: path.to_owned() });
     };
-    prompt(tokenizer.encode_bare(&chat::wrapped(template, text, marks)?)?, true)
+    prompt(tokenizer.encode_bare(&chat::wrapped(template, text, marks, path)?)?, true)
 }
 
 fn prompt(ids: Vec<u32>, is_chat: bool) -> Result<Prompt, GenerateError> {
@@ -135,7 +137,7 @@ pub(crate) fn generate(
     job: &Job,
     watch: &mut dyn FnMut(Step<'_>),
 ) -> Result<Generated, GenerateError> {
-    let Asked { prompt, settings, marks, budget_bytes, notes } = asked;
+    let Asked { prompt, settings, marks, budget_bytes, notes, folder } = asked;
     sampler::check(&settings.sampling)?;
     let (tokens, context) = (prompt.ids.len(), model.card().context);
     if tokens > context {
@@ -151,6 +153,13 @@ pub(crate) fn generate(
         most: tokens + most,
         budget_bytes,
         notes,
+        generation: Generation {
+            prompt_tokens: prompt.given as u64,
+            is_chat: prompt.is_chat,
+            sampling: settings.sampling.clone(),
+            ended: End::Cancelled,
+        },
+        folder,
     };
     let mut text = Text::new(&settings.stops);
     for id in prompt.ids.iter().skip(prompt.given) {
@@ -242,14 +251,7 @@ impl Run<'_> {
     }
 
     fn recording(&self, ended: End) -> Recording {
-        let (prompt, settings, _) = self.asked;
         let here = self.growing.num_tokens();
-        let generation = Generation {
-            prompt_tokens: prompt.given.min(here) as u64,
-            is_chat: prompt.is_chat,
-            sampling: settings.sampling.clone(),
-            ended,
-        };
         let mut notes = Vec::new();
         if ended == End::NoNumbers {
             let what = format!("Nothing was chosen behind token {here}: the logits are no numbers");
@@ -259,10 +261,11 @@ impl Run<'_> {
             let what = format!("Cancelled: {here} tokens are here");
             notes.push(Note::new(what, "Continue to generate the rest."));
         }
-        self.growing.recording(generation, ended == End::Cancelled, notes)
+        self.growing.recording(ended, notes)
     }
 
-    fn finish(self, ended: End) -> Generated {
+    fn finish(mut self, ended: End) -> Generated {
+        self.growing.finish();
         let recording = self.recording(ended);
         Generated { text: self.text.whole(), tokens: self.new, recording }
     }

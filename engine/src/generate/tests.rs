@@ -48,7 +48,7 @@ impl Open {
 
     fn asked<'a>(&'a self, prompt: &'a Prompt, settings: &'a Settings) -> Asked<'a> {
         let (marks, notes) = (&self.marks, Vec::new());
-        Asked { prompt, settings, marks, budget_bytes: 1 << 30, notes }
+        Asked { prompt, settings, marks, budget_bytes: 1 << 30, notes, folder: None }
     }
 
     fn run(&self, prompt: &Prompt, settings: &Settings) -> Result<Generated, GenerateError> {
@@ -246,6 +246,27 @@ fn a_generated_recording_is_saved_and_read_like_any_other() {
     assert_eq!(back.tokens, recording.tokens);
     let text = std::fs::read_to_string(folder.join("manifest.json")).unwrap();
     assert!(text.contains("\"ended\": \"most_tokens\""), "{text}");
+}
+
+#[test]
+fn a_folder_is_kept_while_a_text_is_generated_and_given_back_where_nothing_was_written() {
+    let open = embedded();
+    let (prompt, settings) = (open.prompt(STORY), settings(4));
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("generated");
+    let asked = || Asked { folder: Some(&folder), ..open.asked(&prompt, &settings) };
+    let mut watch = |_: Step<'_>| {
+        let claimed = crate::recording::header(&folder).unwrap();
+        assert!(!claimed.complete && claimed.partial && claimed.generation.is_some());
+    };
+    let (model, job) = (open.model.as_ref(), Job::unattended());
+    let done = generate(model, &open.tokenizer, asked(), &job, &mut watch).unwrap();
+    // Sooner than the first part, and whoever asked saves the whole.
+    assert!(!folder.exists());
+    done.recording.save(&folder, &job).unwrap();
+    std::fs::write(folder.join("thesis.txt"), "three years of work").unwrap();
+    let none = generate(model, &open.tokenizer, asked(), &job, &mut |_| {}).unwrap_err();
+    assert!(none.is_input() && none.to_string().contains("thesis.txt"), "{none}");
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub(crate) use file::check;
 
 use std::path::Path;
 
-use crate::dataset::images::Preparation;
+use crate::dataset::images::{Pixels as _, Preparation};
 use crate::dataset::{Data, Sequence, tokens_of};
 use crate::job::Job;
 use crate::kernel::rounded;

@@ -28,6 +28,22 @@ pub(crate) enum MeasureError {
         /// Of the model.
         context: usize,
     },
+    /// A model of images.
+    #[error("the model reads images, and no text or ids")]
+    ReadsImages,
+    /// No whole image, or more than go through the model together.
+    #[error(
+        "{} are asked for, but must be {per_image}, which are one image, to {most}",
+        counted(asked, "token")
+    )]
+    Images {
+        /// For the bench.
+        asked: usize,
+        /// Of each image.
+        per_image: usize,
+        /// Of a batch.
+        most: usize,
+    },
     /// The tokenizer gave up.
     #[error(transparent)]
     Checkpoint(#[from] OpenError),
@@ -67,6 +83,8 @@ impl MeasureError {
             Self::NothingToRun => "Give a text of which the tokenizer makes tokens.".to_owned(),
             Self::TooFew { .. } => "Give a longer input, or ask for fewer tokens.".to_owned(),
             Self::TooMany { .. } => "Ask for fewer tokens.".to_owned(),
+            Self::ReadsImages => "Leave the input out: images are made.".to_owned(),
+            Self::Images { .. } => "Ask for another number of tokens.".to_owned(),
             Self::Checkpoint(error) => error.hint(),
             Self::Model(error) => error.hint(),
             Self::Record(error) => error.hint(),
@@ -82,6 +100,8 @@ impl MeasureError {
             Self::NothingToRun
             | Self::TooFew { .. }
             | Self::TooMany { .. }
+            | Self::ReadsImages
+            | Self::Images { .. }
             | Self::Checkpoint(_)
             | Self::Model(_) => true,
         }

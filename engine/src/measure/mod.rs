@@ -4,6 +4,7 @@
 //! Must not know: lenses, windows.
 
 mod error;
+mod images;
 mod input;
 mod process;
 mod report;
@@ -38,17 +39,24 @@ pub(crate) struct Asked<'a> {
     pub(crate) budget_bytes: u64,
 }
 
-/// Times the works of `asked` with `model`, which is left with exact readouts.
+/// Times the works of `asked` with `model`, which is left with exact readouts. Without a tokenizer it reads images.
 pub(crate) fn measure(
     model: &mut dyn LayeredModel,
-    tokenizer: &Tokenizer,
+    tokenizer: Option<&Tokenizer>,
     asked: Asked<'_>,
     job: &Job,
 ) -> Result<Report, MeasureError> {
     model.set_numerics(Numerics::F32)?;
     let card = &model.card().clone();
-    let ids = input::ids(asked, card, tokenizer)?;
-    let tokens = ids.len();
+    let batch = match (card.image_side, tokenizer) {
+        (Some(side), _) => images::batch(asked, card, side)?,
+        (None, Some(tokenizer)) => {
+            let ids = input::ids(asked, card, tokenizer)?;
+            Batch { starts: vec![0, ids.len()], ids, ..Batch::default() }
+        }
+        (None, None) => return Err(MeasureError::NothingToRun),
+    };
+    let tokens = batch.ids.len();
     let mut absent = Vec::new();
     let mut rows = Vec::new();
     for work in Work::ALL.iter().copied().filter(|work| asked.works.contains(work)) {
@@ -61,7 +69,7 @@ pub(crate) fn measure(
     let mut bench = Bench {
         model,
         tokenizer,
-        batch: Batch { starts: vec![0, tokens], ids, ..Batch::default() },
+        batch,
         steps: asked.steps,
         budget_bytes: asked.budget_bytes,
         job: &quiet,
@@ -90,7 +98,7 @@ pub(crate) fn measure(
         version: env!("CARGO_PKG_VERSION"),
         model: Model::of(card),
         machine: Machine::here(),
-        source: asked.source.words(),
+        source: if card.image_side.is_some() { "made images" } else { asked.source.words() },
         tokens,
         steps: asked.steps,
         repeats: asked.repeats,
@@ -110,6 +118,9 @@ fn why_absent(work: Work, card: &ModelCard, tokens: usize, steps: usize) -> Opti
             Some("the checkpoint has no head that could read out".to_owned())
         }
         Work::RecordBf16 if !is_decoder => Some("readouts of an encoder are always f32".to_owned()),
+        Work::ForwardAll if !is_decoder => {
+            Some("forward has every readout of this model already".to_owned())
+        }
         Work::Prefill | Work::Decode | Work::DecodeReadout if !is_decoder => {
             Some("the model does not read from left to right".to_owned())
         }
@@ -119,6 +130,7 @@ fn why_absent(work: Work, card: &ModelCard, tokens: usize, steps: usize) -> Opti
         Work::RecordBf16 => Numerics::Bf16.why_not().map(str::to_owned),
         Work::Record
         | Work::Forward
+        | Work::ForwardAll
         | Work::Probes
         | Work::Prefill
         | Work::Decode

@@ -3,11 +3,13 @@
 use std::time::Instant;
 
 use crate::checkpoint::Tokenizer;
+use crate::dataset::images::Pixels;
 use crate::dataset::{Data, Sequence, TextSample};
 use crate::generate::largest;
 use crate::job::Job;
 use crate::kernel::geometry;
 use crate::kernel::numerics::Numerics;
+use crate::measure::images::MadeImages;
 use crate::measure::works::Work;
 use crate::measure::{MeasureError, process};
 use crate::model::{Batch, Cache, LayeredModel, NO_TOKEN, NoProbe, Run, Stream};
@@ -15,6 +17,8 @@ use crate::record::{self, Asked};
 use crate::recording::{ReadAt, depth_of};
 use crate::signal::{Depth, Layer, Subject};
 
+/// More logits than this, 64 MB, are not kept together.
+const LOGITS_TOGETHER: usize = 1 << 24;
 /// Tokens that a run shows of those that it made.
 const FIRST_IDS: usize = 12;
 
@@ -31,8 +35,8 @@ pub(super) struct Span {
 /// What runs have in common.
 pub(super) struct Bench<'a> {
     pub(super) model: &'a mut dyn LayeredModel,
-    pub(super) tokenizer: &'a Tokenizer,
-    /// One sequence.
+    pub(super) tokenizer: Option<&'a Tokenizer>,
+    /// One sequence, or images.
     pub(super) batch: Batch,
     /// Tokens that are generated behind it.
     pub(super) steps: usize,
@@ -55,6 +59,7 @@ impl Bench<'_> {
                 done
             }
             Work::Forward => timed(|| self.forward(Probes::Off)),
+            Work::ForwardAll => timed(|| self.forward_all()),
             Work::Probes => timed(|| self.forward(Probes::Geometry)),
             Work::Prefill => timed(|| {
                 let (_, first) = self.prefill()?;
@@ -73,19 +78,30 @@ impl Bench<'_> {
 
     /// What `layerscope record` does between reading the data and writing the folder.
     fn record(&self) -> Result<Vec<u32>, MeasureError> {
+        let Batch { ids, starts, .. } = &self.batch;
+        let ends = starts.iter().skip(1);
+        let whole = starts.iter().zip(ends).filter_map(|(start, end)| ids.get(*start..*end));
+        let sequence = |(sample, ids): (usize, &[u32])| Sequence {
+            ids: ids.to_vec(),
+            segments: Vec::new(),
+            sample,
+        };
+        let sequences: Vec<_> = whole.enumerate().map(sequence).collect();
         let nothing = TextSample { text: String::new(), columns: Default::default() };
-        let data = Data { name: "bench".to_owned(), samples: vec![nothing], ..Data::default() };
-        let sequences = [Sequence { ids: self.batch.ids.clone(), segments: Vec::new(), sample: 0 }];
+        let samples = vec![nothing; sequences.len()];
+        let data = Data { name: "bench".to_owned(), samples, ..Data::default() };
+        let made = self.batch.pixels.len() / sequences.len().max(1);
+        let images = MadeImages { pixels: &self.batch.pixels, per_image: made };
         let asked = Asked {
             data: &data,
-            preparation: None,
+            preparation: (made > 0).then_some(&images as &dyn Pixels),
             sequences: &sequences,
             read_at: ReadAt::Every,
             budget_bytes: self.budget_bytes,
             notes: Vec::new(),
             folder: None,
         };
-        record::record(&*self.model, Some(self.tokenizer), asked, self.job)?;
+        record::record(&*self.model, self.tokenizer, asked, self.job)?;
         Ok(Vec::new())
     }
 
@@ -115,6 +131,24 @@ impl Bench<'_> {
             model.readout(&[self.last_depth()], &[&read], &truths, job)?;
         }
         Ok(Vec::new())
+    }
+
+    fn forward_all(&self) -> Result<Vec<u32>, MeasureError> {
+        let Self { model, batch, job, .. } = self;
+        let mut stream = model.begin(batch)?;
+        for layer in self.layers() {
+            job.check()?;
+            model.block(layer, Run::Full, batch, &mut stream, &mut NoProbe)?;
+        }
+        let (width, vocab) = (stream.width, model.card().vocab);
+        let together = (LOGITS_TOGETHER / vocab.max(1)).max(1);
+        let mut last = Vec::new();
+        for rows in stream.hidden.chunks((together * width).max(1)) {
+            job.check()?;
+            last = model.all_logits(&Stream { hidden: rows.to_vec(), width })?;
+        }
+        let behind = last.len().saturating_sub(vocab);
+        Ok(vec![likeliest(last.get(behind..).unwrap_or_default())])
     }
 
     fn prefill(&self) -> Result<(Cache, u32), MeasureError> {

@@ -13,6 +13,8 @@ pub enum Work {
     RecordBf16,
     /// The model alone.
     Forward,
+    /// The same with the logits of every token.
+    ForwardAll,
     /// The model and what of a recording needs no head.
     Probes,
     /// The model alone, with keys and values kept.
@@ -29,6 +31,7 @@ impl Work {
         Self::Record,
         Self::RecordBf16,
         Self::Forward,
+        Self::ForwardAll,
         Self::Probes,
         Self::Prefill,
         Self::Decode,
@@ -41,6 +44,7 @@ impl Work {
             Self::Record => "record",
             Self::RecordBf16 => "record-bf16",
             Self::Forward => "forward",
+            Self::ForwardAll => "forward-all",
             Self::Probes => "probes",
             Self::Prefill => "prefill",
             Self::Decode => "decode",
@@ -65,6 +69,7 @@ impl Work {
                 "all blocks, then the logits of the last token"
             }
             Self::Forward => "all blocks, then the readout of the last depth",
+            Self::ForwardAll => "all blocks, then the logits of every token",
             Self::Probes => "the plain forward pass with RMS, cosine and update at every depth",
             Self::Prefill => {
                 "all tokens in one step with keys and values kept, then the last logits"
@@ -85,6 +90,7 @@ impl Work {
             Self::RecordBf16 => Numerics::Bf16,
             Self::Record
             | Self::Forward
+            | Self::ForwardAll
             | Self::Probes
             | Self::Prefill
             | Self::Decode

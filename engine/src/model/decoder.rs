@@ -166,6 +166,17 @@ impl Decoder {
     fn check_stream(&self, stream: &Stream, tokens: usize) -> Result<(), ModelError> {
         refuse::stream(stream, tokens, self.plan.width)
     }
+
+    /// Final norm, head and cap of rows of a stream.
+    fn logits_of(&self, mut rows: Vec<f32>) -> Vec<f32> {
+        self.final_norm.apply(&mut rows);
+        let mut logits = Vec::new();
+        matmul(&rows, &self.head, &mut logits);
+        if let Some(cap) = self.plan.logit_cap {
+            soft_cap(&mut logits, cap);
+        }
+        logits
+    }
 }
 
 impl LayeredModel for Decoder {
@@ -309,18 +320,17 @@ impl LayeredModel for Decoder {
     fn logits(&self, stream: &Stream) -> Result<Vec<f32>, ModelError> {
         let width = self.plan.width;
         self.check_stream(stream, stream.hidden.len() / width)?;
-        let mut row = stream.hidden[stream.hidden.len().saturating_sub(width)..].to_vec();
+        let row = stream.hidden[stream.hidden.len().saturating_sub(width)..].to_vec();
         if row.is_empty() {
             let (found, allowed) = ("empty".to_owned(), "of at least one token".to_owned());
             return Err(ModelError::Request { what: "the stream", found, allowed });
         }
-        self.final_norm.apply_row(&mut row);
-        let mut logits = Vec::new();
-        matmul(&row, &self.head, &mut logits);
-        if let Some(cap) = self.plan.logit_cap {
-            soft_cap(&mut logits, cap);
-        }
-        Ok(logits)
+        Ok(self.logits_of(row))
+    }
+
+    fn all_logits(&self, stream: &Stream) -> Result<Vec<f32>, ModelError> {
+        self.check_stream(stream, stream.hidden.len() / self.plan.width)?;
+        Ok(self.logits_of(stream.hidden.clone()))
     }
 }
 

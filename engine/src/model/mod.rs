@@ -327,6 +327,11 @@ pub(crate) trait LayeredModel: Send {
     fn logits(&self, _stream: &Stream) -> Result<Vec<f32>, ModelError> {
         Err(no_decoder(self.card()))
     }
+
+    /// The same of every token of the stream, `[tokens, vocabulary]`.
+    fn all_logits(&self, _stream: &Stream) -> Result<Vec<f32>, ModelError> {
+        Err(no_decoder(self.card()))
+    }
 }
 
 fn no_decoder(card: &ModelCard) -> ModelError {

@@ -141,24 +141,31 @@ impl Columns {
         }
     }
 
-    /// How many rows the sequences from number `first` on have.
-    pub(super) fn tokens_from(&self, first: usize) -> usize {
-        let first = self.samples.get(first).map_or(self.tokens.ids.len(), |s| s.first_token);
-        self.tokens.ids.len() - first
+    /// How many rows are here.
+    pub(super) fn num_rows(&self) -> usize {
+        self.tokens.ids.len()
     }
 
-    /// A copy of the sequences from number `first` on; the first of them becomes number 0.
-    pub(super) fn since(&self, first: usize) -> Self {
+    /// A copy of the rows from `from` on, their first sequence as number 0. Of one that began before they hold the rest,
+    /// at its positions.
+    pub(super) fn since(&self, from: usize) -> Self {
+        let first = self.samples.partition_point(|s| s.first_token + s.num_tokens <= from);
         let mut samples = self.samples.get(first..).unwrap_or_default().to_vec();
-        let from = samples.first().map_or(self.tokens.ids.len(), |sample| sample.first_token);
         for sample in &mut samples {
-            sample.first_token -= from;
+            let end = sample.first_token + sample.num_tokens;
+            sample.first_token = sample.first_token.saturating_sub(from);
+            sample.num_tokens = end - from - sample.first_token;
+        }
+        let mut next_ids = tail(&self.tokens.next_ids, from);
+        if self.subject == Subject::Token && !self.read_at.has_gaps() {
+            // In a table the next token is the one below.
+            next_ids.last_mut().into_iter().for_each(|next| *next = NO_TOKEN);
         }
         let number = u32::try_from(first).unwrap_or(NO_TOKEN);
         let sample = tail(&self.tokens.sample, from).into_iter().map(|s| s.saturating_sub(number));
         let tokens = Tokens {
             ids: tail(&self.tokens.ids, from),
-            next_ids: tail(&self.tokens.next_ids, from),
+            next_ids,
             sample: sample.collect(),
             position: tail(&self.tokens.position, from),
             texts: tail(&self.tokens.texts, from),

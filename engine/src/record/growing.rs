@@ -2,6 +2,7 @@
 //!
 //! Must not know: who chooses the next token.
 
+use std::path::Path;
 use std::time::Instant;
 
 use crate::dataset::Data;
@@ -10,9 +11,10 @@ use crate::model::{Cache, LayeredModel, NO_TOKEN, NoProbe, Stream};
 use crate::notes::Note;
 use crate::record::batch::read_out;
 use crate::record::columns::Columns;
+use crate::record::parts::{Pace, Parts, pace};
 use crate::record::{RecordError, Run, Size, check_size, kept_bytes};
-use crate::recording::{Generation, Manifest, ReadAt, Recording, Sample};
-use crate::signal::{Layer, Signal};
+use crate::recording::{End, Generation, Manifest, ReadAt, Recording, Sample, forget_next};
+use crate::signal::Layer;
 
 /// Tokens of a prompt that go through the model together, so that a long one can be cancelled and its streams stay small.
 const TOGETHER: usize = 512;
@@ -28,6 +30,10 @@ pub(crate) struct Goal<'a> {
     pub(crate) budget_bytes: u64,
     /// Of what was done before.
     pub(crate) notes: Vec<Note>,
+    /// How tokens are chosen; why they end is said later.
+    pub(crate) generation: Generation,
+    /// Where the recording will be saved: what is there so far goes there meanwhile, so that a kill leaves it.
+    pub(crate) folder: Option<&'a Path>,
 }
 
 /// A sequence that grows.
@@ -38,6 +44,8 @@ pub(crate) struct Growing<'a> {
     columns: Columns,
     block_secs: Vec<f64>,
     notes: Vec<Note>,
+    generation: Generation,
+    parts: Parts,
     waiting: Option<Waiting>,
 }
 
@@ -53,7 +61,15 @@ struct Waiting {
 impl<'a> Growing<'a> {
     /// Nothing yet.
     pub(crate) fn begin(model: &'a dyn LayeredModel, goal: Goal<'a>) -> Result<Self, RecordError> {
-        let Goal { data, piece, given, most, budget_bytes, mut notes } = goal;
+        Self::begin_with(model, goal, pace)
+    }
+
+    pub(super) fn begin_with(
+        model: &'a dyn LayeredModel,
+        goal: Goal<'a>,
+        pace: Pace,
+    ) -> Result<Self, RecordError> {
+        let Goal { data, piece, given, most, budget_bytes, mut notes, generation, folder } = goal;
         let card = model.card();
         let cache = model.cache()?;
         let together = given.clamp(1, TOGETHER) as u64;
@@ -65,7 +81,13 @@ impl<'a> Growing<'a> {
         columns.lengths.push(0);
         let block_secs = vec![0.0; card.layers];
         let run = Run { card, numerics: model.numerics(), data, piece, read_at: ReadAt::Every };
-        Ok(Self { model, run, cache, columns, block_secs, notes, waiting: None })
+        let mut begun = run.manifest(&columns, block_secs.clone(), notes.clone());
+        begun.tokens = most as u64;
+        begun.generation = Some(generation.clone());
+        // Nobody knows yet what will have been chosen.
+        begun.provenance.data_fingerprint = String::new();
+        let parts = Parts::begin(folder, begun, pace)?;
+        Ok(Self { model, run, cache, columns, block_secs, notes, generation, parts, waiting: None })
     }
 
     /// Ids of a text in the pieces in which `run` takes them.
@@ -120,22 +142,25 @@ impl<'a> Growing<'a> {
         for (sum, new) in self.block_secs.iter_mut().zip(secs) {
             *sum += new;
         }
+        self.parts.offer(&self.run, &self.columns, &self.block_secs);
         Ok(())
     }
 
-    /// What is here so far, as a recording like any other.
-    pub(crate) fn recording(
-        &self,
-        generation: Generation,
-        is_partial: bool,
-        notes: Vec<Note>,
-    ) -> Recording {
+    /// Nothing follows: what is not in a part yet goes into one, if there are parts, until the whole is saved.
+    pub(crate) fn finish(&mut self) {
+        let failed = self.parts.finish(&self.run, &self.columns, &self.block_secs);
+        self.notes.extend(failed);
+    }
+
+    /// What is here so far, as a recording like any other; partial where it was cancelled or goes on.
+    pub(crate) fn recording(&self, ended: End, notes: Vec<Note>) -> Recording {
         let mut columns = self.columns.since(0);
         columns.end();
         let notes = self.notes.iter().cloned().chain(notes).collect();
         let manifest = self.run.manifest(&columns, self.block_secs.clone(), notes);
-        let generation = Some(generation);
-        let manifest = Manifest { partial: is_partial, generation, ..manifest };
+        let generation = Generation { ended, ..self.generation.clone() }.within(manifest.tokens);
+        let partial = ended == End::Cancelled;
+        let manifest = Manifest { partial, generation: Some(generation), ..manifest };
         columns.into_recording(manifest, self.run.piece)
     }
 }
@@ -157,15 +182,6 @@ impl Columns {
 
     /// The last token is the last: what followed it, if anything did, is not here.
     fn end(&mut self) {
-        if let Some(next) = self.tokens.next_ids.last_mut() {
-            *next = NO_TOKEN;
-        }
-        for signal in [Signal::Nll, Signal::Rank] {
-            for column in self.signals.get_mut(&signal).into_iter().flatten() {
-                if let Some(value) = column.last_mut() {
-                    *value = f32::NAN;
-                }
-            }
-        }
+        forget_next(&mut self.tokens, &mut self.signals);
     }
 }

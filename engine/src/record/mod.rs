@@ -6,6 +6,8 @@ mod batch;
 mod columns;
 mod error;
 mod growing;
+#[cfg(test)]
+mod growing_tests;
 mod parts;
 mod prefix;
 #[cfg(test)]
@@ -25,7 +27,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::checkpoint::Tokenizer;
-use crate::dataset::images::Preparation;
+use crate::dataset::images::Pixels;
 use crate::dataset::{Data, Sequence, tokens_of};
 use crate::job::Job;
 use crate::kernel::numerics::Numerics;
@@ -48,7 +50,7 @@ const MOST_TOP5_CELLS: u64 = 4_000_000;
 pub(crate) struct Asked<'a> {
     pub(crate) data: &'a Data,
     /// Of its images; `None` where it has none.
-    pub(crate) preparation: Option<&'a Preparation>,
+    pub(crate) preparation: Option<&'a dyn Pixels>,
     /// Of `data`.
     pub(crate) sequences: &'a [Sequence],
     /// Which of their tokens are read out.

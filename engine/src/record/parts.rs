@@ -1,4 +1,4 @@
-//! Leaves finished sequences in the folder of a run, part after part, so that a run that is killed loses little.
+//! Leaves finished rows in the folder of a run, part after part, so that a run that is killed loses little.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -33,8 +33,8 @@ pub(super) struct Parts {
     begun: Instant,
     written: Instant,
     cost: Duration,
-    /// Sequences in the parts so far, and their time in each block.
-    num_samples: usize,
+    /// Rows in the parts so far, and their time in each block.
+    num_rows: usize,
     block_secs: Vec<f64>,
     failure: Option<RecordingError>,
 }
@@ -55,7 +55,7 @@ impl Parts {
             begun,
             written: begun,
             cost,
-            num_samples: 0,
+            num_rows: 0,
             block_secs,
             failure: None,
         })
@@ -63,7 +63,8 @@ impl Parts {
 
     /// Writes what came since the last part, if it is time.
     pub(super) fn offer(&mut self, run: &Run<'_>, columns: &Columns, block_secs: &[f64]) {
-        let cells = columns.tokens_from(self.num_samples) * (run.card.layers + 1);
+        let new = columns.num_rows().saturating_sub(self.num_rows);
+        let cells = new * (run.card.layers + 1);
         let wait = (self.pace)(self.begun.elapsed(), self.cost);
         if cells >= MOST_CELLS || self.written.elapsed() >= wait {
             self.write(run, columns, block_secs);
@@ -73,15 +74,15 @@ impl Parts {
     /// Writes the rest, if there are parts already: the whole recording is saved next, and a kill meanwhile is to lose
     /// nothing. A note where something could not be written.
     pub(super) fn finish(
-        mut self,
+        &mut self,
         run: &Run<'_>,
         columns: &Columns,
         block_secs: &[f64],
     ) -> Option<Note> {
-        if self.num_samples > 0 {
+        if self.num_rows > 0 {
             self.write(run, columns, block_secs);
         }
-        self.failure.map(|error| {
+        self.failure.take().map(|error| {
             let what = format!("Had the run been killed, its tokens would have been lost: {error}");
             Note::new(what, error.hint())
         })
@@ -90,16 +91,20 @@ impl Parts {
     /// A part that cannot be written ends the parts and not the run.
     fn write(&mut self, run: &Run<'_>, columns: &Columns, block_secs: &[f64]) {
         let Some(folder) = &mut self.folder else { return };
-        if columns.tokens_from(self.num_samples) == 0 {
+        if columns.num_rows() == self.num_rows {
             return;
         }
         let begun = Instant::now();
-        let since = columns.since(self.num_samples);
+        let since = columns.since(self.num_rows);
         let secs = block_secs.iter().zip(&self.block_secs).map(|(all, old)| all - old).collect();
-        let manifest = run.manifest(&since, secs, Vec::new());
+        let mut manifest = run.manifest(&since, secs, Vec::new());
+        if run.read_at.has_gaps() {
+            // Tokens without a row are in no table: only now can it be said what ran, up to here.
+            manifest.provenance.data_fingerprint = columns.fingerprint();
+        }
         match folder.add(&since.into_recording(manifest, run.piece)) {
             Ok(()) => {
-                self.num_samples = columns.samples.len();
+                self.num_rows = columns.num_rows();
                 self.block_secs = block_secs.to_vec();
             }
             Err(error) => {
@@ -109,7 +114,7 @@ impl Parts {
         }
         self.written = Instant::now();
         self.cost = begun.elapsed();
-        tracing::debug!(sequences = self.num_samples, cost = ?self.cost, "a part of the run");
+        tracing::debug!(rows = self.num_rows, cost = ?self.cost, "a part of the run");
     }
 }
 

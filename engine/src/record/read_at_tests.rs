@@ -208,8 +208,8 @@ fn a_folder_keeps_the_places_of_rows() {
         assert_eq!(left.tokens, done.tokens);
         assert_eq!(left.samples, done.samples);
         assert_eq!(left.manifest.read_at, read_at);
-        let print = &left.manifest.provenance.data_fingerprint;
-        assert_eq!(print.is_empty(), read_at.has_gaps(), "not known any more");
+        // Of all tokens that ran, also where most of them have no row.
+        assert_eq!(left.manifest.provenance, done.manifest.provenance);
         done.save(&folder, &job).unwrap();
         let back = Recording::load(&folder, 1 << 30, &job).unwrap();
         assert_eq!(back.manifest, done.manifest);

@@ -1,5 +1,10 @@
 //! How the tokens of a recording were chosen, where the model chose some of them itself.
 
+use std::collections::BTreeMap;
+
+use crate::recording::Tokens;
+use crate::signal::{NO_TOKEN, Signal};
+
 /// How a token is chosen from logits.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Sampling {
@@ -34,6 +39,13 @@ pub struct Generation {
     pub ended: End,
 }
 
+impl Generation {
+    /// The same where only the first `tokens` are here.
+    pub(crate) fn within(self, tokens: u64) -> Self {
+        Self { prompt_tokens: self.prompt_tokens.min(tokens), ..self }
+    }
+}
+
 /// Why a generation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -48,7 +60,7 @@ pub enum End {
     ContextFull,
     /// The logits are not numbers, so nothing can be chosen.
     NoNumbers,
-    /// A person cancelled, or it still goes on.
+    /// A person cancelled, it was killed, or it still goes on.
     Cancelled,
 }
 
@@ -62,6 +74,20 @@ impl End {
             Self::ContextFull => "context is full",
             Self::NoNumbers => "the model's logits are not numbers",
             Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// Makes the last token the last: what followed it, if anything did, is not here, so nothing is said of it.
+pub(crate) fn forget_next(tokens: &mut Tokens, signals: &mut BTreeMap<Signal, Vec<Vec<f32>>>) {
+    if let Some(next) = tokens.next_ids.last_mut() {
+        *next = NO_TOKEN;
+    }
+    for signal in [Signal::Nll, Signal::Rank] {
+        for column in signals.get_mut(&signal).into_iter().flatten() {
+            if let Some(value) = column.last_mut() {
+                *value = f32::NAN;
+            }
         }
     }
 }

@@ -10,7 +10,8 @@ use crate::model::NO_TOKEN;
 use crate::notes::Note;
 use crate::recording::room::Room;
 use crate::recording::{
-    MANIFEST, Manifest, Provenance, Recording, RecordingError, files, fingerprint, load,
+    Generation, MANIFEST, Manifest, Provenance, Recording, RecordingError, Sample, files,
+    fingerprint, forget_next, load,
 };
 
 /// More than a run writes: 250 in a day, and one for half a million cells.
@@ -30,16 +31,24 @@ pub(super) fn load(
     }
     load::check_budget(columns, budget_bytes, folder)?;
     let mut room = Room::beside(columns, budget_bytes);
+    let follows = Follows::of(manifest);
     let mut joined: Option<Recording> = None;
     let mut manifests = Vec::new();
     for (path, part) in whole {
-        let read = load::tables(&path, part.clone(), &mut room, job);
-        let added = read.and_then(|read| match &mut joined {
-            None => {
-                joined = Some(read);
-                Ok(())
+        let begins = match (follows, &joined) {
+            (Follows::SameSequence, Some(joined)) => joined.num_tokens(),
+            _ => 0,
+        };
+        let read = load::tables(&path, part.clone(), begins, &mut room, job);
+        let added = read.and_then(|read| {
+            follows.check(&read.samples, &path)?;
+            match &mut joined {
+                None => {
+                    joined = Some(read);
+                    Ok(())
+                }
+                Some(joined) => append(joined, read, follows, &path),
             }
-            Some(joined) => append(joined, read, &path),
         });
         match added {
             Ok(()) => manifests.push(part),
@@ -53,16 +62,43 @@ pub(super) fn load(
             }
         }
     }
-    let Some(joined) = joined else {
+    let Some(mut joined) = joined else {
         return Err(RecordingError::Incomplete { path: folder.to_owned() });
     };
-    let mut manifest = summary(manifest, &manifests, broken.as_ref());
-    // Of tokens without a row nobody knows any more what they were.
-    if !manifest.read_at.has_gaps() {
-        manifest.provenance.data_fingerprint = fingerprint(&joined.tokens, &joined.samples);
+    if follows == Follows::SameSequence {
+        forget_next(&mut joined.tokens, &mut joined.signals);
     }
+    let mut manifest = summary(manifest, &manifests, broken.as_ref());
+    // Tokens without a row are in no table: each part says what ran up to its end.
+    manifest.provenance.data_fingerprint = match manifests.last() {
+        Some(last) if manifest.read_at.has_gaps() => last.provenance.data_fingerprint.clone(),
+        _ => fingerprint(&joined.tokens, &joined.samples),
+    };
     let manifest = Manifest { complete: true, ..manifest }.checked(&folder.join(MANIFEST))?;
     Ok(Recording { manifest, ..joined })
+}
+
+/// What the rows of a part are to those of the part before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Follows {
+    /// Sequences of their own.
+    OtherSequences,
+    /// The next tokens of the one text that was generated.
+    SameSequence,
+}
+
+impl Follows {
+    fn of(run: &Manifest) -> Self {
+        if run.generation.is_some() { Self::SameSequence } else { Self::OtherSequences }
+    }
+
+    /// A generation is one text.
+    fn check(self, samples: &[Sample], path: &Path) -> Result<(), RecordingError> {
+        if self == Self::SameSequence && samples.len() != 1 {
+            return Err(RecordingError::field("samples", &samples.len(), "1", path));
+        }
+        Ok(())
+    }
 }
 
 /// What `load` would find, from manifests only; it still says that it is not complete.
@@ -147,11 +183,19 @@ fn summary(run: &Manifest, parts: &[Manifest], broken: Option<&RecordingError>) 
     let layers = || 0..run.layers;
     let mut notes = run.notes.clone();
     let nouns = run.subject.nouns();
-    let what = format!(
-        "The run was killed (or is still going): {tokens} of {} {nouns} are here",
-        run.tokens
-    );
-    notes.push(Note::new(what, "Record again into the same folder to have them all."));
+    let (subject, of, hint) = match run.generation {
+        None => ("The run", "of", "Record again into the same folder to have them all."),
+        // It may end sooner by itself.
+        Some(_) => (
+            "The generation",
+            "of at most",
+            "Open it in the window and continue, or generate again into the same folder.",
+        ),
+    };
+    let most = run.tokens;
+    let what =
+        format!("{subject} was killed (or is still going): {tokens} {of} {most} {nouns} are here");
+    notes.push(Note::new(what, hint));
     if let Some(error) = broken {
         let what = format!(
             "What was recorded after the first {tokens} {nouns} is damaged and left out: {error}"
@@ -168,13 +212,19 @@ fn summary(run: &Manifest, parts: &[Manifest], broken: Option<&RecordingError>) 
             .map(|flops| flops / tokens.max(1) as f64)
             .collect(),
         block_secs: layers().map(|l| sum(&|part| at(&part.block_secs, l))).collect(),
+        generation: run.generation.clone().map(|made| Generation::within(made, tokens)),
         notes,
         ..run.clone()
     }
 }
 
-/// Puts a part behind what is there; its tokens and samples get the numbers that follow.
-fn append(whole: &mut Recording, part: Recording, path: &Path) -> Result<(), RecordingError> {
+/// Puts a part behind what is there; its tokens, and samples of their own, get the numbers that follow.
+fn append(
+    whole: &mut Recording,
+    part: Recording,
+    follows: Follows,
+    path: &Path,
+) -> Result<(), RecordingError> {
     let wrong = |field: &str, found: &str, allowed: &str| {
         Err(RecordingError::field(field, &found, allowed, path))
     };
@@ -186,17 +236,26 @@ fn append(whole: &mut Recording, part: Recording, path: &Path) -> Result<(), Rec
         return wrong("pieces", "other texts than before", "one text for a token id");
     }
     let first_token = whole.tokens.ids.len();
-    let first_sample = u32::try_from(whole.samples.len()).unwrap_or(NO_TOKEN);
+    let first_sample = match follows {
+        Follows::OtherSequences => u32::try_from(whole.samples.len()).unwrap_or(NO_TOKEN),
+        Follows::SameSequence => 0,
+    };
+    match (follows, whole.samples.last_mut(), whole.tokens.next_ids.last_mut()) {
+        (Follows::SameSequence, Some(sample), Some(next)) => {
+            sample.num_tokens += part.num_tokens();
+            *next = part.tokens.ids.first().copied().unwrap_or(NO_TOKEN);
+        }
+        _ => whole.samples.extend(part.samples.into_iter().map(|mut sample| {
+            sample.first_token = sample.first_token.saturating_add(first_token);
+            sample
+        })),
+    }
     let numbered = part.tokens.sample.iter().map(|sample| sample.saturating_add(first_sample));
     whole.tokens.sample.extend(numbered);
     whole.tokens.position.extend(part.tokens.position);
     whole.tokens.ids.extend(part.tokens.ids);
     whole.tokens.texts.extend(part.tokens.texts);
     whole.tokens.next_ids.extend(part.tokens.next_ids);
-    whole.samples.extend(part.samples.into_iter().map(|mut sample| {
-        sample.first_token = sample.first_token.saturating_add(first_token);
-        sample
-    }));
     for (signal, depths) in part.signals {
         let columns = whole.signals.entry(signal).or_default();
         columns.iter_mut().zip(depths).for_each(|(column, more)| column.extend(more));

@@ -26,18 +26,20 @@ pub(super) fn load(
     }
     let columns = column_bytes(&manifest, has_top5(folder));
     check_budget(columns, budget_bytes, folder)?;
-    tables(folder, manifest, &mut Room::beside(columns, budget_bytes), job)
+    tables(folder, manifest, 0, &mut Room::beside(columns, budget_bytes), job)
 }
 
-/// Reads the tables that belong to a manifest.
+/// Reads the tables that belong to a manifest; the positions of their first sequence count from `begins`.
 pub(super) fn tables(
     folder: &Path,
     manifest: Manifest,
+    begins: usize,
     room: &mut Room,
     job: &Job,
 ) -> Result<Recording, RecordingError> {
     let Manifest { tokens, subject, read_at, vocab, .. } = manifest;
-    let size = Size { tokens, depths: manifest.layers + 1, vocab, subject, read_at };
+    let depths = manifest.layers + 1;
+    let size = Size { tokens, depths, vocab, subject, read_at, begins };
     let samples = read_samples(folder, &manifest, size, room)?;
     let tokens = read_tokens(folder, &samples, size, room)?;
     let present: Vec<_> = manifest.known_signals(&folder.join(MANIFEST))?.into_iter().collect();
@@ -64,6 +66,8 @@ struct Size {
     vocab: usize,
     subject: Subject,
     read_at: ReadAt,
+    /// The first position of the first sequence.
+    begins: usize,
 }
 
 impl Size {
@@ -206,7 +210,8 @@ fn check_sequences(
     size: Size,
     table: &Reader,
 ) -> Result<(), RecordingError> {
-    let Size { subject, read_at, .. } = size;
+    let Size { subject, read_at, begins, .. } = size;
+    let begins = u32::try_from(begins).unwrap_or(NO_TOKEN);
     let sequences = (0_u32..).zip(samples).flat_map(|(number, sample)| {
         (0_u32..).take(sample.num_tokens).map(move |place| (number, place, sample.num_tokens))
     });
@@ -224,6 +229,9 @@ fn check_sequences(
         };
         check("sample", *sample, number)?;
         match read_at {
+            ReadAt::Every if number == 0 => {
+                check("position", *position, begins.saturating_add(place))?;
+            }
             ReadAt::Every => check("position", *position, place)?,
             ReadAt::EveryNth(n) => check("position", *position, place.saturating_mul(n.get()))?,
             // Nothing says how long the sequence was.

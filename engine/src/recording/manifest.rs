@@ -113,8 +113,8 @@ pub struct Provenance {
     pub data: String,
     /// SHA-256 (hex) of exactly what was run: the token sequences after cutting and limiting, and their sample
     /// columns. Another limit, cut, tokenizer or column gives another one; so does a run that was cancelled.
-    /// Empty in the manifest of a run that goes on or was killed, and in what a killed run left where not every token was
-    /// read out. The bytes: `recording/fingerprint.rs`.
+    /// Empty in the manifest of a run that goes on or was killed; in a part of one of which not every token was read
+    /// out it is that of the run up to the end of the part. The bytes: `recording/fingerprint.rs`.
     pub data_fingerprint: String,
     /// Version of Layerscope that recorded it.
     pub version: String,

@@ -28,6 +28,7 @@ pub(crate) use cube::rough;
 pub(crate) use cube::{Cubes, Ladder, RUNGS, Sense, Tally, cube_tables, depth_of};
 pub(crate) use error::RecordingError;
 pub(crate) use fingerprint::{Printer, fingerprint};
+pub(crate) use generation::forget_next;
 pub use generation::{End, Generation, Sampling};
 pub use manifest::{BlockCost, Manifest, Provenance};
 pub use read_at::ReadAt;

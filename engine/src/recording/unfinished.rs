@@ -1,4 +1,5 @@
-//! What a run leaves while it goes: its finished sequences as parts, each a small recording of its own.
+//! What a run leaves while it goes: its finished sequences, or the next tokens of the text that is generated, as parts,
+//! each a small recording of its own.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::checkpoint::{self, Checkpoint, OpenError, Tokenizer};
-use crate::dataset::images::{self, Preparation};
+use crate::dataset::images::{self, Pixels, Preparation};
 use crate::dataset::{self, Data, DataError, Packed};
 use crate::export::{self, Export, ExportError};
 use crate::generate::GenerateError;
@@ -402,7 +402,7 @@ fn run_through(
     notes.extend(packed.notes);
     let asked = Asked {
         data: &data,
-        preparation: preparation.as_ref(),
+        preparation: preparation.as_ref().map(|preparation| preparation as &dyn Pixels),
         sequences: &packed.sequences,
         read_at: request.read_at,
         budget_bytes,

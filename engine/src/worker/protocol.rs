@@ -154,6 +154,9 @@ pub struct GenerateRequest {
     pub numerics: Numerics,
     /// How often a recording of what is there so far is made meanwhile; `None`: only at the end.
     pub show_every: Option<Duration>,
+    /// Where the recording will be saved, if that is known: what is there so far goes there meanwhile, so that a
+    /// generation that is killed leaves it.
+    pub folder: Option<PathBuf>,
 }
 
 /// What of the open model is timed.

@@ -11,10 +11,6 @@ impl Models {
             let what = "No checkpoint is open".to_owned();
             return Err(problem(what, "Open one, then measure again."));
         };
-        let Some(tokenizer) = tokenizer else {
-            let what = "The open checkpoint reads images, and only text is measured".to_owned();
-            return Err(problem(what, "Open one that reads text."));
-        };
         let asked = Asked {
             source: &request.source,
             tokens: request.tokens,
@@ -23,7 +19,8 @@ impl Models {
             works: &request.works,
             budget_bytes: (self.budget_bytes)(),
         };
-        lent(place, (checkpoint, Some(tokenizer)), job, |model| {
+        let tokenizer = tokenizer.as_ref();
+        lent(place, (checkpoint, tokenizer), job, |model| {
             Ok(measure::measure(model, tokenizer, asked, job)?)
         })
     }

@@ -45,6 +45,7 @@ impl Models {
                 marks: &marks,
                 budget_bytes,
                 notes,
+                folder: request.folder.as_deref(),
             };
             let watch = &mut |step: Step<'_>| watcher.see(&step);
             Ok(generate::generate(model, tokenizer, asked, job, watch)?)

@@ -14,7 +14,7 @@ fn embedded() -> Engine {
 fn request(start: Start, most_tokens: u64) -> GenerateRequest {
     let settings = Settings { sampling: Sampling::default(), most_tokens, stops: Vec::new() };
     let (numerics, show_every) = (Numerics::F32, Some(Duration::ZERO));
-    GenerateRequest { start, settings, numerics, show_every }
+    GenerateRequest { start, settings, numerics, show_every, folder: None }
 }
 
 fn story() -> Start {

@@ -53,13 +53,15 @@ fn what_is_timed_makes_the_tokens_that_a_generation_makes() {
     };
     let decoded = ids("decode");
     assert_eq!(decoded, ids("decode-readout"));
-    assert_eq!([ids("forward"), ids("probes"), ids("prefill")], [0; 3].map(|at| vec![decoded[at]]));
+    let first = ["forward", "forward-all", "probes", "prefill"].map(ids);
+    assert_eq!(first, [0; 4].map(|at| vec![decoded[at]]));
 
     let mut engine = Engine::start(|| {}).unwrap();
     run(&mut engine, Command::OpenEmbedded);
     let settings = Settings { sampling: Sampling::default(), most_tokens: 12, stops: Vec::new() };
     let start = Start::Text(TEXT.to_owned());
-    let request = GenerateRequest { start, settings, numerics: Numerics::F32, show_every: None };
+    let numerics = Numerics::F32;
+    let request = GenerateRequest { start, settings, numerics, show_every: None, folder: None };
     let recording = recorded(run(&mut engine, Command::Generate(request)));
     // A generation ends where the text does.
     let generated = &recording.tokens.ids[report.tokens..];

@@ -117,7 +117,7 @@ fn apart(axis: &Axis, direction: usize, length: f32) -> f64 {
             let longest = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
             let wanted = longest.clamp(3, LONGEST) as f64 * LETTER * 0.7;
             // Few bars are all named, if shortened: one without a name says nothing.
-            let place = f64::from(length - 2.0 * UNUSED as f32) / names.len().max(1) as f64;
+            let place = (f64::from(length) - 2.0 * UNUSED) / names.len().max(1) as f64;
             if place >= LEAST_NAME { wanted.min(place) } else { wanted }
         }
         (Scale::Category(_), _) => 15.0,
@@ -138,7 +138,9 @@ fn grid(axis: &Axis, input: &GridInput, apart: f64) -> (Vec<GridMark>, f64) {
         Scale::Category(names) => {
             (input.bounds.0.max(0.0), input.bounds.1.min(names.len() as f64 - 1.0))
         }
-        Scale::Linear | Scale::Integer => input.bounds,
+        // What is counted, such as a depth, begins at 0; the margin beside it does not.
+        Scale::Integer => (input.bounds.0.max(0.0), input.bounds.1),
+        Scale::Linear => input.bounds,
     };
     let (first, last) = ((from / step).ceil(), (to / step).floor());
     let mut marks = Vec::new();
@@ -235,6 +237,7 @@ mod tests {
     #[test]
     fn whole_number_axes_have_no_ticks_between_numbers() {
         assert_eq!(labels(&Axis::integer("Depth"), (-0.5, 2.5), 800.0, 40.0), ["0", "1", "2"]);
+        assert_eq!(labels(&Axis::integer("Depth"), (-1.2, 1.5), 800.0, 40.0), ["0", "1"]);
     }
 
     #[test]

@@ -31,9 +31,11 @@ impl<'a> Maker<'a, '_> {
         let figure = self.figure;
         let bounds = plot.plot_bounds();
         let size = <[f32; 2]>::from(plot.response().rect.size());
+        let per_column = plot.transform().dpos_dvalue_x().abs();
         let is_over_heat = first_heat(figure).is_some();
         // Steps from column to column would hide columns that are narrow.
-        let column = size[0] / (bounds.width() as f32).max(1.0);
+        #[expect(clippy::cast_possible_truncation, reason = "pixels of a screen")]
+        let column = per_column as f32;
         let most_width = if is_over_heat { (column / 3.0).max(1.0) } else { f32::INFINITY };
         self.textures.retain(|at, _| matches!(figure.marks.get(*at), Some(Mark::Heat(_))));
         let mut words = Words::new(theme::color(self.colors.text));

@@ -150,7 +150,7 @@ impl Panes {
             let pane = Pane::Figure(figure);
             if let Some(place) = free.next() {
                 self.tree.tiles.insert(place, Tile::Pane(pane));
-            } else if let Some(container) = last.or(self.tree.root()) {
+            } else if let Some(container) = last.or_else(|| self.tree.root()) {
                 let place = self.tree.tiles.insert_pane(pane);
                 self.tree.move_tile_to_container(place, container, usize::MAX, false);
             }

@@ -107,6 +107,10 @@ pub(crate) const fn color([red, green, blue]: Rgb) -> Color32 {
 fn visuals(base: Visuals, surfaces: &Surfaces, theme: Theme) -> Visuals {
     let palette = Palette::of(theme);
     let (text, muted) = (color(palette.text), color(palette.muted));
+    let strong = match theme {
+        Theme::Dark => Color32::WHITE,
+        Theme::Light => Color32::BLACK,
+    };
     let [rest, hovered, pressed] = surfaces.buttons.map(color);
     let line = Stroke::new(1.0, color(surfaces.line));
     let edge = Stroke::new(1.0, color(surfaces.edge));
@@ -130,7 +134,8 @@ fn visuals(base: Visuals, surfaces: &Surfaces, theme: Theme) -> Visuals {
             noninteractive: widget(color(surfaces.panel), line, text),
             inactive: widget(rest, Stroke::NONE, text),
             hovered: widget(hovered, edge, text),
-            active: widget(pressed, accent, text),
+            // Also what is told from words around it: heads and numbers.
+            active: widget(pressed, accent, strong),
             open: widget(pressed, line, text),
         },
         selection: Selection { bg_fill: color(surfaces.chosen), stroke: accent },

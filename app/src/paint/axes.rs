@@ -27,6 +27,12 @@ const LEAST_LETTERS: usize = 4;
 /// Pixels of a plot's side that its axis does not have: legend or the other axis.
 const UNUSED: f64 = 24.0;
 
+/// Pixels from the left end of an axis in which the number below it would touch the lowest one beside it.
+const CORNER: f64 = 6.0;
+
+/// Pixels of a bar's place in which a shortened name still says something; narrower, only some places are named.
+const LEAST_NAME: f64 = 34.0;
+
 /// Longest name that is written in full on an axis.
 const LONGEST: usize = 18;
 
@@ -39,13 +45,22 @@ pub(super) fn dress<'a>(
     size: Vec2,
 ) -> Plot<'a> {
     let colors = theme::palette(ui);
-    let hints = |hints: AxisHints<'a>, axis: &'a Axis, length: f32, room: Rc<Cell<f64>>| {
+    let hints = |hints: AxisHints<'a>,
+                 axis: &'a Axis,
+                 length: f32,
+                 room: Rc<Cell<f64>>,
+                 is_across: bool| {
         let caption = egui::RichText::new(caption(axis, length))
             .size(theme::FIGURE_TEXT)
             .color(theme::color(colors.muted));
         hints
             .label(caption)
-            .formatter(move |mark, _| label(axis, mark, room.get()))
+            .formatter(move |mark, seen| {
+                let text = label(axis, mark, room.get());
+                let span = seen.end() - seen.start();
+                let pixels = (mark.value - seen.start()) / span * f64::from(length);
+                if is_across && pixels < CORNER { beside_corner(&text) } else { text }
+            })
             .label_spacing(Rangef::new(CLOSEST, CLOSEST + 1.0))
             .tick_label_font(FontId::proportional(theme::FIGURE_TEXT))
             .tick_label_color(theme::color(colors.muted))
@@ -54,8 +69,8 @@ pub(super) fn dress<'a>(
     let [across, upwards] = [(); 2].map(|()| Rc::new(Cell::new(APART[0])));
     let [x, y] = [&figure.x, &figure.y];
     let [(left, right), (bottom, top)] = spans;
-    plot.custom_x_axes(vec![hints(AxisHints::new_x(), x, size.x, Rc::clone(&across))])
-        .custom_y_axes(vec![hints(AxisHints::new_y(), y, size.y, Rc::clone(&upwards))])
+    plot.custom_x_axes(vec![hints(AxisHints::new_x(), x, size.x, Rc::clone(&across), true)])
+        .custom_y_axes(vec![hints(AxisHints::new_y(), y, size.y, Rc::clone(&upwards), false)])
         .x_grid_spacer(move |input| {
             let (marks, room) = grid(x, &input, apart(x, 0, size.x));
             across.set(room);
@@ -100,7 +115,10 @@ fn apart(axis: &Axis, direction: usize, length: f32) -> f64 {
     let wanted = match (&axis.scale, direction) {
         (Scale::Category(names), 0) => {
             let longest = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
-            longest.clamp(3, LONGEST) as f64 * LETTER * 0.7
+            let wanted = longest.clamp(3, LONGEST) as f64 * LETTER * 0.7;
+            // Few bars are all named, if shortened: one without a name says nothing.
+            let place = (f64::from(length) - 2.0 * UNUSED) / names.len().max(1) as f64;
+            if place >= LEAST_NAME { wanted.min(place) } else { wanted }
         }
         (Scale::Category(_), _) => 15.0,
         (Scale::Integer, _) => least * 0.5,
@@ -120,7 +138,9 @@ fn grid(axis: &Axis, input: &GridInput, apart: f64) -> (Vec<GridMark>, f64) {
         Scale::Category(names) => {
             (input.bounds.0.max(0.0), input.bounds.1.min(names.len() as f64 - 1.0))
         }
-        Scale::Linear | Scale::Integer => input.bounds,
+        // What is counted, such as a depth, begins at 0; the margin beside it does not.
+        Scale::Integer => (input.bounds.0.max(0.0), input.bounds.1),
+        Scale::Linear => input.bounds,
     };
     let (first, last) = ((from / step).ceil(), (to / step).floor());
     let mut marks = Vec::new();
@@ -143,6 +163,13 @@ fn label(axis: &Axis, mark: GridMark, room: f64) -> String {
         Scale::Integer => minus(&format!("{:.0}", mark.value)),
         Scale::Linear => number(mark.value, mark.step_size),
     }
+}
+
+/// A number that begins at its tick instead of standing in the middle below it.
+fn beside_corner(text: &str) -> String {
+    // A space is about half as wide as a digit.
+    let indent = " ".repeat(2 * text.chars().count());
+    format!("{indent}{text}")
 }
 
 /// As much of a name as `room` pixels hold.
@@ -210,6 +237,7 @@ mod tests {
     #[test]
     fn whole_number_axes_have_no_ticks_between_numbers() {
         assert_eq!(labels(&Axis::integer("Depth"), (-0.5, 2.5), 800.0, 40.0), ["0", "1", "2"]);
+        assert_eq!(labels(&Axis::integer("Depth"), (-1.2, 1.5), 800.0, 40.0), ["0", "1"]);
     }
 
     #[test]
@@ -240,5 +268,24 @@ mod tests {
         let axis = Axis::linear("Entropy", "nats");
         assert!(labels(&axis, (f64::NAN, f64::NAN), 200.0, 60.0).is_empty());
         assert!(labels(&axis, (0.0, f64::INFINITY), 200.0, 60.0).len() <= 1000);
+    }
+
+    #[test]
+    fn few_bars_are_all_named_if_shortened_and_of_many_only_some() {
+        let names = |count: usize| (0..count).map(|n| format!("Prediction {n}")).collect();
+        let bounds = |count: usize| (-0.5, count as f64 - 0.5);
+        let named = |count: usize| {
+            let axis = Axis::category("Prediction", names(count));
+            let apart = apart(&axis, 0, 250.0);
+            labels(&axis, bounds(count), 226.0, apart).len()
+        };
+        assert_eq!(named(4), 4);
+        assert!(named(40) < 10);
+    }
+
+    #[test]
+    fn a_number_at_the_corner_begins_at_its_tick_and_keeps_its_digits() {
+        assert_eq!(beside_corner("0.0").trim_start(), "0.0");
+        assert!(beside_corner("0.0").len() > "0.0".len());
     }
 }

@@ -31,27 +31,33 @@ impl<'a> Maker<'a, '_> {
         let figure = self.figure;
         let bounds = plot.plot_bounds();
         let size = <[f32; 2]>::from(plot.response().rect.size());
+        let per_column = plot.transform().dpos_dvalue_x().abs();
         let is_over_heat = first_heat(figure).is_some();
+        // Steps from column to column would hide columns that are narrow.
+        #[expect(clippy::cast_possible_truncation, reason = "pixels of a screen")]
+        let column = per_column as f32;
+        let most_width = if is_over_heat { (column / 3.0).max(1.0) } else { f32::INFINITY };
         self.textures.retain(|at, _| matches!(figure.marks.get(*at), Some(Mark::Heat(_))));
         let mut words = Words::new(theme::color(self.colors.text));
         for (at, mark) in figure.marks.iter().enumerate() {
             match mark {
                 Mark::Line { label, points, ink } => {
                     let points = self.thinned.points(at, Kind::Line, points, bounds, size);
-                    let color = self.ink(*ink);
+                    let (color, wide) = (self.ink(*ink), width(*ink).min(most_width));
                     for run in runs(&points) {
                         if is_over_heat {
                             // An edge in the colour of the ground: the line shows on every cell.
                             let edge = theme::color(self.colors.ground);
-                            let line =
-                                Line::new("", run.to_vec()).color(edge).width(width(*ink) + 2.0);
+                            let line = Line::new("", run.to_vec())
+                                .color(edge)
+                                .width(wide + most_width.min(2.0));
                             // Under the dashes only: between them another line is seen.
                             let line = line.style(style(*ink));
                             plot.line(line.allow_hover(false).allow_band(run.len() > MANY));
                         }
                         let line = Line::new(label, run.to_vec())
                             .color(color)
-                            .width(width(*ink))
+                            .width(wide)
                             // Bands slant steps; lines are thinned already, so only what could not be is left to them.
                             .allow_band(run.len() > MANY)
                             .allow_hover(!is_over_heat);
@@ -223,7 +229,10 @@ impl PlotItem for Words<'_> {
             let galley = ui.painter().layout_no_wrap((*text).to_owned(), font, self.color);
             let gap = vec2(-4.0 * align.x().to_sign(), -2.0 * align.y().to_sign());
             let place = align.anchor_size(at + gap, galley.size());
-            let place = inside(place, frame);
+            // Where there is no room over a line that ends at the right, its name stands below it and not on it.
+            let is_below = *align == Align2::RIGHT_BOTTOM && place.top() < frame.top();
+            let below = Align2::RIGHT_TOP.anchor_size(at + vec2(gap.x, 2.0), galley.size());
+            let place = inside(if is_below { below } else { place }, frame);
             if taken.iter().any(|other| other.intersects(place)) {
                 continue;
             }

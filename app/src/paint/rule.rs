@@ -8,7 +8,7 @@ use egui::{
     pos2, vec2,
 };
 use egui_plot::{PlotPoint, PlotTransform};
-use layerscope_engine::api::{Direction, Figure, Ink, Mark, round_step};
+use layerscope_engine::api::{Direction, Figure, Ink, Mark, Scale, round_step};
 
 use super::{Touch, axes};
 use crate::theme;
@@ -51,6 +51,8 @@ struct Rule {
     knob: &'static str,
     /// Where a handle stands, which goes up and down; `None`: a line across the whole figure.
     x: Option<f64>,
+    /// Whether only whole numbers have a meaning on the axis that it moves along.
+    is_whole: bool,
 }
 
 /// Draws the movable rules of `figure` over its plot and says which was moved.
@@ -95,7 +97,13 @@ pub(super) fn show_all(
 fn movable(figure: &Figure, mark: &Mark) -> Vec<Rule> {
     match mark {
         Mark::Rule { label, direction, at, knob: Some(knob) } => {
-            vec![Rule { label: label.clone(), direction: *direction, at: *at, knob, x: None }]
+            let axis = match direction {
+                Direction::Vertical => &figure.x,
+                Direction::Horizontal => &figure.y,
+            };
+            let is_whole = axis.scale == Scale::Integer;
+            let (label, direction) = (label.clone(), *direction);
+            vec![Rule { label, direction, at: *at, knob, x: None, is_whole }]
         }
         Mark::Handles { label, points, knobs, .. } => {
             let handle = |([x, y], knob): (&[f64; 2], &&'static str)| Rule {
@@ -104,6 +112,7 @@ fn movable(figure: &Figure, mark: &Mark) -> Vec<Rule> {
                 at: *y,
                 knob,
                 x: Some(*x),
+                is_whole: figure.y.scale == Scale::Integer,
             };
             points.iter().zip(knobs).map(handle).collect()
         }
@@ -117,6 +126,11 @@ fn visible(transform: &PlotTransform) -> [(f64, f64); 2] {
 }
 
 impl Rule {
+    /// Where it stands, told from places `step` away.
+    fn number(&self, step: f64) -> String {
+        axes::number(self.at, if self.is_whole { 1.0 } else { step })
+    }
+
     fn ends(&self, transform: &PlotTransform) -> (f64, f64) {
         let [x, y] = visible(transform);
         match self.direction {
@@ -240,7 +254,7 @@ impl Rule {
             return;
         }
         let (low, high) = self.ends(transform);
-        let text = format!("{} {}", self.label, axes::number(self.at, (high - low) / 100.0));
+        let text = format!("{} {}", self.label, self.number((high - low) / 100.0));
         let font = FontId::proportional(theme::FIGURE_TEXT);
         let galley = painter.layout_no_wrap(text, font, accent);
         let (align, corner) = match self.direction {
@@ -290,5 +304,18 @@ mod tests {
         assert_eq!(rounded(0.83, 0.003), 0.83);
         assert_eq!(rounded(12_345.6, 120.0), 12_345.6);
         assert_eq!(rounded(0.5, f64::NAN), 0.5);
+    }
+
+    #[test]
+    fn a_rule_on_an_axis_of_whole_numbers_has_no_digits_behind_the_point() {
+        let rule = |is_whole| Rule {
+            label: String::new(),
+            direction: Direction::Vertical,
+            at: 4.0,
+            knob: "known-depth",
+            x: None,
+            is_whole,
+        };
+        assert_eq!([true, false].map(|is_whole| rule(is_whole).number(0.07)), ["4", "4.00"]);
     }
 }

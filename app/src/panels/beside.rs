@@ -10,8 +10,7 @@ pub(super) fn show(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) 
     let Some(first) = state.recording.as_ref().filter(|_| is_looked_at) else { return };
     ui.group(|ui| {
         ui.set_width(ui.available_width());
-        model(ui, &first.manifest().provenance.model)
-            .on_hover_text("The recording that is looked at");
+        first_row(ui, &first.manifest().provenance.model, actions);
         let mut is_alone = true;
         for beside in state.beside() {
             is_alone = false;
@@ -20,19 +19,27 @@ pub(super) fn show(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) 
         if is_alone {
             ui.add(
                 egui::Label::new(
-                    egui::RichText::new("Add a recording of the same data by another model").weak(),
+                    egui::RichText::new("Nothing to compare with: add a recording of the same data by another model").weak(),
                 )
                 .wrap(),
             );
         }
-        let button = ui.button("Add a recording…");
+    });
+    ui.add_space(4.0);
+}
+
+fn first_row(ui: &mut egui::Ui, name: &str, actions: &mut Vec<Action>) {
+    ui.with_layout(egui::Layout::right_to_left(egui::Align::Min), |ui| {
+        let button = ui.small_button("Add a recording…");
         // The menu has an entry of that name.
         super::name(ui, &button, "Add a recording of another model");
         if button.clicked() {
             actions.push(Action::File(File::Ask(Ask::AddRecording)));
         }
+        ui.with_layout(egui::Layout::top_down(egui::Align::Min), |ui| {
+            model(ui, name).on_hover_text(format!("{name}: the recording that is looked at"));
+        });
     });
-    ui.add_space(4.0);
 }
 
 fn row(ui: &mut egui::Ui, beside: Beside<'_>, actions: &mut Vec<Action>) {

@@ -18,6 +18,15 @@ pub(super) fn show(ui: &mut egui::Ui, state: &State, id: &str, memory: &mut Memo
         ui.weak("This lens and recording have no such figure");
         return Vec::new();
     };
+    if !figure.has_data() {
+        let words = if super::notes::count(state) > 0 {
+            "Nothing to draw at this setting; the notes say more"
+        } else {
+            "Nothing to draw at this setting"
+        };
+        ui.centered_and_justified(|ui| ui.weak(words));
+        return Vec::new();
+    }
     let touch = memory.show(ui, figure);
     touch.and_then(|touch| meaning(touch, figure)).into_iter().collect()
 }

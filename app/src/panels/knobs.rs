@@ -21,43 +21,79 @@ enum Group {
 /// In a wider pane a control would stand too far from its caption.
 const WIDEST_CAPTION: f32 = 200.0;
 
+/// In a wider pane a slider would be longer than a hand wants to drag.
+const WIDEST: f32 = 460.0;
+
+/// Knobs, and below them the buttons for all of them. Where there is no room for both the knobs scroll, and the buttons
+/// stay in sight: however many knobs a lens has.
 pub(super) fn show(ui: &mut egui::Ui, state: &State) -> Vec<Action> {
     let mut actions = Vec::new();
-    // Closer than elsewhere: the more knobs are in sight at once.
-    ui.spacing_mut().item_spacing.y = 2.0;
-    if let Some(card) = state.lens_card() {
-        lens(ui, state, &mut actions);
-        lens_card::show(ui, card);
+    // As high as they were drawn last: in a narrow pane they stand in two rows.
+    let id = ui.scope_id().with("height of the buttons");
+    let height = ui.data(|data| data.get_temp::<f32>(id)).unwrap_or_default();
+    let room = ui.available_height() - height;
+    egui::ScrollArea::vertical().auto_shrink([false, true]).max_height(room).show(ui, |ui| {
+        ui.set_max_width(ui.available_width().min(WIDEST));
+        // Closer than elsewhere: the more knobs are in sight at once.
+        ui.spacing_mut().item_spacing.y = 2.0;
+        all(ui, state, &mut actions);
+    });
+    if !state.knob_cards.is_empty() {
+        let shown = ui.scope(|ui| buttons(ui, state, &mut actions)).response.rect.height();
+        let height = shown + ui.spacing().item_spacing.y;
+        ui.data_mut(|data| data.insert_temp(id, height));
     }
-    beside::show(ui, state, &mut actions);
-    comparison::show(ui, state, &mut actions);
+    actions
+}
+
+/// What is done with all knobs at once.
+fn buttons(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
+    ui.spacing_mut().item_spacing.y = 2.0;
+    ui.horizontal_wrapped(|ui| {
+        comparison::button(ui, state, actions);
+        if ui.button("Reset knobs").clicked() {
+            actions.push(Action::Lens(Lens::Reset));
+        }
+        copy_button(ui, state, actions);
+    });
+}
+
+fn all(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
+    if let Some(card) = state.lens_card() {
+        ui.horizontal(|ui| {
+            lens(ui, state, actions);
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                lens_card::button(ui, card);
+            });
+        });
+        lens_card::question(ui, card);
+    }
+    beside::show(ui, state, actions);
+    comparison::show(ui, state, actions);
     for cards in state.knob_cards.chunk_by(|a, b| group(a) == group(b)) {
-        group_of_knobs(ui, state, cards, &mut actions);
+        group_of_knobs(ui, state, cards, actions);
     }
     if state.knob_cards.is_empty() {
         ui.weak("The knobs appear with the first recording");
     }
     for suggestion in suggestions(state) {
-        ui.add_space(4.0);
-        let button = egui::Button::new(&suggestion.label).wrap();
-        if ui.add(button).on_hover_text(&suggestion.explanation).clicked() {
-            actions.push(Action::Lens(Lens::Follow(suggestion.sets.clone())));
-        }
-        ui.add(
-            egui::Label::new(egui::RichText::new(&suggestion.explanation).small().weak()).wrap(),
-        );
+        suggested(ui, suggestion, actions);
     }
-    if !state.knob_cards.is_empty() {
-        ui.add_space(4.0);
-        ui.horizontal_wrapped(|ui| {
-            comparison::button(ui, state, &mut actions);
-            if ui.button("Reset knobs").clicked() {
-                actions.push(Action::Lens(Lens::Reset));
-            }
-            copy_button(ui, state, &mut actions);
-        });
+}
+
+/// A setting that the lens offers, and what it would bring; where there is none, why not.
+fn suggested(ui: &mut egui::Ui, suggestion: &Suggestion, actions: &mut Vec<Action>) {
+    ui.add_space(4.0);
+    let is_offered = !suggestion.sets.is_empty();
+    let button = egui::Button::new(&suggestion.label).wrap();
+    let response = ui.add_enabled(is_offered, button);
+    if response.clicked() {
+        actions.push(Action::Lens(Lens::Follow(suggestion.sets.clone())));
     }
-    actions
+    response.on_hover_text(&suggestion.explanation).on_disabled_hover_text(&suggestion.explanation);
+    // A number and its sign stay on one line.
+    let words = suggestion.explanation.replace(" %", "\u{a0}%");
+    ui.add(egui::Label::new(egui::RichText::new(words).small().weak()).wrap());
 }
 
 fn group(card: &KnobCard) -> Option<Group> {

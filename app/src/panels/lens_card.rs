@@ -6,22 +6,22 @@ use layerscope_engine::api::LensCard;
 const WIDTH: f32 = 380.0;
 const MOST_HEIGHT: f32 = 460.0;
 
-/// The question, and the button that opens the card.
-pub(super) fn show(ui: &mut egui::Ui, card: &LensCard) {
-    ui.with_layout(egui::Layout::right_to_left(egui::Align::Min), |ui| {
-        let button = ui.button("?");
-        super::name(ui, &button, "About this lens");
-        egui::Popup::from_toggle_button_response(&button)
-            .close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside)
-            .show(|ui| {
-                ui.set_width(WIDTH);
-                egui::ScrollArea::vertical().max_height(MOST_HEIGHT).show(ui, |ui| page(ui, card));
-            });
-        button.on_hover_text("What this lens asks, models and cannot know");
-        ui.with_layout(egui::Layout::top_down(egui::Align::Min), |ui| {
-            ui.add(egui::Label::new(card.question).wrap()).on_hover_text(card.source);
+/// The button that opens the card.
+pub(super) fn button(ui: &mut egui::Ui, card: &LensCard) {
+    let button = ui.button("?");
+    super::name(ui, &button, "About this lens");
+    egui::Popup::from_toggle_button_response(&button)
+        .close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside)
+        .show(|ui| {
+            ui.set_width(WIDTH);
+            egui::ScrollArea::vertical().max_height(MOST_HEIGHT).show(ui, |ui| page(ui, card));
         });
-    });
+    button.on_hover_text("What this lens asks, models and cannot know");
+}
+
+/// What the lens asks; under the pointer where it comes from.
+pub(super) fn question(ui: &mut egui::Ui, card: &LensCard) {
+    ui.add(egui::Label::new(card.question).wrap()).on_hover_text(card.source);
 }
 
 fn page(ui: &mut egui::Ui, card: &LensCard) {

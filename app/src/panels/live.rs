@@ -29,7 +29,8 @@ pub(super) fn show(ui: &mut egui::Ui, state: &State, figures: &mut Figures) -> V
     }
     ui.columns_const(|[left, right]| {
         skips(left, state, &mut actions);
-        outcome(right, state, figures);
+        // Columns set their words to both edges.
+        right.vertical(|ui| outcome(ui, state, figures));
     });
     actions
 }

@@ -68,8 +68,7 @@ impl Pane {
                 0 => "Notes".to_owned(),
                 count => format!("Notes ({count})"),
             },
-            Self::Table if state.session.versus.is_some() => "Tokens (A)".to_owned(),
-            Self::Table => "Tokens".to_owned(),
+            Self::Table => table::title(state),
             Self::Figure(id) => figure::title(state, id),
             Self::Live => "Live".to_owned(),
             Self::Start => "Start".to_owned(),
@@ -101,7 +100,7 @@ impl Pane {
         match self {
             Self::Input => scrolled(ui, |ui| input::show(ui, state)),
             Self::Model => scrolled(ui, |ui| model::show(ui, state)),
-            Self::Knobs => scrolled(ui, |ui| knobs::show(ui, state)),
+            Self::Knobs => knobs::show(ui, state),
             Self::Readings => scrolled(ui, |ui| readings::show(ui, state)),
             Self::Notes => scrolled(ui, |ui| notes::show(ui, state)),
             Self::Table => table::show(ui, state, &mut memories.table),

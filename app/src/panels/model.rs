@@ -26,7 +26,9 @@ pub(super) fn show(ui: &mut egui::Ui, state: &State) -> Vec<Action> {
 fn card(ui: &mut egui::Ui, card: &ModelCard) {
     ui.add(egui::Label::new(egui::RichText::new(&card.name).strong()).truncate())
         .on_hover_text(&card.name);
-    egui::Grid::new("model").num_columns(2).striped(true).show(ui, |ui| {
+    // Lines as high as their words: more of them are in sight.
+    let grid = egui::Grid::new("model").num_columns(2).striped(true).spacing([8.0, 2.0]);
+    grid.min_row_height(18.0).show(ui, |ui| {
         let heads = if card.heads == card.kv_heads {
             card.heads.to_string()
         } else {

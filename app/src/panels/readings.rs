@@ -134,15 +134,24 @@ fn words(reading: &Reading) -> String {
     };
     match reading.unit {
         "fraction" => format!("{:.2} %", value * 100.0),
-        "tokens" => counted(format!("{value:.0}").as_str(), "token"),
-        "samples" => counted(format!("{value:.0}").as_str(), "sample"),
-        "" => format!("{value:.4}"),
-        "items" | "clusters" | "texts" | "attempts" | "bytes" => {
-            format!("{value:.0} {}", reading.unit)
+        "tokens" | "samples" | "items" | "clusters" | "texts" | "attempts" => {
+            counted(format!("{value:.0}").as_str(), reading.unit.trim_end_matches('s'))
         }
+        "" => format!("{value:.4}"),
+        "bytes" => format!("{value:.0} bytes"),
         "x" => format!("{value:.2}×"),
-        unit if unit.len() > LONGEST_UNIT => format!("{value:.3}"),
-        unit => format!("{value:.3} {unit}"),
+        unit if unit.len() > LONGEST_UNIT => rounded(value),
+        unit => format!("{} {unit}", rounded(value)),
+    }
+}
+
+/// As many digits as a person compares: three behind the point, fewer behind large numbers.
+fn rounded(value: f64) -> String {
+    match value.abs() {
+        0.0..100.0 => format!("{value:.3}"),
+        100.0..1000.0 => format!("{value:.2}"),
+        1000.0..10_000.0 => format!("{value:.1}"),
+        _ => format!("{value:.0}"),
     }
 }
 
@@ -168,6 +177,9 @@ mod tests {
         assert_eq!(words(&reading(Some(5.25), "layers")), "5.250 layers");
         assert_eq!(words(&reading(Some(600.0), "tokens")), "600 tokens");
         assert_eq!(words(&reading(Some(1.0), "tokens")), "1 token");
+        assert_eq!(words(&reading(Some(1.0), "clusters")), "1 cluster");
+        assert_eq!(words(&reading(Some(4000.0), "ms")), "4000.0 ms");
+        assert_eq!(words(&reading(Some(123_456.789), "ms")), "123457 ms");
         let long = reading(Some(0.5), "of the full model");
         assert_eq!(
             (words(&long), label(&long)),

@@ -18,7 +18,10 @@ pub(crate) fn show(ui: &mut egui::Ui, state: &State) -> Option<Action> {
                     action = Some(Action::Layout(Layout::Dismiss(index)));
                 }
                 ui.with_layout(egui::Layout::top_down(egui::Align::Min), |ui| {
-                    ui.add(egui::Label::new(egui::RichText::new(&problem.what).strong()).wrap());
+                    ui.add(
+                        egui::Label::new(egui::RichText::new(sentence(&problem.what)).strong())
+                            .wrap(),
+                    );
                     if !problem.hint.is_empty() {
                         ui.add(egui::Label::new(&problem.hint).wrap());
                     }
@@ -30,4 +33,29 @@ pub(crate) fn show(ui: &mut egui::Ui, state: &State) -> Option<Action> {
         ui.weak(format!("{hidden} older problems are behind these"));
     }
     action
+}
+
+/// What the command line writes behind "error:" as a sentence of its own; a name at its head, such as `config.json`, is
+/// left as it is spelt.
+fn sentence(what: &str) -> String {
+    let word = what.split(' ').next().unwrap_or_default();
+    let is_word =
+        word.trim_end_matches([':', ',']).chars().all(|letter| letter.is_ascii_lowercase());
+    let mut letters = what.chars();
+    match letters.next() {
+        Some(first) if is_word => first.to_uppercase().chain(letters).collect(),
+        _ => what.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_card_begins_with_a_capital_unless_a_name_begins_it() {
+        let told = ["truncated: needs 8 bytes", "config.json has no field", "num_layers is 0", ""];
+        let shown = ["Truncated: needs 8 bytes", "config.json has no field", "num_layers is 0", ""];
+        assert_eq!(told.map(sentence), shown);
+    }
 }

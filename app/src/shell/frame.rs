@@ -143,7 +143,8 @@ impl eframe::App for Window {
             let shown = egui::Panel::top("cards").show(ui, |ui| cards::show(ui, &self.state));
             actions.extend(shown.inner);
         }
-        let margin = egui::Frame::central_panel(ui.style()).inner_margin(2);
+        let margin = egui::Margin { top: WAITING_LINE + 1, ..egui::Margin::same(2) };
+        let margin = egui::Frame::central_panel(ui.style()).inner_margin(margin);
         egui::CentralPanel::default().frame(margin).show(ui, |ui| {
             waiting_line(ui, self.state.is_awaiting());
             actions.extend(self.panes.show(ui, &self.state, &mut self.memories));
@@ -158,12 +159,16 @@ impl eframe::App for Window {
     }
 }
 
-/// A thin line says that the figures do not show the present knobs yet; its room is always there, so nothing jumps.
-fn waiting_line(ui: &mut egui::Ui, is_awaiting: bool) {
-    let size = egui::vec2(ui.available_width(), 2.0);
-    let (rect, _) = ui.allocate_exact_size(size, egui::Sense::hover());
+/// Points of the line that says that something is being computed.
+const WAITING_LINE: i8 = 2;
+
+/// A thin line says that the figures do not show the present knobs yet; it lies in the margin, so nothing jumps.
+fn waiting_line(ui: &egui::Ui, is_awaiting: bool) {
     if is_awaiting {
-        ui.painter().rect_filled(rect, 0.0, ui.visuals().selection.bg_fill);
+        let place = ui.max_rect();
+        let top = egui::vec2(0.0, f32::from(WAITING_LINE));
+        let line = egui::Rect::from_min_max(place.left_top() - top, place.right_top());
+        ui.painter().rect_filled(line, 0.0, ui.visuals().selection.bg_fill);
     }
 }
 

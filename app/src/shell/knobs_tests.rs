@@ -7,7 +7,7 @@ use egui::{Key, Pos2, Rect};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use layerscope_engine::api::{
-    ChoiceOption, KnobCard, KnobKind, Pick, Reading, ReadingKind, Value, Versus, View,
+    ChoiceOption, KnobCard, KnobKind, Pick, Reading, ReadingKind, Suggestion, Value, Versus, View,
 };
 
 use super::Window;
@@ -221,4 +221,39 @@ fn what_a_modelled_cost_counts_is_folded_away_and_says_when_it_is_changed() {
     harness.state_mut().state.session.knobs.set("readout-price", Value::Real(0.5));
     again(&mut harness, price);
     assert!(harness.query_by_label("What the modelled cost counts (changed)").is_some());
+}
+
+#[test]
+fn the_buttons_for_all_knobs_are_in_sight_however_many_knobs_a_lens_has() {
+    let kind = || KnobKind::Real { default: 0.5, min: 0.0, max: 1.0, step: 0.1 };
+    let card = |id| KnobCard { id, label: "Knob", help: "", unit: "", kind: kind() };
+    let harness = with(vec![card("knob"); 40]);
+    let knobs: Vec<Rect> =
+        harness.get_all_by_role_and_label(Role::Slider, "Knob").map(|knob| knob.rect()).collect();
+    let last = knobs.iter().map(Rect::bottom).fold(0.0, f32::max);
+    assert!(last > 800.0, "so many knobs have to scroll, the last one ends at {last}");
+    for label in ["Compare with this", "Reset knobs", "Copy as command line"] {
+        let button = harness.get_by_role_and_label(Role::Button, label).rect();
+        assert!(button.top() > 0.0 && button.bottom() < 800.0, "{label} is at {button:?}");
+    }
+}
+
+#[test]
+fn a_setting_that_cannot_be_had_is_greyed_out_and_says_why() {
+    let suggestion = |label: &str, sets| Suggestion {
+        id: "suggested",
+        label: label.to_owned(),
+        explanation: format!("why {label}"),
+        sets,
+    };
+    let mut harness = with(vec![rule()]);
+    let offered = suggestion("This one", vec![("threshold", Value::Real(0.5))]);
+    let suggestions = vec![offered, suggestion("Nothing cheaper", Vec::new())];
+    let view = View { suggestions, ..View::default() };
+    harness.state_mut().state.view = Some(Arc::new(view));
+    harness.run();
+    let is_off =
+        |label| harness.get_by_role_and_label(Role::Button, label).accesskit_node().is_disabled();
+    assert_eq!([is_off("This one"), is_off("Nothing cheaper")], [false, true]);
+    assert!(harness.query_by_label("why Nothing cheaper").is_some());
 }

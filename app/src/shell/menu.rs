@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use egui::{Key, KeyboardShortcut, Modifiers};
+use egui::{Key, KeyboardShortcut, Modifiers, gui_zoom};
 
 use crate::state::{Action, Ask, File, Layout, Lens, Lights, Run, State};
 
@@ -173,6 +173,19 @@ fn view(ui: &mut egui::Ui, state: &State, chosen: &mut Chosen) {
     if ui.button(text).clicked() {
         chosen.actions.push(other_theme(state));
     }
+    ui.separator();
+    let percent = (f64::from(ui.ctx().zoom_factor()) * 100.0).round();
+    ui.weak(format!("Zoom {percent:.0} %"));
+    if entry(ui, "Larger", Some(&gui_zoom::kb_shortcuts::ZOOM_IN), None) {
+        gui_zoom::zoom_in(ui.ctx());
+    }
+    if entry(ui, "Smaller", Some(&gui_zoom::kb_shortcuts::ZOOM_OUT), None) {
+        gui_zoom::zoom_out(ui.ctx());
+    }
+    if entry(ui, "As the screen has it", Some(&gui_zoom::kb_shortcuts::ZOOM_RESET), None) {
+        ui.ctx().set_zoom_factor(1.0);
+    }
+    ui.separator();
     if ui.button("Reset layout").clicked() {
         chosen.actions.push(Action::Layout(Layout::Reset));
     }
@@ -248,6 +261,9 @@ fn shortcuts(ui: &mut egui::Ui) {
             (EXPORT, "Export all figures and readings"),
             (UNDO, "Undo a turn of a knob"),
             (REDO, "Redo it"),
+            (gui_zoom::kb_shortcuts::ZOOM_IN, "Show everything larger"),
+            (gui_zoom::kb_shortcuts::ZOOM_OUT, "Show everything smaller"),
+            (gui_zoom::kb_shortcuts::ZOOM_RESET, "Show everything as large as the screen has it"),
             (QUIT, "Quit"),
         ];
         for (keys, what) in rows {

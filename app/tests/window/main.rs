@@ -4,6 +4,7 @@
 mod beside;
 mod drive;
 mod embedded;
+mod sight;
 
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};

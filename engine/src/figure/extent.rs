@@ -69,7 +69,11 @@ impl Extent {
         if to - from > NARROWEST * from.abs().max(to.abs()) {
             return (from, to);
         }
-        let air = (from.abs() * 0.1).max(0.5);
+        // A share that never changes is not drawn among shares that cannot be.
+        let air = match from.abs() {
+            size if size > 0.0 && size < 1.0 => size * 0.1,
+            size => (size * 0.1).max(0.5),
+        };
         (from - air, to + air)
     }
 }
@@ -101,7 +105,14 @@ impl Figure {
         for mark in &self.marks {
             cover(mark, &mut x, &mut y);
         }
-        [x.span(), y.span()]
+        let (mut from, mut to) = x.span();
+        if self.x.scale == Scale::Integer
+            && let (None, Some((first, last))) = (x.firm, x.loose)
+        {
+            // Half a place is room enough: more would show a place that does not exist.
+            (from, to) = (from.max(first - 0.5), to.min(last + 0.5));
+        }
+        [(from, to), y.span()]
     }
 
     /// Whether there is anything to see: a rule alone is no data.
@@ -248,6 +259,26 @@ mod tests {
         // Whoever asks for such an axis gets no ticks, and an answer.
         assert!(ticks(&Axis::linear("Cost", ""), (1.0, next), 8).is_empty());
         assert!(ticks(&Axis::linear("Cost", ""), (1e300, 1.1e300), 8).len() < 10);
+    }
+
+    #[test]
+    fn an_axis_of_depths_shows_none_that_does_not_exist() {
+        let line = |last: f64| Figure {
+            id: "f",
+            title: String::new(),
+            x: Axis::integer("Depth"),
+            y: Axis::linear("Accuracy", "fraction"),
+            marks: vec![Mark::Line {
+                label: String::new(),
+                points: vec![[0.0, 0.8], [last, 0.8]],
+                ink: crate::figure::Ink::Accent,
+            }],
+            picks: Vec::new(),
+        };
+        let [x, y] = line(30.0).spans();
+        assert_eq!(x, (-0.5, 30.5));
+        assert!(y.0 > 0.7 && y.1 < 1.0, "a share that never changes is drawn among shares: {y:?}");
+        assert_eq!(line(10.0).spans()[0], (-0.4, 10.4));
     }
 
     #[test]

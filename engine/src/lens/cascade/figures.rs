@@ -245,7 +245,7 @@ fn histogram(scene: &Scene<'_>, selection: Selection) -> Figure {
         id: "score-histogram",
         title: format!("Scores of {name}"),
         x: Axis::linear(score.label(), score.signal().unit()).with_range(from, to),
-        y: Axis::linear(capital(rows), ""),
+        y: Axis::integer(capital(rows)),
         marks,
         picks: if highest > 0 { (0..BINS).map(pick).collect() } else { Vec::new() },
     }

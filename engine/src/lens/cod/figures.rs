@@ -85,7 +85,8 @@ pub(super) fn forecast(scene: &Scene<'_>) -> Figure {
     Figure {
         id: "forecast",
         title: "All items: what is true and what the known exits predict".to_owned(),
-        x: Axis::integer("Depth").with_range(0.0, scene.recording.num_layers() as f64),
+        // Half a depth more on either side: points lie at both ends.
+        x: Axis::integer("Depth").with_range(-0.5, scene.recording.num_layers() as f64 + 0.5),
         y: Axis::linear(scene.accuracy(), "").with_range(0.0, 1.0),
         marks,
         picks: Vec::new(),
@@ -197,7 +198,7 @@ pub(super) fn sizes(scene: &Scene<'_>) -> Figure {
         id: "sizes",
         title: "Items in each cluster".to_owned(),
         x: Axis::category("Cluster", names),
-        y: Axis::linear("Items", ""),
+        y: Axis::integer("Items"),
         marks,
         picks: Vec::new(),
     }

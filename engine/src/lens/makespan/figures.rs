@@ -8,7 +8,7 @@ use super::case::Case;
 use super::knobs::Numbers;
 use super::phases::Phases;
 use super::sweep::Trial;
-use crate::figure::{Axis, ColorMap, Direction, Figure, Heat, Ink, Mark};
+use crate::figure::{Axis, ColorMap, Direction, Figure, HUES, Heat, Ink, Mark};
 
 /// Cells of the map: one for each per cent of alpha and tau, 0 to 100.
 const PERCENTS: usize = 101;
@@ -119,12 +119,17 @@ pub(super) fn distribution(scene: &Scene<'_>) -> Figure {
         let label = format!("{name} (simulated)");
         marks.push(Mark::Line { label, points: runs.distribution(SHARES), ink });
     }
-    for (name, case) in [
+    for (series, (name, case)) in [
         ("With calls, exponential times", scene.case),
         ("Without, exponential times", scene.case.map(Case::without_calls)),
-    ] {
+    ]
+    .into_iter()
+    .enumerate()
+    {
         if let Some(points) = case.and_then(Phases::new).and_then(|p| curve(scene, &p)) {
-            marks.push(Mark::Line { label: name.to_owned(), points, ink: Ink::Muted });
+            // The hue of what was simulated, broken.
+            let ink = Ink::Series(series + HUES);
+            marks.push(Mark::Line { label: name.to_owned(), points, ink });
         }
     }
     Figure {
@@ -154,8 +159,7 @@ pub(super) fn times(scene: &Scene<'_>) -> Figure {
     let bars: Vec<[f64; 2]> =
         times.into_iter().enumerate().map(|(idx, time)| [idx as f64, time]).collect();
     let known = bars.iter().filter(|[_, time]| time.is_finite());
-    let texts: Vec<Mark> =
-        known.map(|at| Mark::Text { at: *at, text: format!("{:.2}", at[1]) }).collect();
+    let texts: Vec<Mark> = known.map(|at| Mark::Text { at: *at, text: told(at[1]) }).collect();
     let label = "Mean time".to_owned();
     let bars = Mark::Bars { label, bars, width: 0.7, ink: Ink::Series(0) };
     let names = ["S, success", "F, failure", "N, call"].map(str::to_owned).to_vec();
@@ -172,15 +176,15 @@ pub(super) fn times(scene: &Scene<'_>) -> Figure {
 /// How attempts score that succeed and that fail, on both sides of the threshold.
 pub(super) fn scores(scene: &Scene<'_>) -> Figure {
     let mut marks = Vec::new();
-    if let Numbers::Recorded(_, threshold) = &scene.settings.numbers {
-        let shown = scene.attempts.iter().flat_map(|attempts| &attempts.shown);
-        let (wins, losses): (Vec<&Attempt>, Vec<&Attempt>) = shown.partition(|a| a.is_success);
+    if let (Numbers::Recorded(_, threshold), Some(attempts)) =
+        (&scene.settings.numbers, &scene.attempts)
+    {
+        let (wins, losses): (Vec<&Attempt>, Vec<&Attempt>) =
+            attempts.shown.iter().partition(|attempt| attempt.is_success);
+        // Both are named, even one that has none: else its colour would be taken for the other's.
         for (series, (name, attempts)) in
             [("Successes", wins), ("Failures", losses)].into_iter().enumerate()
         {
-            if attempts.is_empty() {
-                continue;
-            }
             let width = 0.5 / BINS as f64;
             let offset = (series as f64 - 0.5) * width;
             marks.push(Mark::Bars {
@@ -190,14 +194,12 @@ pub(super) fn scores(scene: &Scene<'_>) -> Figure {
                 ink: Ink::Series(2 * series),
             });
         }
-        if !marks.is_empty() {
-            marks.push(Mark::Rule {
-                label: "Threshold".to_owned(),
-                direction: Direction::Vertical,
-                at: *threshold,
-                knob: Some("threshold"),
-            });
-        }
+        marks.push(Mark::Rule {
+            label: "Threshold".to_owned(),
+            direction: Direction::Vertical,
+            at: *threshold,
+            knob: Some("threshold"),
+        });
     }
     Figure {
         id: "scores",
@@ -209,7 +211,15 @@ pub(super) fn scores(scene: &Scene<'_>) -> Figure {
     }
 }
 
+/// A time over its bar: steps that a bar shows.
+fn told(time: f64) -> String {
+    if time.abs() < 100.0 { format!("{time:.2}") } else { format!("{time:.0}") }
+}
+
 fn histogram(attempts: &[&Attempt], offset: f64) -> Vec<[f64; 2]> {
+    if attempts.is_empty() {
+        return Vec::new();
+    }
     let mut counts = [0_u32; BINS];
     for score in attempts.iter().filter_map(|attempt| attempt.score) {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0..=1")]

@@ -206,11 +206,11 @@ pub(super) fn suggestions(scene: &Scene<'_>) -> Vec<Suggestion> {
             let unit = scene.unit();
             let words = if best.expected < without {
                 format!(
-                    "E1 is {:.4} {unit} there and E0 {without:.4}, but chosen on these attempts: check on others",
+                    "E1 is {:.3} {unit} there and E0 {without:.3}, but chosen on these attempts: check on others",
                     best.expected
                 )
             } else {
-                format!("no threshold is faster than none: E0 is {without:.4} {unit}")
+                format!("no threshold is faster than none: E0 is {without:.3} {unit}")
             };
             (words, vec![("threshold", Value::Real(best.threshold))])
         }

@@ -66,7 +66,7 @@ pub(super) fn counts(scene: &Scene<'_>) -> Figure {
         id: "bin-counts",
         title: format!("{rows} in each bin at depth {}", scene.asked.depth),
         x,
-        y: Axis::linear(rows, ""),
+        y: Axis::integer(rows),
         marks: vec![bars],
         picks: Vec::new(),
     }

@@ -5,8 +5,9 @@ use crate::dataset::{Data, DataError, Sequence};
 use crate::measure::{Asked, MeasureError, Source};
 use crate::model::{Batch, ModelCard};
 
-/// Tokens of usual batches of images, as a recording makes them; a larger image goes alone.
+/// How many tokens are usual; a larger image goes alone.
 const USUAL_TOKENS: usize = 256;
+/// As many as a recording sends through a model together.
 const MOST_TOKENS: usize = 512;
 /// Of the numbers.
 const SEED: u32 = 0x5EED;

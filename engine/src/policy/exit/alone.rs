@@ -18,15 +18,15 @@ pub(super) fn alone<R: ExitRule>(rule: R) -> impl BuiltRule {
 struct Alone<R>(R);
 
 /// A token that has not stopped yet.
-struct Running<S> {
+pub(super) struct Running<S> {
     /// Its number among the rows that are walked.
-    at: usize,
-    row: usize,
-    state: S,
+    pub(super) at: usize,
+    pub(super) row: usize,
+    pub(super) state: S,
 }
 
 /// All rows before the first depth.
-fn running<S: Default>(rows: &[Range<usize>]) -> Vec<Running<S>> {
+pub(super) fn running<S: Default>(rows: &[Range<usize>]) -> Vec<Running<S>> {
     let rows = rows.iter().flat_map(Clone::clone).enumerate();
     rows.map(|(at, row)| Running { at, row, state: S::default() }).collect()
 }
@@ -36,7 +36,7 @@ impl<R: ExitRule> BuiltRule for Alone<R> {
         let reader = Reader::new(recording);
         let mut running: Vec<Running<R::State>> = running(rows);
         let mut exits = vec![depth_of(checks.layers()); running.len()];
-        for depth in checks.iter() {
+        for depth in checks.iter().filter(|depth| self.0.may_stop(*depth)) {
             let columns = reader.at(depth);
             running.retain_mut(|Running { at, row, state }| {
                 let stops = self.0.stops(state, columns.signals(*row), reader.place(*row), depth);

@@ -3,9 +3,12 @@
 //!
 //! One set of weights for all depths (as in BERxiT's learning to exit). Features, each made to mean 0 and spread 1: max
 //! probability, margin, entropy, cosine to the depth before (0 where there is none), whether the first choice is that of the exit before, and how deep it
-//! is. Newton steps on the likelihood with a small ridge; no chance is involved. At most 100,000 cells, evenly spaced, are used.
+//! is. Newton steps on the likelihood with a small ridge; no chance is involved. At most 100,000 cells, evenly spaced, are used;
+//! sums over them are sums of parts of fixed size in their order, whatever the number of threads.
 
 use std::sync::Arc;
+
+use rayon::prelude::*;
 
 use super::about::Fit;
 use super::patience::Lasting;
@@ -13,6 +16,7 @@ use super::rule::{Entry, ExitRule, RuleCard};
 use super::signals::{Place, Reader, TokenSignals};
 use super::truth::{self, Truth, nothing_to_fit};
 use crate::knob::Real;
+use crate::recording::depth_of;
 use crate::signal::{Depth, Signal};
 
 /// Features and a constant.
@@ -22,6 +26,10 @@ const MOST_CELLS: usize = 100_000;
 const STEPS: usize = 30;
 /// Keeps the weights finite where two classes can be told apart without an error; per cell.
 const RIDGE: f64 = 1e-4;
+/// The first of so many neighbouring cells say about where the weights are.
+const FEW: usize = 8;
+/// Cells that one thread sums up.
+const PART: usize = 4096;
 
 const THRESHOLD: Real = super::probability(
     "A token stops where it is right with at least this probability, as learnt on the calibration part",
@@ -58,11 +66,13 @@ pub(super) static RULE: Entry<Learnt> = Entry {
 pub(super) struct Learnt {
     threshold: f64,
     logistic: Arc<Option<Logistic>>,
-    layers: usize,
+    /// How deep each depth below L is.
+    deep: Vec<f64>,
     line: Line,
 }
 
-/// Features beyond this are not judged by the line; entropies of the largest vocabularies are half as large.
+/// Features that add up to more than this are not judged by the line; entropies of the largest vocabularies are half as
+/// large, and nothing else is larger than 1.
 const LARGEST: f64 = 32.0;
 /// How far from the threshold the line is believed, for each unit of what its terms can add up to. Rounding moves z, and
 /// what the exponential makes of it, by less than a millionth of that.
@@ -107,8 +117,12 @@ impl Line {
 
     /// Whether the probability reaches the threshold; `None` where it must be computed.
     fn decides(&self, x: &[f64; WEIGHTS]) -> Option<bool> {
-        let z = x.iter().zip(self.factors).fold(self.constant, |z, (x, factor)| z + x * factor);
-        let is_known = x.iter().all(|x| x.abs() <= LARGEST);
+        // In the order in which a processor need not wait; the slack covers what another order rounds otherwise.
+        let [one, a, b, c, d, lasts, deep] = *x;
+        let [of_one, of_a, of_b, of_c, of_d, of_lasts, of_deep] = self.factors;
+        let of_depth = self.constant + one * of_one + deep * of_deep;
+        let z = (of_depth + lasts * of_lasts) + ((a * of_a + b * of_b) + (c * of_c + d * of_d));
+        let is_known = (a.abs() + b.abs()) + (c.abs() + d.abs()) <= LARGEST;
         // Where z is no number, neither is so.
         let is_clear = is_known && (z < self.below || z > self.above);
         is_clear.then_some(z > self.above)
@@ -120,7 +134,8 @@ impl Learnt {
         let nothing =
             Logistic { mean: [0.0; WEIGHTS], spread: [1.0; WEIGHTS], weights: [f64::NAN; WEIGHTS] };
         let line = Line::new(logistic.as_ref().as_ref().unwrap_or(&nothing), threshold);
-        Self { threshold, logistic, layers, line }
+        let deep = (0..layers).map(|depth| deep(depth_of(depth), layers)).collect();
+        Self { threshold, logistic, deep, line }
     }
 
     /// The probability itself.
@@ -138,8 +153,13 @@ struct Logistic {
     weights: [f64; WEIGHTS],
 }
 
+/// How deep a depth is, from 0 to 1.
+fn deep(depth: Depth, layers: usize) -> f64 {
+    f64::from(depth.0) / layers.max(1) as f64
+}
+
 /// The features; NaN where the readout is no number.
-fn features(token: TokenSignals, lasts: bool, depth: Depth, layers: usize) -> [f64; WEIGHTS] {
+fn features(token: TokenSignals, lasts: bool, deep: f64) -> [f64; WEIGHTS] {
     let turn = if token.cos_prev.is_nan() { 0.0 } else { token.cos_prev };
     [
         1.0,
@@ -148,52 +168,99 @@ fn features(token: TokenSignals, lasts: bool, depth: Depth, layers: usize) -> [f
         f64::from(token.entropy),
         f64::from(turn),
         f64::from(u8::from(lasts)),
-        f64::from(depth.0) / layers.max(1) as f64,
+        deep,
     ]
 }
+
+/// Features of a token at a depth, and whether the answer there is right.
+type Cell = ([f64; WEIGHTS], bool);
 
 /// `None` where there is nothing to learn from.
 fn learn(fit: &Fit<'_>, truth: Truth) -> Option<Logistic> {
     let reader = Reader::new(fit.recording);
     let depths: Vec<Depth> = fit.checks.iter().collect();
     let stride = (fit.tokens().count() * depths.len()).div_ceil(MOST_CELLS).max(1);
-    let mut cells = Vec::new();
-    for token in fit.tokens().step_by(stride) {
-        let mut lasting = Lasting::default();
-        for depth in &depths {
-            let signals = reader.signals(token, *depth);
-            let lasts = lasting.take(signals.top1) > 0;
-            let x = features(signals, lasts, *depth, fit.about.layers);
-            let right = truth.is_right(fit.recording, *depth, token);
-            if let Some(right) = right.filter(|_| x.iter().all(|x| x.is_finite())) {
-                cells.push((x, right));
+    let tokens: Vec<usize> = fit.tokens().step_by(stride).collect();
+    // Depth by depth, along the columns.
+    let cells = (0..depths.len()).into_par_iter().map(|exit| {
+        let depth = depths[exit];
+        let here = reader.at(depth);
+        let before = exit.checked_sub(1).map(|before| reader.at(depths[before]));
+        let cell = |token: &usize| {
+            let signals = here.signals(*token);
+            let mut lasting = Lasting::default();
+            if let Some(before) = before {
+                lasting.take(before.signals(*token).top1);
             }
-        }
-    }
+            let lasts = lasting.take(signals.top1) > 0;
+            let x = features(signals, lasts, deep(depth, fit.about.layers));
+            let right = truth.is_right(fit.recording, depth, *token);
+            Some((x, right.filter(|_| x.iter().all(|x| x.is_finite()))?))
+        };
+        tokens.iter().filter_map(cell).collect::<Vec<Cell>>()
+    });
+    let cells = cells.collect::<Vec<_>>().concat();
     (!cells.is_empty()).then(|| Logistic::fitted(cells))
 }
 
+/// The sum over all cells of what `of` makes of a part of them.
+fn summed<const N: usize>(
+    cells: &[Cell],
+    of: impl Fn(&[Cell]) -> [f64; N] + Send + Sync,
+) -> [f64; N] {
+    let parts: Vec<[f64; N]> = cells.par_chunks(PART).map(of).collect();
+    let mut sum = [0.0; N];
+    for part in parts {
+        sum.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
+    }
+    sum
+}
+
 impl Logistic {
-    fn fitted(mut cells: Vec<([f64; WEIGHTS], bool)>) -> Self {
+    fn fitted(mut cells: Vec<Cell>) -> Self {
         let count = cells.len() as f64;
         let (mut mean, mut spread) = ([0.0; WEIGHTS], [1.0; WEIGHTS]);
+        let sums = |of: &(dyn Fn(usize, f64) -> f64 + Sync)| {
+            summed(&cells, |cells| {
+                let mut sums = [0.0; WEIGHTS];
+                for (x, _) in cells {
+                    sums.iter_mut()
+                        .zip(x)
+                        .enumerate()
+                        .for_each(|(at, (sum, x))| *sum += of(at, *x));
+                }
+                sums
+            })
+        };
+        mean[1..].copy_from_slice(&sums(&|_, x| x).map(|sum| sum / count)[1..]);
+        let squares = sums(&|at, x| (x - mean[at]).powi(2)).map(|sum| sum / count);
         for at in 1..WEIGHTS {
-            mean[at] = cells.iter().map(|(x, _)| x[at]).sum::<f64>() / count;
-            let square = cells.iter().map(|(x, _)| (x[at] - mean[at]).powi(2)).sum::<f64>() / count;
-            spread[at] = if square > 1e-18 { square.sqrt() } else { 1.0 };
+            spread[at] = if squares[at] > 1e-18 { squares[at].sqrt() } else { 1.0 };
         }
-        let mut logistic = Self { mean, spread, weights: [0.0; WEIGHTS] };
-        for (x, _) in &mut cells {
-            *x = logistic.scaled(*x);
-        }
+        let start = Self { mean, spread, weights: [0.0; WEIGHTS] };
+        cells.par_iter_mut().for_each(|(x, _)| *x = start.scaled(*x));
+        // What few cells say is near, so that all of them are gone through only two or three times. There is one optimum.
+        let few: Vec<Cell> = cells.iter().step_by(FEW).copied().collect();
+        let settled = |(found, is_settled): (Self, bool)| is_settled.then_some(found);
+        let near = settled(start.descended(&few));
+        let found = near.and_then(|near| settled(near.descended(&cells)));
+        found.unwrap_or_else(|| start.descended(&cells).0)
+    }
+
+    /// Newton steps until nothing moves, and whether it came to that.
+    fn descended(&self, cells: &[Cell]) -> (Self, bool) {
+        let mut logistic = self.clone();
         for _ in 0..STEPS {
-            let step = logistic.newton(&cells);
+            let step = logistic.newton(cells);
             logistic.weights.iter_mut().zip(step).for_each(|(weight, step)| *weight += step);
             if step.iter().all(|step| step.abs() < 1e-9) {
+                return (logistic, true);
+            }
+            if step.iter().any(|step| !step.is_finite()) {
                 break;
             }
         }
-        logistic
+        (logistic, false)
     }
 
     fn scaled(&self, x: [f64; WEIGHTS]) -> [f64; WEIGHTS] {
@@ -206,18 +273,27 @@ impl Logistic {
     }
 
     /// The Newton step: the solution of (X'SX + ridge) step = X'(y - p) - ridge w.
-    fn newton(&self, cells: &[([f64; WEIGHTS], bool)]) -> [f64; WEIGHTS] {
+    fn newton(&self, cells: &[Cell]) -> [f64; WEIGHTS] {
         let ridge = RIDGE * cells.len() as f64;
-        let mut rows = [[0.0; WEIGHTS + 1]; WEIGHTS];
-        for (x, right) in cells {
-            let p = self.probability(x);
-            for (row, xi) in rows.iter_mut().zip(x) {
-                for (sum, xj) in row.iter_mut().zip(x) {
-                    *sum += p * (1.0 - p) * xi * xj;
+        // One row after the other.
+        let sums: [f64; WEIGHTS * (WEIGHTS + 1)] = summed(cells, |cells| {
+            let mut rows = [[0.0; WEIGHTS + 1]; WEIGHTS];
+            for (x, right) in cells {
+                let p = self.probability(x);
+                let (slope, miss) = (p * (1.0 - p), f64::from(u8::from(*right)) - p);
+                for (row, xi) in rows.iter_mut().zip(x) {
+                    for (sum, xj) in row.iter_mut().zip(x) {
+                        *sum += slope * xi * xj;
+                    }
+                    row[WEIGHTS] += miss * xi;
                 }
-                row[WEIGHTS] += (f64::from(u8::from(*right)) - p) * xi;
             }
-        }
+            let mut sums = [0.0; WEIGHTS * (WEIGHTS + 1)];
+            sums.copy_from_slice(rows.as_flattened());
+            sums
+        });
+        let mut rows = [[0.0; WEIGHTS + 1]; WEIGHTS];
+        rows.as_flattened_mut().copy_from_slice(&sums);
         for (at, (row, weight)) in rows.iter_mut().zip(self.weights).enumerate() {
             row[at] += ridge;
             row[WEIGHTS] -= ridge * weight;
@@ -245,7 +321,7 @@ impl ExitRule for Learnt {
 
     fn stops(&self, state: &mut Lasting, token: TokenSignals, _: Place, depth: Depth) -> bool {
         let lasts = state.take(token.top1) > 0;
-        let x = features(token, lasts, depth, self.layers);
+        let x = features(token, lasts, self.deep.get(depth.index()).copied().unwrap_or(1.0));
         self.line.decides(&x).unwrap_or_else(|| self.sure(x) >= self.threshold)
     }
 
@@ -283,6 +359,55 @@ mod tests {
         let found = Logistic::fitted((-50..50).map(|x| cell(f64::from(x) + 0.5)).collect());
         assert!(found.weights.iter().all(|weight| weight.is_finite()), "{found:?}");
         assert!(found.probability(&found.scaled(cell(40.0).0)) > 0.99);
+    }
+
+    /// Newton steps from nothing, over one cell after the other.
+    fn plain(cells: &[Cell], Logistic { mean, spread, .. }: Logistic) -> Logistic {
+        let mut found = Logistic { mean, spread, weights: [0.0; WEIGHTS] };
+        for _ in 0..STEPS {
+            let mut rows = [[0.0; WEIGHTS + 1]; WEIGHTS];
+            for (x, right) in cells {
+                let x = found.scaled(*x);
+                let p = found.probability(&x);
+                for (row, xi) in rows.iter_mut().zip(x) {
+                    for (sum, xj) in row.iter_mut().zip(x) {
+                        *sum += p * (1.0 - p) * xi * xj;
+                    }
+                    row[WEIGHTS] += (f64::from(u8::from(*right)) - p) * xi;
+                }
+            }
+            for (at, row) in rows.iter_mut().enumerate() {
+                row[at] += RIDGE * cells.len() as f64;
+                row[WEIGHTS] -= RIDGE * cells.len() as f64 * found.weights[at];
+            }
+            let step = solved(rows);
+            found.weights.iter_mut().zip(step).for_each(|(weight, step)| *weight += step);
+        }
+        found
+    }
+
+    #[test]
+    fn parts_and_a_start_from_few_cells_find_what_plain_steps_find() {
+        for (num_tokens, seed, threads) in [(40, 1, 1), (700, 2, 2), (3000, 3, 3)] {
+            let recording = crate::recording::synthetic(num_tokens, 5, seed);
+            let reader = Reader::new(&recording);
+            let cells =
+                (0..num_tokens).flat_map(|token| (0..5).map(move |depth| (token, Depth(depth))));
+            let cell = |(token, depth): (usize, Depth)| {
+                let signals = reader.signals(token, depth);
+                let right = recording.agrees(depth.index(), token) == Some(true);
+                (features(signals, token % 3 == 0, deep(depth, 5)), right)
+            };
+            let cells: Vec<Cell> = cells.map(cell).collect();
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let found = pool.install(|| Logistic::fitted(cells.clone()));
+            let again = Logistic::fitted(cells.clone());
+            assert_eq!(found.weights, again.weights, "the number of threads changes the sums");
+            let plain = plain(&cells, found.clone());
+            for (found, plain) in found.weights.iter().zip(plain.weights) {
+                assert!((found - plain).abs() < 1e-10, "{found} {plain}");
+            }
+        }
     }
 
     fn logistic(spread: f64) -> Logistic {

@@ -7,6 +7,7 @@
 
 mod about;
 mod alone;
+mod apart;
 mod at_depth;
 mod budget;
 mod choose;
@@ -26,6 +27,7 @@ mod patience;
 mod pcee;
 mod per_depth;
 mod rule;
+mod rungs;
 mod saturation;
 mod schedule;
 mod signals;

@@ -46,6 +46,12 @@ pub(crate) trait ExitRule: Send + Sync + 'static {
         depth: Depth,
     ) -> bool;
 
+    /// Whether any token can stop at a depth; where none can, asking leaves no state behind and is left out.
+    fn may_stop(&self, depth: Depth) -> bool {
+        let _ = depth;
+        true
+    }
+
     /// Orders rules that differ from this one in the main knob only: each stops a token wherever one of a larger number
     /// would, and leaves the same state behind. `None` where they are not so.
     fn strictness(&self) -> Option<f64> {

@@ -1,6 +1,7 @@
 //! Settings that follow no order, replayed at once: each has a threshold of its own at every depth.
 //!
-//! At every depth the thresholds are sorted; a score passes so many of them, which says which settings it stops at.
+//! At every depth the thresholds are sorted; a score passes so many of them, which says which settings it stops at. All
+//! comparisons are made as "no larger than a limit".
 
 use std::ops::Range;
 
@@ -23,12 +24,12 @@ pub(super) struct Apart {
     depths: Vec<Sorted>,
 }
 
-/// The thresholds of one depth.
+/// The limits of one depth.
 #[derive(Default)]
 struct Sorted {
-    /// From the mildest to the strictest.
-    thresholds: Vec<f64>,
-    /// The settings that stop where so many thresholds are passed, one bit each.
+    /// From the mildest, which is the largest, to the strictest.
+    limits: Vec<f64>,
+    /// The settings that stop where so many limits are kept, one bit each.
     marks: Vec<u64>,
 }
 
@@ -45,20 +46,28 @@ impl Apart {
         let sorted = |depth: usize| {
             let here = thresholds.iter().map(|depths| depths.get(depth).copied());
             let here = here.enumerate().filter_map(|(setting, at)| Some((at?, setting)));
-            let mut here: Vec<(f64, usize)> = here.filter(|(at, _)| !at.is_nan()).collect();
-            here.sort_by(|(a, _), (b, _)| match comparison {
-                Comparison::AtLeast => a.total_cmp(b),
-                Comparison::AtMost | Comparison::Below => b.total_cmp(a),
-            });
+            let here = here.map(|(at, setting)| (limit(comparison, at), setting));
+            let mut here: Vec<(f64, usize)> = here.filter(|(limit, _)| !limit.is_nan()).collect();
+            here.sort_by(|(a, _), (b, _)| b.total_cmp(a));
             let mut marks = vec![0];
             marks.extend(here.iter().scan(0, |marks, (_, setting)| {
                 *marks |= 1 << setting;
                 Some(*marks)
             }));
-            Sorted { thresholds: here.into_iter().map(|(at, _)| at).collect(), marks }
+            Sorted { limits: here.into_iter().map(|(limit, _)| limit).collect(), marks }
         };
         let depths = (0..layers).map(sorted).collect();
         Some(Self { score, comparison, order: (0..thresholds.len()).collect(), depths })
+    }
+}
+
+/// A score passes a threshold where it, with the other sign for `AtLeast`, is no larger than this; NaN where none does.
+fn limit(comparison: Comparison, threshold: f64) -> f64 {
+    match comparison {
+        Comparison::AtLeast => -threshold,
+        Comparison::AtMost => threshold,
+        Comparison::Below if threshold == f64::NEG_INFINITY => f64::NAN,
+        Comparison::Below => threshold.next_down(),
     }
 }
 
@@ -88,18 +97,17 @@ impl Sweep for Apart {
         stop: &mut dyn FnMut(Stop),
     ) {
         let all = marks_of_all(self.order.len());
+        let sign = if self.comparison == Comparison::AtLeast { -1.0 } else { 1.0 };
         let reader = Reader::new(recording);
         // Marks of the settings at which a token has stopped.
         let mut running: Vec<Running<u64>> = running(rows);
         for depth in checks.iter() {
-            let Some(Sorted { thresholds, marks }) = self.depths.get(depth.index()) else {
-                continue;
-            };
+            let Some(Sorted { limits, marks }) = self.depths.get(depth.index()) else { continue };
             let columns = reader.at(depth);
             running.retain_mut(|Running { at, row, state: stopped }| {
-                let score = self.score.of(columns.signals(*row));
-                let passed = thresholds.partition_point(|t| self.comparison.passes(score, *t));
-                let here = marks.get(passed).copied().unwrap_or(0) & !*stopped;
+                let score = sign * self.score.of(columns.signals(*row));
+                let kept = limits.partition_point(|limit| score <= *limit);
+                let here = marks.get(kept).copied().unwrap_or(0) & !*stopped;
                 *stopped |= here;
                 runs(here).for_each(|settings| stop(Stop { at: *at, row: *row, settings, depth }));
                 *stopped != all

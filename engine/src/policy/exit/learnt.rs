@@ -116,6 +116,7 @@ impl Line {
     }
 
     /// Whether the probability reaches the threshold; `None` where it must be computed.
+    #[inline]
     fn decides(&self, x: &[f64; WEIGHTS]) -> Option<bool> {
         // In the order in which a processor need not wait; the slack covers what another order rounds otherwise.
         let [one, a, b, c, d, lasts, deep] = *x;
@@ -138,7 +139,8 @@ impl Learnt {
         Self { threshold, logistic, deep, line }
     }
 
-    /// The probability itself.
+    /// The probability itself; seldom asked for, and kept out of the way of what always is.
+    #[cold]
     fn sure(&self, x: [f64; WEIGHTS]) -> f64 {
         let logistic = self.logistic.as_ref().as_ref();
         logistic.map_or(f64::NAN, |logistic| logistic.probability(&logistic.scaled(x)))
@@ -159,6 +161,7 @@ fn deep(depth: Depth, layers: usize) -> f64 {
 }
 
 /// The features; NaN where the readout is no number.
+#[inline]
 fn features(token: TokenSignals, lasts: bool, deep: f64) -> [f64; WEIGHTS] {
     let turn = if token.cos_prev.is_nan() { 0.0 } else { token.cos_prev };
     [
@@ -319,6 +322,7 @@ fn solved(mut rows: [[f64; WEIGHTS + 1]; WEIGHTS]) -> [f64; WEIGHTS] {
 impl ExitRule for Learnt {
     type State = Lasting;
 
+    #[inline]
     fn stops(&self, state: &mut Lasting, token: TokenSignals, _: Place, depth: Depth) -> bool {
         let lasts = state.take(token.top1) > 0;
         let x = features(token, lasts, self.deep.get(depth.index()).copied().unwrap_or(1.0));

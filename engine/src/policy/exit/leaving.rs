@@ -207,11 +207,10 @@ impl Inside {
                 }
                 continue;
             }
-            let score_here = score(*place);
             for setting in runs(here).flatten() {
                 let bit = 1 << setting;
                 let is_counting = counting & bit != 0;
-                if !is_counting && !comparison.passes(score_here, thresholds[setting]) {
+                if !is_counting && !comparison.passes(score(*place), thresholds[setting]) {
                     passing &= !bit;
                     continue;
                 }
@@ -224,7 +223,7 @@ impl Inside {
                 if wanted[setting] > 0 {
                     continue;
                 }
-                let threshold = comparison.beside(score_here);
+                let threshold = comparison.beside(score(*place));
                 thresholds[setting] = threshold;
                 (counting, passing) = (counting & !bit, passing | bit);
                 // Who does not pass the threshold itself stays inside.

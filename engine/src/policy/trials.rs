@@ -124,3 +124,37 @@ impl<'a> Rows<'a> {
 fn plus(a: Sums, b: Sums) -> Sums {
     (a.0 + b.0, a.1 + b.1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::exit::{Counts, RULES, choose};
+    use crate::policy::main_value;
+    use crate::recording::rough;
+
+    #[test]
+    fn every_trial_is_what_a_replay_of_its_setting_counts() {
+        let recording = rough(400, 5, 3);
+        for slice in [Slice::all(), Slice::all().with("difficulty", "2")] {
+            for (rule, least) in RULES.iter().flat_map(|rule| [(*rule, 0), (*rule, 2)]) {
+                let mut knobs = Knobs::default();
+                knobs.set("rule", Value::Choice(rule.card().id.to_owned()));
+                knobs.set("least-depth", Value::Integer(least));
+                let trials = trials(&recording, &choose(&recording, &knobs), &knobs, &slice);
+                assert!(trials.is_sorted_by(|a, b| a.threshold < b.threshold));
+                assert!(trials.len() > 1 || rule.card().id == "oracle");
+                for trial in trials.iter().step_by(9) {
+                    knobs.set(rule.card().main, main_value(&recording, rule, trial.threshold));
+                    let chosen = choose(&recording, &knobs);
+                    let tally = Counts::new(&recording, &chosen).of(&slice);
+                    let expected = (tally.mean_depth(), tally.num_agreeing(), tally.answered);
+                    let found = (Some(trial.mean_depth), trial.agreeing, trial.tokens);
+                    assert_eq!(found, expected, "{} {}", rule.card().id, trial.threshold);
+                }
+            }
+        }
+        let nobody = Slice::all().with("difficulty", "none");
+        let chosen = choose(&recording, &Knobs::default());
+        assert!(trials(&recording, &chosen, &Knobs::default(), &nobody).is_empty());
+    }
+}

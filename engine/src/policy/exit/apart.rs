@@ -24,13 +24,64 @@ pub(super) struct Apart {
     depths: Vec<Sorted>,
 }
 
+/// Parts of equal width into which the numbers between the limits of a depth are divided.
+const PARTS: usize = 256;
+
 /// The limits of one depth.
-#[derive(Default)]
 struct Sorted {
     /// From the mildest, which is the largest, to the strictest.
     limits: Vec<f64>,
     /// The settings that stop where so many limits are kept, one bit each.
     marks: Vec<u64>,
+    /// For each part how many limits lie in larger parts: all that are kept by any score in it, but for those in it.
+    kept: Vec<usize>,
+    /// The smallest limit, and parts in a unit.
+    low: f64,
+    scale: f64,
+}
+
+impl Sorted {
+    /// Of limits and their settings, in no order.
+    fn new(mut limits: Vec<(f64, usize)>) -> Self {
+        limits.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+        let mut marks = vec![0];
+        marks.extend(limits.iter().scan(0, |marks, (_, setting)| {
+            *marks |= 1 << setting;
+            Some(*marks)
+        }));
+        let limits: Vec<f64> = limits.into_iter().map(|(limit, _)| limit).collect();
+        // Those that no score keeps, or every one, say nothing about where scores lie.
+        let usual = |limit: &&f64| limit.abs() < 1e3;
+        let high = limits.iter().find(usual).copied().unwrap_or(0.0);
+        let low = limits.iter().rfind(usual).copied().unwrap_or(0.0);
+        let scale = if high > low { PARTS as f64 / (high - low) } else { 0.0 };
+        let mut sorted = Self { limits, marks, kept: Vec::new(), low, scale };
+        let parts: Vec<usize> = sorted.limits.iter().map(|limit| sorted.part(*limit)).collect();
+        let larger = |part: usize| parts.iter().filter(|of_limit| **of_limit > part).count();
+        sorted.kept = (0..PARTS).map(larger).collect();
+        sorted
+    }
+
+    /// The part of a number; it never falls where the number rises.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a float cast saturates, and NaN becomes 0"
+    )]
+    fn part(&self, number: f64) -> usize {
+        (((number - self.low) * self.scale) as usize).min(PARTS - 1)
+    }
+
+    /// The settings whose limits a score keeps.
+    fn marks(&self, score: f32) -> u64 {
+        let score = f64::from(score);
+        let mut kept = self.kept.get(self.part(score)).copied().unwrap_or(0);
+        while self.limits.get(kept).is_some_and(|limit| score <= *limit) {
+            kept += 1;
+        }
+        // What is no number keeps none.
+        if score.is_nan() { 0 } else { self.marks.get(kept).copied().unwrap_or(0) }
+    }
 }
 
 impl Apart {
@@ -47,14 +98,7 @@ impl Apart {
             let here = thresholds.iter().map(|depths| depths.get(depth).copied());
             let here = here.enumerate().filter_map(|(setting, at)| Some((at?, setting)));
             let here = here.map(|(at, setting)| (limit(comparison, at), setting));
-            let mut here: Vec<(f64, usize)> = here.filter(|(limit, _)| !limit.is_nan()).collect();
-            here.sort_by(|(a, _), (b, _)| b.total_cmp(a));
-            let mut marks = vec![0];
-            marks.extend(here.iter().scan(0, |marks, (_, setting)| {
-                *marks |= 1 << setting;
-                Some(*marks)
-            }));
-            Sorted { limits: here.into_iter().map(|(limit, _)| limit).collect(), marks }
+            Sorted::new(here.filter(|(limit, _)| !limit.is_nan()).collect())
         };
         let depths = (0..layers).map(sorted).collect();
         Some(Self { score, comparison, order: (0..thresholds.len()).collect(), depths })
@@ -97,21 +141,35 @@ impl Sweep for Apart {
         stop: &mut dyn FnMut(Stop),
     ) {
         let all = marks_of_all(self.order.len());
-        let sign = if self.comparison == Comparison::AtLeast { -1.0 } else { 1.0 };
+        let sign = if self.comparison == Comparison::AtLeast { -1.0_f32 } else { 1.0 };
         let reader = Reader::new(recording);
         // Marks of the settings at which a token has stopped.
         let mut running: Vec<Running<u64>> = running(rows);
+        // Tokens that stop at some more settings, and which; the others are not branched on, which a processor could not
+        // foresee.
+        let mut hits = vec![(0, 0); running.len()];
         for depth in checks.iter() {
-            let Some(Sorted { limits, marks }) = self.depths.get(depth.index()) else { continue };
+            let Some(sorted) = self.depths.get(depth.index()) else { continue };
             let columns = reader.at(depth);
-            running.retain_mut(|Running { at, row, state: stopped }| {
-                let score = sign * self.score.of(columns.signals(*row));
-                let kept = limits.partition_point(|limit| score <= *limit);
-                let here = marks.get(kept).copied().unwrap_or(0) & !*stopped;
+            let mut num_hits = 0;
+            for (number, Running { row, state: stopped, .. }) in running.iter_mut().enumerate() {
+                let here = sorted.marks(sign * self.score.number(columns.signals(*row)));
+                let here = here & !*stopped;
                 *stopped |= here;
+                if let Some(hit) = hits.get_mut(num_hits) {
+                    *hit = (number, here);
+                }
+                num_hits += usize::from(here != 0);
+            }
+            let mut is_any_done = false;
+            for (number, here) in hits.iter().take(num_hits).copied() {
+                let Some(Running { at, row, state }) = running.get(number) else { continue };
                 runs(here).for_each(|settings| stop(Stop { at: *at, row: *row, settings, depth }));
-                *stopped != all
-            });
+                is_any_done |= *state == all;
+            }
+            if is_any_done {
+                running.retain(|token| token.state != all);
+            }
         }
         let depth = depth_of(checks.layers());
         for Running { at, row, state: stopped } in running {

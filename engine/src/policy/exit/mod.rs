@@ -20,6 +20,7 @@ mod kl;
 mod learnt;
 mod leaving;
 mod log_prob;
+mod logistic;
 mod margin;
 mod max_prob;
 mod oracle;

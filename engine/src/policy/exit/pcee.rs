@@ -104,13 +104,32 @@ fn accuracies(fit: &Fit<'_>, bins: usize, truth: Truth) -> Vec<Vec<f64>> {
     (0..fit.about.layers).into_par_iter().map(row).collect()
 }
 
+impl Pcee {
+    /// That of the bin of a token; NaN where there is none.
+    fn accuracy(&self, token: TokenSignals, depth: Depth) -> f64 {
+        let row = self.table.0.get(depth.index());
+        let accuracy = row.and_then(|row| row.get(bin(Score::MaxProb.of(token), row.len())?));
+        accuracy.copied().unwrap_or(f64::NAN)
+    }
+}
+
 impl ExitRule for Pcee {
     type State = ();
 
     fn stops(&self, _state: &mut (), token: TokenSignals, _place: Place, depth: Depth) -> bool {
-        let row = self.table.0.get(depth.index());
-        let accuracy = row.and_then(|row| row.get(bin(Score::MaxProb.of(token), row.len())?));
-        accuracy.is_some_and(|accuracy| *accuracy >= self.target)
+        self.accuracy(token, depth) >= self.target
+    }
+
+    fn num_stopping(
+        rules: &[Self],
+        _state: &(),
+        token: TokenSignals,
+        _place: Place,
+        depth: Depth,
+    ) -> usize {
+        // They have one table and differ in the target only.
+        let accuracy = rules.first().map_or(f64::NAN, |first| first.accuracy(token, depth));
+        rules.iter().take_while(|rule| accuracy >= rule.target).count()
     }
 
     fn strictness(&self) -> Option<f64> {

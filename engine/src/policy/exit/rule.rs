@@ -58,6 +58,23 @@ pub(crate) trait ExitRule: Send + Sync + 'static {
         None
     }
 
+    /// How many of such rules, from the mildest to the strictest, stop a token of this state. To be written where they can
+    /// be told apart by one number of the token.
+    fn num_stopping(
+        rules: &[Self],
+        state: &Self::State,
+        token: TokenSignals,
+        place: Place,
+        depth: Depth,
+    ) -> usize
+    where
+        Self: Sized,
+    {
+        // Whichever is asked, the state behind it is the same.
+        let stops = |rule: &&Self| rule.stops(&mut state.clone(), token, place, depth);
+        rules.iter().take_while(stops).count()
+    }
+
     /// What is compared at each depth, `[depth]`; empty where it is the same at all of them.
     fn thresholds(&self) -> &[f64] {
         &[]

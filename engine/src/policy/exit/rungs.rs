@@ -6,9 +6,8 @@
 use std::ops::Range;
 
 use super::about::Checks;
-use super::alone::{Running, running};
 use super::rule::{Stop, Sweep};
-use crate::recording::{Ladder, RUNGS, Recording, depth_of};
+use crate::recording::{Ladder, RUNGS, Recording, Sense, depth_of};
 
 /// The rungs of one ladder.
 pub(super) struct Rungs {
@@ -42,26 +41,43 @@ impl Sweep for Rungs {
         rows: &[Range<usize>],
         stop: &mut dyn FnMut(Stop),
     ) {
-        // The value that passed most so far, and how many rungs it passes.
-        let mut running: Vec<Running<(Option<f32>, usize)>> = running(rows);
+        let rows: Vec<usize> = rows.iter().flat_map(Clone::clone).collect();
+        let sign = if self.ladder.sense == Sense::AtLeast { 1.0 } else { -1.0 };
+        // Of each row the value that passed most so far, turned so that it is the largest, and how many rungs it passes.
+        let mut best = vec![f32::NEG_INFINITY; rows.len()];
+        let mut reached = vec![0; rows.len()];
+        // Rows that surpass themselves; the others are not branched on, which a processor could not foresee.
+        let mut hits = vec![0; rows.len()];
         for depth in checks.iter() {
             let column = recording.column(self.ladder.signal, depth).unwrap_or_default();
-            running.retain_mut(|Running { at, row, state: (best, reached) }| {
-                let value = column.get(*row).copied().unwrap_or(f32::NAN);
-                if self.ladder.sense.is_beyond(value, *best) {
-                    *best = Some(value);
-                    let reach = self.reach(value);
-                    if reach > *reached {
-                        stop(Stop { at: *at, row: *row, settings: *reached..reach, depth });
-                        *reached = reach;
-                    }
+            let value = |row: usize| column.get(row).copied().unwrap_or(f32::NAN);
+            let mut num_hits = 0;
+            for (at, (row, best)) in rows.iter().zip(&mut best).enumerate() {
+                let turned = sign * value(*row);
+                if let Some(hit) = hits.get_mut(num_hits) {
+                    *hit = at;
                 }
-                *reached < RUNGS
-            });
+                num_hits += usize::from(turned > *best);
+                // What is no number is not the larger one.
+                *best = best.max(turned);
+            }
+            for at in hits.iter().take(num_hits).copied() {
+                let (Some(row), Some(reached)) = (rows.get(at).copied(), reached.get_mut(at))
+                else {
+                    continue;
+                };
+                let reach = self.reach(value(row));
+                if reach > *reached {
+                    stop(Stop { at, row, settings: *reached..reach, depth });
+                    *reached = reach;
+                }
+            }
         }
         let depth = depth_of(checks.layers());
-        for Running { at, row, state: (_, reached) } in running {
-            stop(Stop { at, row, settings: reached..RUNGS, depth });
+        for (at, (row, reached)) in rows.into_iter().zip(reached).enumerate() {
+            if reached < RUNGS {
+                stop(Stop { at, row, settings: reached..RUNGS, depth });
+            }
         }
     }
 }

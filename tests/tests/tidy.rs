@@ -44,7 +44,10 @@ const REGISTRIES: &[(&str, &str, &[&str])] = &[
     (
         "engine/src/policy/exit",
         "RULES",
-        &["about", "alone", "at_depth", "choose", "leaving", "mod", "rule", "signals", "truth"],
+        &[
+            "about", "alone", "apart", "at_depth", "choose", "leaving", "logistic", "mod", "rule",
+            "rungs", "signals", "truth",
+        ],
     ),
     ("engine/src/policy/skip", "RULES", &["choose", "mod", "place", "plan", "rule", "set"]),
     ("engine/src/lens", "LENSES", &["members", "mod", "rows", "versus"]),

@@ -136,16 +136,20 @@ impl Lens for Exits {
     fn view(&self, recording: &Recording, knobs: &Knobs, selection: Selection) -> View {
         let settings = settings(recording, knobs);
         let counts = Counts::new(recording, &settings.rule);
-        let count = |slice: &Slice| counts.of(slice);
-        let whole = count(&settings.slice);
         let parts = settings.by.iter().flat_map(|column| {
             let part = |value: &String| settings.slice.with(&column.name, value);
             column.values.iter().map(move |value| (value.clone(), part(value)))
         });
-        let parts = parts
-            .map(|(value, slice)| (value, count(&slice)))
+        let parts: Vec<(String, Tally)> = parts
+            .map(|(value, slice)| (value, counts.of(&slice)))
             .filter(|(_, tally)| tally.num_tokens() > 0)
             .collect();
+        // No sample has two values of a column. Where each has one, the parts are the whole.
+        let sum = parts.iter().map(|(_, tally)| tally);
+        let sum = sum.fold(Tally::empty(recording.num_layers() + 1), Tally::plus);
+        let ranges = settings.slice.ranges(recording);
+        let num: usize = ranges.iter().map(ExactSizeIterator::len).sum();
+        let whole = if sum.num_tokens() == num as u64 { sum } else { counts.of(&settings.slice) };
         let token = selection.token.filter(|token| *token < recording.num_tokens());
         let scene = Scene { recording, settings, token, tally: whole, parts };
         let trials = trade_off::curve(&scene);

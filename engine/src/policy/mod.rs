@@ -15,6 +15,7 @@ mod pricing;
 pub(crate) mod skip;
 mod split;
 mod sweep;
+mod trials;
 
 pub(crate) use bounds::lower_bound;
 pub(crate) use calibrate::{Trial, calibrate};
@@ -30,4 +31,5 @@ pub(crate) use outcomes::{Outcome, Outcomes, Part};
 pub use pricing::COST_MODEL_KNOBS;
 pub(crate) use pricing::{Cost, Priced, Pricing};
 pub(crate) use split::{Side, Split, add_cards as add_split_cards, sides};
-pub(crate) use sweep::{POSITIONS, main_label, main_value, positions, trials};
+pub(crate) use sweep::{POSITIONS, main_label, main_value, positions};
+pub(crate) use trials::trials;

@@ -175,48 +175,28 @@ impl<'a> Counted<'a> {
     }
 
     /// What every rung of a ladder does, the strictest first.
-    fn ladder(&self, ladder: Ladder, least: usize) -> Vec<Outcome> {
-        let last = self.recording.num_layers();
-        let columns: Vec<Option<&[f32]>> =
-            (0..last).map(|depth| self.recording.column(ladder.signal, depth_of(depth))).collect();
-        let cells = self.count(RUNGS, |cells, piece| {
-            let rows = piece.rows.iter().flat_map(Clone::clone);
-            for (row, share) in rows.zip(self.shares.get(piece.before..).unwrap_or_default()) {
-                let (mut reached, mut best) = (0, None);
-                for (depth, column) in columns.iter().enumerate().skip(least) {
-                    let value = column.and_then(|column| column.get(row)).copied();
-                    let value = value.filter(|value| ladder.sense.is_beyond(*value, best));
-                    let Some(value) = value else { continue };
-                    best = Some(value);
-                    let reach = ladder.reach(value);
-                    if reach > reached {
-                        cells.add(reached..reach, depth, self.weight(row, depth, *share));
-                        reached = reach;
-                    }
-                    if reached == RUNGS {
-                        break;
-                    }
-                }
-                if reached < RUNGS {
-                    cells.add(reached..RUNGS, last, self.weight(row, last, *share));
-                }
-            }
-        });
+    fn rungs(&self, chosen: &Chosen, ladder: Ladder) -> Vec<Outcome> {
+        let cells = self.stops(&Settings::rungs(chosen, ladder), RUNGS);
         let mut outcomes = cells.outcomes(self, |position| ladder.mildest_first(position));
         outcomes.reverse();
         outcomes
     }
 
-    /// What each of some values of a rule's main knob does, in their order.
-    fn settings(&self, settings: &Settings, values: &[Value]) -> Vec<Outcome> {
-        let cells = self.count(values.len(), |cells, piece| {
+    /// Cells of so many settings, from the mildest to the strictest.
+    fn stops(&self, settings: &Settings, num: usize) -> Cells {
+        self.count(num, |cells, piece| {
             let shares = self.shares.get(piece.before..).unwrap_or_default();
             settings.stops(self.recording, &piece.rows, &mut |stop| {
                 let Stop { at, row, settings, depth } = stop;
                 let share = shares.get(at).copied().unwrap_or(0);
                 cells.add(settings, depth.index(), self.weight(row, depth.index(), share));
             });
-        });
+        })
+    }
+
+    /// What each of some values of a rule's main knob does, in their order.
+    fn settings(&self, settings: &Settings, values: &[Value]) -> Vec<Outcome> {
+        let cells = self.stops(settings, values.len());
         let place =
             |place: usize| settings.order().get(place).and_then(|number| values.get(*number));
         let mut outcomes = cells.outcomes(self, |at| place(at).map_or(f64::NAN, number));
@@ -229,7 +209,7 @@ impl<'a> Counted<'a> {
     pub(super) fn outcomes(&self, chosen: &Chosen, knobs: &Knobs, most: u32) -> Outcomes {
         let full = self.full();
         if let Some((ladder, _)) = chosen.ladder() {
-            return Outcomes { positions: self.ladder(ladder, chosen.least.index()), full };
+            return Outcomes { positions: self.rungs(chosen, ladder), full };
         }
         let card = main_card(self.recording, chosen.rule);
         let values = card.map(|card| positions(&card, most)).unwrap_or_default();

@@ -1,52 +1,11 @@
-//! What every position of the knob that trades answers for depth does.
+//! Positions of the knob that trades answers for depth.
 
-use crate::knob::{KnobCard, KnobKind, Knobs, Value};
-use crate::policy::calibrate::Trial;
-use crate::policy::exit::{About, Chosen, RuleEntry, cards_of};
-use crate::policy::goal::Goal;
-use crate::policy::outcomes::{Counted, Failures, Outcome};
-use crate::recording::{RUNGS, Recording, Slice};
+use crate::knob::{KnobCard, KnobKind, Value};
+use crate::policy::exit::{About, RuleEntry, cards_of};
+use crate::recording::Recording;
 
 /// Positions of a knob whose rule no cube answers.
 pub(crate) const POSITIONS: u32 = 33;
-
-/// What every rung of the rule's ladder does or, without a ladder, evenly spaced positions of its main knob; in the order
-/// of the knob. Empty without tokens.
-pub(crate) fn trials(
-    recording: &Recording,
-    chosen: &Chosen,
-    knobs: &Knobs,
-    slice: &Slice,
-) -> Vec<Trial> {
-    if let Some((ladder, _)) = chosen.ladder() {
-        let cube = recording.cube(ladder, chosen.least, slice);
-        let trial = |rung| {
-            let tally = cube.tally(rung);
-            let (agreeing, tokens) = (tally.num_agreeing(), tally.answered);
-            let (threshold, mean_depth) = (ladder.threshold(rung), tally.mean_depth()?);
-            Some(Trial { threshold, mean_depth, agreeing, tokens })
-        };
-        return (0..RUNGS).filter_map(trial).collect();
-    }
-    let rows = slice.ranges(recording);
-    let counted = Counted::new(recording, &rows, Goal::Agreement);
-    let mut positions = counted.outcomes(chosen, knobs, POSITIONS).positions;
-    positions.sort_by(|a, b| a.at.total_cmp(&b.at));
-    positions.iter().filter_map(trial).collect()
-}
-
-/// What a position does to agreement; `None` without rows.
-fn trial(outcome: &Outcome) -> Option<Trial> {
-    let Failures { failing, num } = outcome.rows;
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a count of rows, kept as a float"
-    )]
-    let agreeing = num - failing as u64;
-    let mean_depth = outcome.mean_depth()?;
-    Some(Trial { threshold: outcome.at, mean_depth, agreeing, tokens: num })
-}
 
 /// The knob of a rule that trades answers for depth.
 pub(super) fn main_card(recording: &Recording, rule: &'static dyn RuleEntry) -> Option<KnobCard> {

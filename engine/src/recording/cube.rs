@@ -285,6 +285,8 @@ pub(crate) struct Cubes {
     steps: Mutex<BTreeMap<ListKey, Arc<Steps>>>,
     lists: Mutex<BTreeMap<ListKey, List>>,
     moves: Mutex<Option<Refined>>,
+    /// The newest threshold that was answered without cubes.
+    asked: Mutex<Option<(ListKey, f64)>>,
     pub(crate) memo: Memo,
 }
 
@@ -359,6 +361,19 @@ impl Recording {
         self.list(ladder, least);
         slice.members(self);
         self.cube(ladder, least, slice).tally(rung)
+    }
+
+    /// Whether a threshold is to be answered from cubes: at the least depth 0, where everybody begins, and at another one as
+    /// soon as a second threshold is asked for. While only the least depth moves, a replay costs less than its cubes.
+    pub(crate) fn is_worth_cubes(&self, ladder: Ladder, least: Depth, threshold: f64) -> bool {
+        let key = list_key(ladder, least);
+        if least == Depth(0) || self.cubes.list(key).is_some() {
+            return true;
+        }
+        let mut asked = self.cubes.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_second = asked.is_some_and(|(of, first)| of == key && first != threshold);
+        *asked = Some((key, threshold));
+        is_second
     }
 
     /// What lies between the rungs of a ladder; listed when it is asked for the first time.

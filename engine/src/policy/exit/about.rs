@@ -64,6 +64,8 @@ pub(crate) struct Fit<'a> {
     pub(crate) rows: &'a [Range<usize>],
     /// Says everything that `rows` and `checks` depend on besides the recording; part of the name of what is remembered.
     pub(crate) key: &'a str,
+    /// The same of `rows` alone.
+    pub(crate) key_of_rows: &'a str,
 }
 
 impl Fit<'_> {

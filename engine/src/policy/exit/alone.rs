@@ -18,15 +18,15 @@ pub(super) fn alone<R: ExitRule>(rule: R) -> impl BuiltRule {
 struct Alone<R>(R);
 
 /// A token that has not stopped yet.
-struct Running<S> {
+pub(super) struct Running<S> {
     /// Its number among the rows that are walked.
-    at: usize,
-    row: usize,
-    state: S,
+    pub(super) at: usize,
+    pub(super) row: usize,
+    pub(super) state: S,
 }
 
 /// All rows before the first depth.
-fn running<S: Default>(rows: &[Range<usize>]) -> Vec<Running<S>> {
+pub(super) fn running<S: Default>(rows: &[Range<usize>]) -> Vec<Running<S>> {
     let rows = rows.iter().flat_map(Clone::clone).enumerate();
     rows.map(|(at, row)| Running { at, row, state: S::default() }).collect()
 }
@@ -36,7 +36,7 @@ impl<R: ExitRule> BuiltRule for Alone<R> {
         let reader = Reader::new(recording);
         let mut running: Vec<Running<R::State>> = running(rows);
         let mut exits = vec![depth_of(checks.layers()); running.len()];
-        for depth in checks.iter() {
+        for depth in checks.iter().filter(|depth| self.0.may_stop(*depth)) {
             let columns = reader.at(depth);
             running.retain_mut(|Running { at, row, state }| {
                 let stops = self.0.stops(state, columns.signals(*row), reader.place(*row), depth);
@@ -133,26 +133,38 @@ impl<R: ExitRule> Sweep for Nested<R> {
         stop: &mut dyn FnMut(Stop),
     ) {
         let (reader, all) = (Reader::new(recording), self.rules.len());
-        // Beside the state, by how many settings a token has stopped: always the mildest.
+        // Beside the state, at how many settings a token has stopped: always the mildest.
         let mut running: Vec<Running<(R::State, usize)>> = running(rows);
+        // Tokens that stop at some more settings, with their states before; the others are not branched on, which a
+        // processor could not foresee.
+        let mut hits = vec![(0, R::State::default()); running.len()];
         for depth in checks.iter() {
             let columns = reader.at(depth);
-            running.retain_mut(|Running { at, row, state: (state, stopped) }| {
-                let (signals, place) = (columns.signals(*row), reader.place(*row));
-                let (before, from) = (state.clone(), *stopped);
-                // Whichever setting is asked, the state behind it is the same.
-                while let Some(rule) = self.rules.get(*stopped) {
-                    *state = before.clone();
-                    if !rule.stops(state, signals, place, depth) {
-                        break;
-                    }
-                    *stopped += 1;
-                }
-                if *stopped > from {
-                    stop(Stop { at: *at, row: *row, settings: from..*stopped, depth });
-                }
-                *stopped < all
-            });
+            let mut num_hits = 0;
+            for (number, token) in running.iter_mut().enumerate() {
+                let Running { row, state: (state, stopped), .. } = token;
+                let (Some(rule), Some(hit)) = (self.rules.get(*stopped), hits.get_mut(num_hits))
+                else {
+                    continue;
+                };
+                *hit = (number, state.clone());
+                let stops = rule.stops(state, columns.signals(*row), reader.place(*row), depth);
+                num_hits += usize::from(stops);
+            }
+            let mut is_any_done = false;
+            for (number, before) in hits.iter().take(num_hits) {
+                let Some(token) = running.get_mut(*number) else { continue };
+                let Running { at, row, state: (_, stopped) } = token;
+                let (signals, place, from) = (columns.signals(*row), reader.place(*row), *stopped);
+                *stopped += 1;
+                let stricter = self.rules.get(*stopped..).unwrap_or_default();
+                *stopped += R::num_stopping(stricter, before, signals, place, depth);
+                stop(Stop { at: *at, row: *row, settings: from..*stopped, depth });
+                is_any_done |= *stopped == all;
+            }
+            if is_any_done {
+                running.retain(|token| token.state.1 < all);
+            }
             if running.is_empty() {
                 return;
             }

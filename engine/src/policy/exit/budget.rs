@@ -3,10 +3,9 @@
 //! A share `q_l ~ p^l` of the calibration part (sum over all exits, the last included, is 1) is to leave at exit l = 1, 2, ...: p < 1 early, p > 1
 //! late, exit by exit, the largest max probabilities first (`leaving`).
 
-use super::about::Fit;
-use super::at_depth::{AtDepth, Comparison, Score};
-use super::leaving;
-use super::rule::{Entry, RuleCard};
+use super::at_depth::{Comparison, Score};
+use super::leaving::Leaving;
+use super::rule::RuleCard;
 use crate::knob::Real;
 use crate::signal::Signal;
 
@@ -25,7 +24,7 @@ const SKEW: Real = Real {
 };
 
 /// Registry entry.
-pub(super) static RULE: Entry<AtDepth> = Entry {
+pub(super) static RULE: Leaving = Leaving {
     card: RuleCard {
         id: "budget",
         label: "Budget (MSDNet quantiles)",
@@ -38,14 +37,9 @@ pub(super) static RULE: Entry<AtDepth> = Entry {
         main: "budget-p",
     },
     knobs: |_| vec![SKEW.card()],
-    ladder: None,
-    build: |knobs, fit| {
-        let p = knobs.real(&SKEW);
-        let memo = &fit.recording.cubes.memo;
-        let found = memo.newest("budget", &format!("{p} {}", fit.key), || thresholds(fit, p));
-        let thresholds = found.to_vec();
-        Ok(AtDepth { score: Score::MaxProb, comparison: Comparison::AtLeast, thresholds })
-    },
+    compared: |_| (Score::MaxProb, Comparison::AtLeast),
+    shares: |knobs, fit| Ok(shares(knobs.real(&SKEW), fit.checks.iter().count() + 1)),
+    closed: CLOSED,
 };
 
 /// Shares of `count` exits, p^1, p^2, ... made to add up to 1.
@@ -58,16 +52,12 @@ fn shares(p: f64, count: usize) -> Vec<f64> {
     powers
 }
 
-/// `[depth]` below L.
-fn thresholds(fit: &Fit<'_>, p: f64) -> Vec<f64> {
-    let shares = shares(p, fit.checks.iter().count() + 1);
-    leaving::thresholds(fit, (Score::MaxProb, Comparison::AtLeast), &shares, CLOSED)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::exit::about::{About, Checks};
+    use crate::policy::exit::about::{About, Checks, Fit};
+    use crate::policy::exit::at_depth::AtDepth;
+    use crate::policy::exit::leaving::thresholds;
     use crate::policy::exit::rule::BuiltRule as _;
     use crate::recording::synthetic;
     use crate::signal::Depth;
@@ -97,7 +87,14 @@ mod tests {
         let checks = Checks::new(3, |depth| depth > Depth(0));
         let about = About::of(Some(&recording));
         let rows = vec![0..8; 1];
-        let fit = Fit { about, recording: &recording, checks: &checks, rows: &rows, key: "" };
+        let fit = Fit {
+            about,
+            recording: &recording,
+            checks: &checks,
+            rows: &rows,
+            key: "",
+            key_of_rows: "",
+        };
         for (p, golden, exits) in [
             (0.5, [0.6, 0.55], [0, 2, 0, 0, 1, 1, 0, 2]),
             (1.0, [0.8, 0.8], [0, 2, 1, 1, 2, 2, 0, 2]),
@@ -106,13 +103,15 @@ mod tests {
             let knobs = &mut crate::knob::Knobs::default();
             knobs.set("budget-p", crate::knob::Value::Real(p));
             // 2 lies beyond the knob; the function does not mind.
-            let found = thresholds(&fit, p);
+            let shares = [shares(p, 3)];
+            let compared = (Score::MaxProb, Comparison::AtLeast);
+            let [found] = &thresholds(&fit, compared, &shares, CLOSED)[..] else { panic!() };
             assert_eq!(found[0], CLOSED);
             assert!(found[1..].iter().zip(golden).all(|(a, b)| (a - b).abs() < 1e-6), "{found:?}");
             let rule = AtDepth {
                 score: Score::MaxProb,
                 comparison: Comparison::AtLeast,
-                thresholds: found,
+                thresholds: found.clone(),
             };
             let replayed =
                 crate::policy::exit::alone::alone(rule).exits(&recording, &checks, &rows);

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::about::{About, Checks, Fit};
 use super::rule::{BuiltRule, LiveRule, RuleEntry, Stop, Sweep};
+use super::rungs::Rungs;
 use super::signals::Place;
 use super::{RULES, max_prob};
 use crate::knob::{Choice, ChoiceOption, Integer, KnobCard, KnobKind, Knobs, PlacesKnob, Value};
@@ -147,6 +148,7 @@ struct Frame<'a> {
     /// Rows of the calibration part, for a rule that is fitted.
     rows: Vec<Range<usize>>,
     key: String,
+    key_of_rows: String,
 }
 
 impl<'a> Frame<'a> {
@@ -163,13 +165,14 @@ impl<'a> Frame<'a> {
         let split = Split::of(&allowed);
         let is_fitted = rule.card().is_fitted;
         let rows = if is_fitted { split.rows(recording, Side::Calibration) } else { Vec::new() };
-        let key = format!("{} {least:?} {exits}", split.key());
-        Self { recording, about, cards, allowed, least, checks, rows, key }
+        let key_of_rows = split.key();
+        let key = format!("{key_of_rows} {least:?} {exits}");
+        Self { recording, about, cards, allowed, least, checks, rows, key, key_of_rows }
     }
 
     fn fit(&self) -> Fit<'_> {
-        let Self { recording, about, checks, rows, key, .. } = self;
-        Fit { about: *about, recording, checks, rows, key }
+        let Self { recording, about, checks, rows, key, key_of_rows, .. } = self;
+        Fit { about: *about, recording, checks, rows, key, key_of_rows }
     }
 }
 
@@ -200,6 +203,11 @@ impl Settings {
         });
         let sweep = rule.sweep(&turned.collect::<Vec<_>>(), &frame.fit())?;
         Some(Self { checks: frame.checks, sweep })
+    }
+
+    /// Every rung of the ladder that answers a rule, rung by rung.
+    pub(crate) fn rungs(chosen: &Chosen, ladder: Ladder) -> Self {
+        Self { checks: chosen.checks.clone(), sweep: Box::new(Rungs::new(ladder)) }
     }
 
     /// The numbers of the values, as they were given, from the mildest to the strictest.
@@ -326,6 +334,9 @@ impl<'a> Counts<'a> {
     pub(crate) fn of(&self, slice: &Slice) -> Tally {
         let counted = self.chosen.ladder.and_then(|(ladder, threshold)| {
             let least = self.chosen.least;
+            if !self.recording.is_worth_cubes(ladder, least, threshold) {
+                return None;
+            }
             match ladder.rung(threshold) {
                 Some(rung) => Some(self.recording.tally_at(ladder, least, slice, rung)),
                 None => self.recording.tally_between(ladder, least, slice, threshold),

@@ -6,9 +6,9 @@
 //! exit, the smallest deltas first (`leaving`). The code compares with <=, the paper with <.
 
 use super::about::Fit;
-use super::at_depth::{AtDepth, Comparison, Score};
-use super::leaving;
-use super::rule::{Entry, RuleCard};
+use super::at_depth::{Comparison, Score};
+use super::leaving::Leaving;
+use super::rule::RuleCard;
 use crate::knob::{Choice, ChoiceOption, Real};
 use crate::signal::Signal;
 
@@ -22,7 +22,7 @@ const COMPARISON: Choice = Choice {
 };
 
 /// Registry entry.
-pub(super) static RULE: Entry<AtDepth> = Entry {
+pub(super) static RULE: Leaving = Leaving {
     card: RuleCard {
         id: "deer",
         label: "Change between exits (DeeR)",
@@ -39,17 +39,12 @@ pub(super) static RULE: Entry<AtDepth> = Entry {
         let comparisons = comparisons.map(|(id, label)| ChoiceOption::new(id, label)).to_vec();
         vec![budget(about.layers).card(), COMPARISON.card(comparisons)]
     },
-    ladder: None,
-    build: |knobs, fit| {
-        let wanted = knobs.real(&budget(fit.about.layers));
+    compared: |knobs| {
         let is_strict = knobs.choice(&COMPARISON) == Some("paper");
-        let comparison = if is_strict { Comparison::Below } else { Comparison::AtMost };
-        let shares = shares(fit, wanted)?;
-        let key = format!("{wanted} {comparison:?} {}", fit.key);
-        let make = || thresholds(fit, &shares, comparison);
-        let thresholds = fit.recording.cubes.memo.newest("deer", &key, make).to_vec();
-        Ok(AtDepth { score: Score::ProbStep, comparison, thresholds })
+        (Score::ProbStep, if is_strict { Comparison::Below } else { Comparison::AtMost })
     },
+    shares: |knobs, fit| shares(fit, knobs.real(&budget(fit.about.layers))),
+    closed: CLOSED,
 };
 
 /// Any depth can be wanted; which can be had depends on the exits.
@@ -105,16 +100,13 @@ fn geometric(ln_q: f64, count: usize) -> Vec<f64> {
     shares
 }
 
-/// `[depth]` below L.
-fn thresholds(fit: &Fit<'_>, shares: &[f64], comparison: Comparison) -> Vec<f64> {
-    leaving::thresholds(fit, (Score::ProbStep, comparison), shares, CLOSED)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::policy::exit::about::{About, Checks};
     use crate::policy::exit::alone::alone;
+    use crate::policy::exit::at_depth::AtDepth;
+    use crate::policy::exit::leaving::thresholds;
     use crate::policy::exit::rule::BuiltRule as _;
     use crate::recording::synthetic;
 
@@ -124,7 +116,14 @@ mod tests {
         let recording = synthetic(4, 12, 1);
         let about = About::of(Some(&recording));
         let checks = Checks::new(12, |depth| depth.0 > 0 && depth.0 % 2 == 0);
-        let fit = Fit { about, recording: &recording, checks: &checks, rows: &[], key: "" };
+        let fit = Fit {
+            about,
+            recording: &recording,
+            checks: &checks,
+            rows: &[],
+            key: "",
+            key_of_rows: "",
+        };
         for (budget, golden) in [(9.1, 1.0), (8.6, 0.936), (10.0, 1.127), (4.0, 0.355)] {
             let shares = shares(&fit, budget / 1.3).unwrap();
             let q = shares[1] / shares[0];
@@ -151,9 +150,17 @@ mod tests {
         let about = About::of(Some(&recording));
         let checks = Checks::new(6, |depth| depth.0 > 0);
         let rows = vec![0..5000; 1];
-        let fit = Fit { about, recording: &recording, checks: &checks, rows: &rows, key: "" };
+        let fit = Fit {
+            about,
+            recording: &recording,
+            checks: &checks,
+            rows: &rows,
+            key: "",
+            key_of_rows: "",
+        };
         let shares = geometric(0.8_f64.ln(), 6);
-        let thresholds = thresholds(&fit, &shares, Comparison::AtMost);
+        let compared = (Score::ProbStep, Comparison::AtMost);
+        let thresholds = thresholds(&fit, compared, std::slice::from_ref(&shares), CLOSED).concat();
         let rule = AtDepth { score: Score::ProbStep, comparison: Comparison::AtMost, thresholds };
         let exits = alone(rule).exits(&recording, &checks, &rows);
         for (depth, share) in (1..).zip(&shares) {

@@ -3,26 +3,24 @@
 //!
 //! One set of weights for all depths (as in BERxiT's learning to exit). Features, each made to mean 0 and spread 1: max
 //! probability, margin, entropy, cosine to the depth before (0 where there is none), whether the first choice is that of the exit before, and how deep it
-//! is. Newton steps on the likelihood with a small ridge; no chance is involved. At most 100,000 cells, evenly spaced, are used.
+//! is. At most 100,000 cells, evenly spaced, are used.
 
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use super::about::Fit;
+use super::logistic::{Cell, Logistic, WEIGHTS};
 use super::patience::Lasting;
 use super::rule::{Entry, ExitRule, RuleCard};
 use super::signals::{Place, Reader, TokenSignals};
 use super::truth::{self, Truth, nothing_to_fit};
 use crate::knob::Real;
+use crate::recording::depth_of;
 use crate::signal::{Depth, Signal};
 
-/// Features and a constant.
-const WEIGHTS: usize = 7;
 /// Pairs of token and depth that are learnt from.
 const MOST_CELLS: usize = 100_000;
-const STEPS: usize = 30;
-/// Keeps the weights finite where two classes can be told apart without an error; per cell.
-const RIDGE: f64 = 1e-4;
-
 const THRESHOLD: Real = super::probability(
     "A token stops where it is right with at least this probability, as learnt on the calibration part",
 );
@@ -58,11 +56,13 @@ pub(super) static RULE: Entry<Learnt> = Entry {
 pub(super) struct Learnt {
     threshold: f64,
     logistic: Arc<Option<Logistic>>,
-    layers: usize,
+    /// How deep each depth below L is.
+    deep: Vec<f64>,
     line: Line,
 }
 
-/// Features beyond this are not judged by the line; entropies of the largest vocabularies are half as large.
+/// Features that add up to more than this are not judged by the line; entropies of the largest vocabularies are half as
+/// large, and nothing else is larger than 1.
 const LARGEST: f64 = 32.0;
 /// How far from the threshold the line is believed, for each unit of what its terms can add up to. Rounding moves z, and
 /// what the exponential makes of it, by less than a millionth of that.
@@ -106,11 +106,28 @@ impl Line {
     }
 
     /// Whether the probability reaches the threshold; `None` where it must be computed.
+    #[inline]
     fn decides(&self, x: &[f64; WEIGHTS]) -> Option<bool> {
-        let z = x.iter().zip(self.factors).fold(self.constant, |z, (x, factor)| z + x * factor);
-        let is_known = x.iter().all(|x| x.abs() <= LARGEST);
+        self.decides_at(self.z(x))
+    }
+
+    /// z, the same for every threshold; NaN where the features are too large for it.
+    #[inline]
+    fn z(&self, x: &[f64; WEIGHTS]) -> f64 {
+        // In the order in which a processor need not wait; the slack covers what another order rounds otherwise.
+        let [one, a, b, c, d, lasts, deep] = *x;
+        let [of_one, of_a, of_b, of_c, of_d, of_lasts, of_deep] = self.factors;
+        let of_depth = self.constant + one * of_one + deep * of_deep;
+        let z = (of_depth + lasts * of_lasts) + ((a * of_a + b * of_b) + (c * of_c + d * of_d));
+        let is_known = (a.abs() + b.abs()) + (c.abs() + d.abs()) <= LARGEST;
+        if is_known { z } else { f64::NAN }
+    }
+
+    /// What z says.
+    #[inline]
+    fn decides_at(&self, z: f64) -> Option<bool> {
         // Where z is no number, neither is so.
-        let is_clear = is_known && (z < self.below || z > self.above);
+        let is_clear = z < self.below || z > self.above;
         is_clear.then_some(z > self.above)
     }
 }
@@ -120,26 +137,32 @@ impl Learnt {
         let nothing =
             Logistic { mean: [0.0; WEIGHTS], spread: [1.0; WEIGHTS], weights: [f64::NAN; WEIGHTS] };
         let line = Line::new(logistic.as_ref().as_ref().unwrap_or(&nothing), threshold);
-        Self { threshold, logistic, layers, line }
+        let deep = (0..layers).map(|depth| deep(depth_of(depth), layers)).collect();
+        Self { threshold, logistic, deep, line }
     }
 
-    /// The probability itself.
+    #[inline]
+    fn features(&self, state: &mut Lasting, token: TokenSignals, depth: Depth) -> [f64; WEIGHTS] {
+        let lasts = state.take(token.top1) > 0;
+        features(token, lasts, self.deep.get(depth.index()).copied().unwrap_or(1.0))
+    }
+
+    /// The probability itself; seldom asked for, and kept out of the way of what always is.
+    #[cold]
     fn sure(&self, x: [f64; WEIGHTS]) -> f64 {
         let logistic = self.logistic.as_ref().as_ref();
         logistic.map_or(f64::NAN, |logistic| logistic.probability(&logistic.scaled(x)))
     }
 }
 
-/// Weights and how features are made comparable.
-#[derive(Debug, Clone)]
-struct Logistic {
-    mean: [f64; WEIGHTS],
-    spread: [f64; WEIGHTS],
-    weights: [f64; WEIGHTS],
+/// How deep a depth is, from 0 to 1.
+fn deep(depth: Depth, layers: usize) -> f64 {
+    f64::from(depth.0) / layers.max(1) as f64
 }
 
 /// The features; NaN where the readout is no number.
-fn features(token: TokenSignals, lasts: bool, depth: Depth, layers: usize) -> [f64; WEIGHTS] {
+#[inline]
+fn features(token: TokenSignals, lasts: bool, deep: f64) -> [f64; WEIGHTS] {
     let turn = if token.cos_prev.is_nan() { 0.0 } else { token.cos_prev };
     [
         1.0,
@@ -148,7 +171,7 @@ fn features(token: TokenSignals, lasts: bool, depth: Depth, layers: usize) -> [f
         f64::from(token.entropy),
         f64::from(turn),
         f64::from(u8::from(lasts)),
-        f64::from(depth.0) / layers.max(1) as f64,
+        deep,
     ]
 }
 
@@ -157,100 +180,61 @@ fn learn(fit: &Fit<'_>, truth: Truth) -> Option<Logistic> {
     let reader = Reader::new(fit.recording);
     let depths: Vec<Depth> = fit.checks.iter().collect();
     let stride = (fit.tokens().count() * depths.len()).div_ceil(MOST_CELLS).max(1);
-    let mut cells = Vec::new();
-    for token in fit.tokens().step_by(stride) {
-        let mut lasting = Lasting::default();
-        for depth in &depths {
-            let signals = reader.signals(token, *depth);
+    let tokens: Vec<usize> = fit.tokens().step_by(stride).collect();
+    // Depth by depth, along the columns.
+    let cells = (0..depths.len()).into_par_iter().map(|exit| {
+        let depth = depths[exit];
+        let here = reader.at(depth);
+        let before = exit.checked_sub(1).map(|before| reader.at(depths[before]));
+        let cell = |token: &usize| {
+            let signals = here.signals(*token);
+            let mut lasting = Lasting::default();
+            if let Some(before) = before {
+                lasting.take(before.signals(*token).top1);
+            }
             let lasts = lasting.take(signals.top1) > 0;
-            let x = features(signals, lasts, *depth, fit.about.layers);
-            let right = truth.is_right(fit.recording, *depth, token);
-            if let Some(right) = right.filter(|_| x.iter().all(|x| x.is_finite())) {
-                cells.push((x, right));
-            }
-        }
-    }
+            let x = features(signals, lasts, deep(depth, fit.about.layers));
+            let right = truth.is_right(fit.recording, depth, *token);
+            Some((x, right.filter(|_| x.iter().all(|x| x.is_finite()))?))
+        };
+        tokens.iter().filter_map(cell).collect::<Vec<Cell>>()
+    });
+    let cells = cells.collect::<Vec<_>>().concat();
     (!cells.is_empty()).then(|| Logistic::fitted(cells))
-}
-
-impl Logistic {
-    fn fitted(mut cells: Vec<([f64; WEIGHTS], bool)>) -> Self {
-        let count = cells.len() as f64;
-        let (mut mean, mut spread) = ([0.0; WEIGHTS], [1.0; WEIGHTS]);
-        for at in 1..WEIGHTS {
-            mean[at] = cells.iter().map(|(x, _)| x[at]).sum::<f64>() / count;
-            let square = cells.iter().map(|(x, _)| (x[at] - mean[at]).powi(2)).sum::<f64>() / count;
-            spread[at] = if square > 1e-18 { square.sqrt() } else { 1.0 };
-        }
-        let mut logistic = Self { mean, spread, weights: [0.0; WEIGHTS] };
-        for (x, _) in &mut cells {
-            *x = logistic.scaled(*x);
-        }
-        for _ in 0..STEPS {
-            let step = logistic.newton(&cells);
-            logistic.weights.iter_mut().zip(step).for_each(|(weight, step)| *weight += step);
-            if step.iter().all(|step| step.abs() < 1e-9) {
-                break;
-            }
-        }
-        logistic
-    }
-
-    fn scaled(&self, x: [f64; WEIGHTS]) -> [f64; WEIGHTS] {
-        std::array::from_fn(|at| (x[at] - self.mean[at]) / self.spread[at])
-    }
-
-    fn probability(&self, scaled: &[f64; WEIGHTS]) -> f64 {
-        let z: f64 = scaled.iter().zip(self.weights).map(|(x, weight)| x * weight).sum();
-        1.0 / (1.0 + (-z).exp())
-    }
-
-    /// The Newton step: the solution of (X'SX + ridge) step = X'(y - p) - ridge w.
-    fn newton(&self, cells: &[([f64; WEIGHTS], bool)]) -> [f64; WEIGHTS] {
-        let ridge = RIDGE * cells.len() as f64;
-        let mut rows = [[0.0; WEIGHTS + 1]; WEIGHTS];
-        for (x, right) in cells {
-            let p = self.probability(x);
-            for (row, xi) in rows.iter_mut().zip(x) {
-                for (sum, xj) in row.iter_mut().zip(x) {
-                    *sum += p * (1.0 - p) * xi * xj;
-                }
-                row[WEIGHTS] += (f64::from(u8::from(*right)) - p) * xi;
-            }
-        }
-        for (at, (row, weight)) in rows.iter_mut().zip(self.weights).enumerate() {
-            row[at] += ridge;
-            row[WEIGHTS] -= ridge * weight;
-        }
-        solved(rows)
-    }
-}
-
-/// Gauss and Jordan; the matrix is positive definite, so no row needs to change places.
-fn solved(mut rows: [[f64; WEIGHTS + 1]; WEIGHTS]) -> [f64; WEIGHTS] {
-    for at in 0..WEIGHTS {
-        let pivot = rows[at][at];
-        rows[at].iter_mut().for_each(|value| *value /= pivot);
-        let own = rows[at];
-        for (_, row) in rows.iter_mut().enumerate().filter(|(other, _)| *other != at) {
-            let factor = row[at];
-            row.iter_mut().zip(own).for_each(|(value, own)| *value -= factor * own);
-        }
-    }
-    rows.map(|row| row[WEIGHTS])
 }
 
 impl ExitRule for Learnt {
     type State = Lasting;
 
+    #[expect(
+        clippy::inline_always,
+        reason = "a call would first gather signals that it does not look at"
+    )]
+    #[inline(always)]
     fn stops(&self, state: &mut Lasting, token: TokenSignals, _: Place, depth: Depth) -> bool {
-        let lasts = state.take(token.top1) > 0;
-        let x = features(token, lasts, depth, self.layers);
+        let x = self.features(state, token, depth);
         self.line.decides(&x).unwrap_or_else(|| self.sure(x) >= self.threshold)
     }
 
     fn strictness(&self) -> Option<f64> {
         Some(self.threshold)
+    }
+
+    fn num_stopping(
+        rules: &[Self],
+        state: &Lasting,
+        token: TokenSignals,
+        _: Place,
+        depth: Depth,
+    ) -> usize {
+        let Some(first) = rules.first() else { return 0 };
+        // They were learnt together and differ in the threshold only.
+        let x = first.features(&mut state.clone(), token, depth);
+        let z = first.line.z(&x);
+        let stops = |rule: &&Self| {
+            rule.line.decides_at(z).unwrap_or_else(|| rule.sure(x) >= rule.threshold)
+        };
+        rules.iter().take_while(stops).count()
     }
 }
 
@@ -259,31 +243,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    #[test]
-    fn it_finds_the_weights_that_made_the_answers() {
-        // One feature, the others constant; odds e^(2 x - 1), in the shares that they ask for.
-        let cells: Vec<_> = (0..4000_u32)
-            .map(|number| {
-                let x = f64::from(number % 40) / 10.0 - 2.0;
-                let p = 1.0 / (1.0 + (1.0 - 2.0 * x).exp());
-                let right = f64::from(number / 40) + 0.5 < 100.0 * p;
-                ([1.0, x, 0.0, 0.0, 0.0, 0.0, 0.0], right)
-            })
-            .collect();
-        let found = Logistic::fitted(cells);
-        let slope = found.weights[1] / found.spread[1];
-        let constant = found.weights[0] - slope * found.mean[1];
-        assert!((slope - 2.0).abs() < 0.05 && (constant + 1.0).abs() < 0.05, "{slope} {constant}");
-    }
-
-    #[test]
-    fn classes_that_are_told_apart_keep_the_weights_finite() {
-        let cell = |x: f64| ([1.0, x, x, 0.5, 0.0, 1.0, 0.0], x > 0.0);
-        let found = Logistic::fitted((-50..50).map(|x| cell(f64::from(x) + 0.5)).collect());
-        assert!(found.weights.iter().all(|weight| weight.is_finite()), "{found:?}");
-        assert!(found.probability(&found.scaled(cell(40.0).0)) > 0.99);
-    }
 
     fn logistic(spread: f64) -> Logistic {
         Logistic {

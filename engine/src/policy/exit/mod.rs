@@ -7,6 +7,7 @@
 
 mod about;
 mod alone;
+mod apart;
 mod at_depth;
 mod budget;
 mod choose;
@@ -19,6 +20,7 @@ mod kl;
 mod learnt;
 mod leaving;
 mod log_prob;
+mod logistic;
 mod margin;
 mod max_prob;
 mod oracle;
@@ -26,6 +28,7 @@ mod patience;
 mod pcee;
 mod per_depth;
 mod rule;
+mod rungs;
 mod saturation;
 mod schedule;
 mod signals;

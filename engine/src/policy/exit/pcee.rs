@@ -6,12 +6,15 @@
 
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use super::about::Fit;
 use super::at_depth::Score;
 use super::rule::{Entry, ExitRule, RuleCard};
 use super::signals::{Place, Reader, TokenSignals};
 use super::truth::{self, Truth, nothing_to_fit};
 use crate::knob::{Integer, Real};
+use crate::recording::depth_of;
 use crate::signal::{Depth, Signal};
 
 const TARGET: Real = Real {
@@ -48,9 +51,11 @@ pub(super) static RULE: Entry<Pcee> = Entry {
     build: |knobs, fit| {
         let bins = usize::try_from(knobs.integer(&BINS)).unwrap_or(1);
         let truth = Truth::of(knobs);
-        let name = format!("pcee {bins} {truth:?} {}", fit.key);
+        // Each depth has bins of its own, so which depths are checked changes nothing in them.
+        let name = format!("pcee {bins} {truth:?} {}", fit.key_of_rows);
         let table = fit.recording.cubes.memo.get(&name, || Table(accuracies(fit, bins, truth)));
-        if table.0.iter().all(|row| row.iter().all(|accuracy| accuracy.is_nan())) {
+        let mut checked = fit.checks.iter().filter_map(|depth| table.0.get(depth.index()));
+        if checked.all(|row| row.iter().all(|accuracy| accuracy.is_nan())) {
             return Err(nothing_to_fit(fit));
         }
         Ok(Pcee { target: knobs.real(&TARGET), table })
@@ -81,11 +86,12 @@ fn bin(confidence: f64, bins: usize) -> Option<usize> {
 
 fn accuracies(fit: &Fit<'_>, bins: usize, truth: Truth) -> Vec<Vec<f64>> {
     let reader = Reader::new(fit.recording);
-    let mut table = vec![vec![f64::NAN; bins]; fit.about.layers];
-    for depth in fit.checks.iter() {
+    let row = |depth: usize| {
+        let depth = depth_of(depth);
+        let columns = reader.at(depth);
         let mut counts = vec![(0_u64, 0_u64); bins];
         for token in fit.tokens() {
-            let confidence = Score::MaxProb.of(reader.signals(token, depth));
+            let confidence = Score::MaxProb.of(columns.signals(token));
             let right = truth.is_right(fit.recording, depth, token);
             if let (Some(bin), Some(right)) = (bin(confidence, bins), right) {
                 counts[bin].0 += u64::from(right);
@@ -93,20 +99,37 @@ fn accuracies(fit: &Fit<'_>, bins: usize, truth: Truth) -> Vec<Vec<f64>> {
             }
         }
         let share = |(right, all): (u64, u64)| right as f64 / all as f64;
-        if let Some(row) = table.get_mut(depth.index()) {
-            *row = counts.into_iter().map(share).collect();
-        }
+        counts.into_iter().map(share).collect()
+    };
+    (0..fit.about.layers).into_par_iter().map(row).collect()
+}
+
+impl Pcee {
+    /// That of the bin of a token; NaN where there is none.
+    fn accuracy(&self, token: TokenSignals, depth: Depth) -> f64 {
+        let row = self.table.0.get(depth.index());
+        let accuracy = row.and_then(|row| row.get(bin(Score::MaxProb.of(token), row.len())?));
+        accuracy.copied().unwrap_or(f64::NAN)
     }
-    table
 }
 
 impl ExitRule for Pcee {
     type State = ();
 
     fn stops(&self, _state: &mut (), token: TokenSignals, _place: Place, depth: Depth) -> bool {
-        let row = self.table.0.get(depth.index());
-        let accuracy = row.and_then(|row| row.get(bin(Score::MaxProb.of(token), row.len())?));
-        accuracy.is_some_and(|accuracy| *accuracy >= self.target)
+        self.accuracy(token, depth) >= self.target
+    }
+
+    fn num_stopping(
+        rules: &[Self],
+        _state: &(),
+        token: TokenSignals,
+        _place: Place,
+        depth: Depth,
+    ) -> usize {
+        // They have one table and differ in the target only.
+        let accuracy = rules.first().map_or(f64::NAN, |first| first.accuracy(token, depth));
+        rules.iter().take_while(|rule| accuracy >= rule.target).count()
     }
 
     fn strictness(&self) -> Option<f64> {

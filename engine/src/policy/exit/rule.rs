@@ -46,10 +46,33 @@ pub(crate) trait ExitRule: Send + Sync + 'static {
         depth: Depth,
     ) -> bool;
 
+    /// Whether any token can stop at a depth; where none can, asking leaves no state behind and is left out.
+    fn may_stop(&self, depth: Depth) -> bool {
+        let _ = depth;
+        true
+    }
+
     /// Orders rules that differ from this one in the main knob only: each stops a token wherever one of a larger number
     /// would, and leaves the same state behind. `None` where they are not so.
     fn strictness(&self) -> Option<f64> {
         None
+    }
+
+    /// How many of such rules, from the mildest to the strictest, stop a token of this state. To be written where they can
+    /// be told apart by one number of the token.
+    fn num_stopping(
+        rules: &[Self],
+        state: &Self::State,
+        token: TokenSignals,
+        place: Place,
+        depth: Depth,
+    ) -> usize
+    where
+        Self: Sized,
+    {
+        // Whichever is asked, the state behind it is the same.
+        let stops = |rule: &&Self| rule.stops(&mut state.clone(), token, place, depth);
+        rules.iter().take_while(stops).count()
     }
 
     /// What is compared at each depth, `[depth]`; empty where it is the same at all of them.

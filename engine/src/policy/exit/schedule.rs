@@ -62,6 +62,10 @@ pub(in crate::policy) struct Schedule {
     length: f64,
 }
 
+/// A number of this size has no digits behind the point, so what is added to it is rounded, halves to even.
+/// `round_ties_even` would call a library, once for every token, depth and setting.
+const WHOLE: f64 = (3_u64 << 51) as f64;
+
 impl Schedule {
     /// The knobs of the budget.
     pub(in crate::policy) fn knobs(about: &About) -> Vec<KnobCard> {
@@ -107,7 +111,8 @@ impl Schedule {
         }
         let last = self.length - 1.0;
         let left = if last > 0.0 { (last - f64::from(place.step)) / last } else { 0.0 };
-        (self.least + (self.most - self.least) * left.max(0.0)).round_ties_even()
+        let blocks = self.least + (self.most - self.least) * left.max(0.0);
+        (blocks + WHOLE) - WHOLE
     }
 }
 

@@ -94,7 +94,7 @@ impl<'a> Reader<'a> {
     }
 
     /// What a token shows at a depth.
-    #[inline]
+    #[cfg(test)]
     pub(crate) fn signals(&self, token: usize, depth: Depth) -> TokenSignals {
         self.at(depth).signals(token)
     }

@@ -6,6 +6,8 @@
 //! the last layer. Here both stages are exits of one model, not members of an ensemble. The risk of accepting k is the
 //! share of wrong answers among the k best; tau accepts as many as keep it, and no fewer than `max(20, N / 100)`.
 
+use rayon::prelude::*;
+
 use super::about::{About, Fit};
 use super::at_depth::Comparison;
 use super::rule::{Entry, ExitRule, RuleCard};
@@ -101,8 +103,8 @@ fn build(knobs: &crate::knob::Knobs, fit: &Fit<'_>) -> Result<Window, String> {
     let Some(depth) = depth.copied() else { return Err("there is no exit".to_owned()) };
     let is_entropy = knobs.choice(&SCORE) == Some("entropy");
     let (task, truth) = (knobs.choice(&TASK), Truth::of(knobs));
-    // The width, which is dragged, needs neither the scores nor their order anew.
-    let key = format!("{depth:?} {is_entropy} {task:?} {truth:?} {}", fit.key);
+    // The width, which is dragged, needs neither the scores nor their order anew; nor does a depth that is not the stage.
+    let key = format!("{depth:?} {is_entropy} {task:?} {truth:?} {}", fit.key_of_rows);
     let make = || Judged::new(fit, depth, (is_entropy, task, truth));
     let judged = fit.recording.cubes.memo.newest("window", &key, make);
     if judged.ascending.is_empty() {
@@ -133,7 +135,7 @@ impl Judged {
                 (!sure.is_nan()).then_some((sure, right))
             })
             .collect();
-        judged.sort_by(|a, b| b.0.total_cmp(&a.0));
+        judged.par_sort_by(|a, b| b.0.total_cmp(&a.0));
         let accepted = match task {
             Some("coverage-50") => covering(judged.len(), 0.5),
             Some("coverage-80") => covering(judged.len(), 0.8),
@@ -182,6 +184,10 @@ impl ExitRule for Window {
     fn stops(&self, _state: &mut (), token: TokenSignals, _place: Place, depth: Depth) -> bool {
         let sure = sureness(self.is_entropy, token);
         depth == self.depth && (sure < self.low || sure > self.high)
+    }
+
+    fn may_stop(&self, depth: Depth) -> bool {
+        depth == self.depth
     }
 }
 

@@ -118,3 +118,18 @@ fn tables_hold_what_a_count_over_the_tokens_gives() {
         }
     }
 }
+
+#[test]
+fn only_a_threshold_that_moves_is_worth_cubes_above_depth_0() {
+    let recording = synthetic(100, 4, 5);
+    let is_worth = |least, threshold| recording.is_worth_cubes(LADDERS[0], Depth(least), threshold);
+    // The least depth moves, and every slice of a view asks for the same threshold.
+    assert_eq!(
+        [0, 1, 1, 2, 1].map(|least| is_worth(least, 0.5)),
+        [true, false, false, false, false]
+    );
+    assert!(is_worth(1, 0.6));
+    // Once listed, any threshold is answered.
+    recording.tally_at(LADDERS[0], Depth(1), &Slice::all(), 600);
+    assert!(is_worth(1, 0.6) && is_worth(1, 0.5) && !is_worth(2, 0.5));
+}

@@ -39,8 +39,8 @@ pub(super) fn show(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) 
 
 /// How readouts round. What is chosen can always be taken back, whatever the machine.
 fn rounding(ui: &mut egui::Ui, state: &State, actions: &mut Vec<Action>) {
-    const SAYS: &str = "Measured on text, probabilities move by up to 1e-2 and the best token differs for at most \
-                        1 % of tokens. Cosine, update and RMS stay exact.";
+    const SAYS: &str = "Measured on text, probabilities move by up to 1e-2, entropy, NLL and KL by up to 2e-2 or \
+                        2 %; the best token stays. Cosine, update and RMS stay exact.";
     let chosen = state.session.input.numerics;
     ui.weak("Precision");
     for (label, numerics) in [("Exact (f32)", Numerics::F32), ("Faster (bf16)", Numerics::Bf16)] {

@@ -1,7 +1,8 @@
 //! What a head that rounds to bf16 changes on real text.
 //!
-//! Measured on 2,048 tokens of Shakespeare: probabilities move by 9e-4 in the mean and 8.8e-3 at most, 0.2 % of
-//! the tops differ. With blocks that round too it was 1.9e-3, 4.2e-2 and 0.6 %, which is why they do not.
+//! Measured on 2,048 tokens of Shakespeare: the largest probabilities move by 1.4e-4 in the mean and 2.7e-3 at
+//! most, and no first id is another one. Where nothing was made exact behind it that was 9e-4, 8.8e-3 and 0.2 %; with
+//! blocks that round too 1.9e-3, 4.2e-2 and 0.6 %, which is why they do not.
 
 use std::fs;
 use std::path::Path;
@@ -31,7 +32,7 @@ fn read_out(numerics: Numerics) -> Readouts {
 }
 
 #[test]
-fn shared_bf16_moves_probabilities_by_a_hundredth_and_tops_by_one_in_a_hundred() {
+fn shared_bf16_moves_probabilities_by_less_than_a_hundredth_and_no_top() {
     if Numerics::Bf16.why_not().is_some() {
         println!("this processor has no AVX512-BF16: nothing to compare");
         return;
@@ -45,4 +46,15 @@ fn shared_bf16_moves_probabilities_by_a_hundredth_and_tops_by_one_in_a_hundred()
     println!("max_prob moved by {mean:.1e}, at most {worst:.1e}; {other:.4} of the tops differ");
     assert!(worst > 0.0, "it was not used");
     assert!(worst <= 5e-3 && other <= 1e-3, "{worst} {other}");
+    for (what, exact, rounded) in [
+        ("entropy", &exact.entropy, &rounded.entropy),
+        ("nll", &exact.nll, &rounded.nll),
+        ("kl", &exact.kl, &rounded.kl),
+        ("kl-prev", &exact.kl_prev, &rounded.kl_prev),
+    ] {
+        let moved = exact.iter().zip(rounded).map(|(a, b)| (a - b).abs() / a.max(1.0));
+        let worst = moved.fold(0.0, f32::max);
+        println!("{what} moved by at most {worst:.1e}");
+        assert!(worst > 0.0 && worst <= 2e-2, "{what}: {worst}");
+    }
 }

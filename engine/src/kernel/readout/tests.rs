@@ -152,7 +152,13 @@ impl Case {
             for depth in 0..depths {
                 let at = depth * tokens + token;
                 let lp = self.log_probs(depth, token);
-                let mut sorted: Vec<f64> = lp.iter().map(|l| l.exp()).collect();
+                let mut ids: Vec<usize> = (0..lp.len()).collect();
+                if self.numerics == Numerics::Bf16 {
+                    ids = self.leading(token);
+                    ids.sort_unstable();
+                    ids.dedup();
+                }
+                let mut sorted: Vec<f64> = ids.into_iter().map(|id| lp[id].exp()).collect();
                 sorted.sort_by(|a, b| b.total_cmp(a));
                 near("max", got.max_prob[at], sorted[0]);
                 near("margin", got.margin[at], sorted[0] - sorted.get(1).unwrap_or(&0.0));
@@ -362,7 +368,7 @@ fn where_products_round_the_ids_that_lead_are_exact() {
         let mut case = Case::new(tokens, 4, 8, vocab, 6.0);
         (case.is_normed, case.numerics, case.cap) = (false, Numerics::Bf16, cap);
         // No two rows alike, as those of a wave nearly are: of equal logits either could be fifth.
-        let noise = |i: usize| ((i as f64 * 12.9898).sin() * 43758.5453).fract() as f32;
+        let noise = |i: usize| ((i as f32 * 12.9898).sin() * 43758.547).fract();
         case.head = (0..case.head.len()).map(|i| noise(i) * 3.0).collect();
         let sharp = case.fast();
         case.check(&sharp);
@@ -370,7 +376,8 @@ fn where_products_round_the_ids_that_lead_are_exact() {
         case.check(&case.fast());
         (case.bias, case.numerics) = (Vec::new(), Numerics::F32);
         let exact = case.fast();
-        assert_eq!(sharp.top_ids, exact.top_ids);
+        let firsts = |read: &Readouts| read.top_ids.iter().map(|ids| ids[0]).collect::<Vec<_>>();
+        assert_eq!(firsts(&sharp), firsts(&exact));
         assert_ne!(sharp.max_prob, exact.max_prob, "it was not used");
     }
 }

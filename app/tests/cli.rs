@@ -1,29 +1,16 @@
 //! The real binary on the command line: what it prints, what it writes, how it ends.
 #![expect(clippy::unwrap_used, reason = "a test ends at the first thing that is not as expected")]
 
+#[path = "kit/binary.rs"]
+mod binary;
+#[path = "kit/killed.rs"]
+mod killed;
+
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
-use std::thread;
-use std::time::Duration;
 
-fn layerscope(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_layerscope"))
-        .args(arguments)
-        .env_remove("DISPLAY")
-        .env_remove("WAYLAND_DISPLAY")
-        .env_remove("WAYLAND_SOCKET")
-        .output()
-        .unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
-
-fn words(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
+use binary::{layerscope, text, words};
+use killed::killed_at;
 
 fn record_embedded(folder: &Path) {
     let done = layerscope(&["record", "--limit-tokens", "600", "--out", words(folder)]);
@@ -247,18 +234,8 @@ fn bf16_readouts_say_so_everywhere_or_are_refused() {
 
 /// A recording of the embedded checkpoint over `data` that is killed as soon as a part of it is on the disk.
 fn kill_a_run(data: &Path, recording: &Path) {
-    let mut run = Command::new(env!("CARGO_BIN_EXE_layerscope"))
-        .args(["record", "--data", words(data), "--out", words(recording)])
-        .stderr(Stdio::null())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    while !recording.join("unfinished/0000").exists() {
-        assert!(run.try_wait().unwrap().is_none(), "the run ended before it could be killed");
-        thread::park_timeout(Duration::from_millis(10));
-    }
-    run.kill().unwrap();
-    assert!(!run.wait().unwrap().success());
+    let part = recording.join("unfinished/0000");
+    killed_at(&part, &["record", "--data", words(data), "--out", words(recording)]);
 }
 
 #[test]

@@ -1,23 +1,16 @@
 //! Generation by the real binary, where it does not go as it should.
 #![expect(clippy::unwrap_used, reason = "a test ends at the first thing that is not as expected")]
 
+#[path = "kit/binary.rs"]
+mod binary;
+#[path = "kit/killed.rs"]
+mod killed;
+
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
-use std::thread;
-use std::time::Duration;
 
-fn layerscope(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_layerscope")).args(arguments).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
-
-fn words(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
+use binary::{layerscope, text, words};
+use killed::killed_at;
 
 /// The embedded checkpoint as a folder, with another value in its config.json.
 fn embedded_as_folder(folder: &Path, changes: &[(&str, serde_json::Value)]) {
@@ -42,19 +35,10 @@ fn a_generation_that_is_killed_leaves_what_it_made() {
     // It goes on for much longer than until the second part: no token ends the text.
     let changes = [("max_position_embeddings", 50_000.into()), ("eos_token_id", 235.into())];
     embedded_as_folder(&model, &changes);
-    let mut run = Command::new(env!("CARGO_BIN_EXE_layerscope"))
-        .args(["generate", words(&model), "--prompt", "tom has a red ball .", "--out", words(&out)])
-        .args(["--max-tokens", "40000", "--temperature", "1"])
-        .stderr(Stdio::null())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    while !out.join("unfinished/0001").exists() {
-        assert!(run.try_wait().unwrap().is_none(), "it ended before it could be killed");
-        thread::park_timeout(Duration::from_millis(10));
-    }
-    run.kill().unwrap();
-    assert!(!run.wait().unwrap().success());
+    let arguments =
+        ["generate", words(&model), "--prompt", "tom has a red ball .", "--out", words(&out)];
+    let longer = ["--max-tokens", "40000", "--temperature", "1"];
+    killed_at(&out.join("unfinished/0001"), &[&arguments[..], &longer[..]].concat());
     let json = layerscope(&["inspect", words(&out), "--json"]);
     let manifest: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
     assert_eq!((&manifest["complete"], &manifest["partial"]), (&false.into(), &true.into()));

@@ -1,21 +1,14 @@
 //! `layerscope verify` on the embedded checkpoint: what it writes, what it refuses, how it ends.
 #![expect(clippy::unwrap_used, reason = "a test ends at the first thing that is not as expected")]
 
+#[path = "kit/binary.rs"]
+mod binary;
+
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
-fn layerscope(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_layerscope")).args(arguments).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
-
-fn words(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
+use binary::{layerscope, text, words};
 
 fn record(folder: &Path) {
     let done = layerscope(&["record", "--limit-tokens", "400", "--out", words(folder)]);

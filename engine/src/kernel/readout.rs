@@ -78,6 +78,46 @@ pub(crate) struct Head<'a> {
     pub(crate) cap: Option<f32>,
 }
 
+impl Head<'_> {
+    /// Rows of the matrix, one behind the other; zeros for what is no id.
+    fn rows_of(self, ids: &[u32]) -> Vec<f32> {
+        let width = self.matrix.cols();
+        let mut rows = vec![0.0; ids.len() * width];
+        for (row, &id) in rows.chunks_exact_mut(width).zip(ids) {
+            if (id as usize) < self.matrix.rows() {
+                self.matrix.copy_row(id as usize, row);
+            }
+        }
+        rows
+    }
+
+    /// Logits `[row][id]` of normed rows; `rows` are those of `ids`.
+    fn logits_of(
+        self,
+        normed: &[f32],
+        (ids, rows): (&[u32], &[f32]),
+        numerics: Numerics,
+    ) -> Vec<f32> {
+        let width = self.matrix.cols();
+        let num_rows = normed.len() / width;
+        let mut logits = vec![0.0; num_rows * ids.len()];
+        let mut columns = Columns::new(&mut logits, num_rows, ids.len(), ids.len());
+        let factor = Factor::new(Avx512::detect(), normed, width, numerics);
+        factor.times(factor.met(rows, &mut Vec::new()), &mut columns);
+        if let Some(bias) = self.bias {
+            for row in logits.chunks_exact_mut(ids.len()) {
+                for (logit, id) in row.iter_mut().zip(ids) {
+                    *logit += bias.get(*id as usize).copied().unwrap_or(0.0);
+                }
+            }
+        }
+        if let Some(cap) = self.cap {
+            soft_cap(&mut logits, cap);
+        }
+        logits
+    }
+}
+
 /// What is to be read.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Request<'a> {
@@ -325,7 +365,6 @@ impl<'a, L: Fn(usize) -> &'a [f32]> Work for Absorb<'_, L> {
 /// the matrix kernel of the tiles, so that a token with exactly the same row is not counted as larger.
 fn next_logits(head: Head<'_>, normed: &[f32], next: &[u32], tallies: &mut [Tally]) {
     const TOKENS: usize = 16;
-    let cpu = Avx512::detect();
     let width = head.matrix.cols();
     let depths = tallies.len() / next.len().max(1);
     tallies
@@ -333,26 +372,11 @@ fn next_logits(head: Head<'_>, normed: &[f32], next: &[u32], tallies: &mut [Tall
         .zip(normed.par_chunks(TOKENS * depths * width))
         .zip(next.par_chunks(TOKENS))
         .for_each(|((tallies, normed), next)| {
-            let mut rows = vec![0.0; TOKENS * width];
-            for (row, &id) in rows.chunks_exact_mut(width).zip(next) {
-                if (id as usize) < head.matrix.rows() {
-                    head.matrix.copy_row(id as usize, row);
-                }
-            }
-            let mut logits = vec![0.0; tallies.len() * TOKENS];
-            let mut columns = Columns::new(&mut logits, tallies.len(), TOKENS, TOKENS);
-            let factor = Factor::new(cpu, normed, width, head.matrix.numerics());
-            factor.times(factor.met(&rows, &mut Vec::new()), &mut columns);
-            if let Some(bias) = head.bias {
-                for row in logits.chunks_exact_mut(TOKENS) {
-                    for (logit, id) in row.iter_mut().zip(next) {
-                        *logit += bias.get(*id as usize).copied().unwrap_or(0.0);
-                    }
-                }
-            }
-            if let Some(cap) = head.cap {
-                soft_cap(&mut logits, cap);
-            }
+            // Of one shape, whatever is left of the tokens.
+            let mut ids = [NO_TOKEN; TOKENS];
+            ids.iter_mut().zip(next).for_each(|(slot, id)| *slot = *id);
+            let rows = head.rows_of(&ids);
+            let logits = head.logits_of(normed, (&ids, &rows), head.matrix.numerics());
             for (at, (tally, row)) in tallies.iter_mut().zip(logits.chunks(TOKENS)).enumerate() {
                 let known = next.get(at / depths).filter(|id| **id != NO_TOKEN);
                 tally.next = known.and_then(|_| row.get(at / depths)).copied().unwrap_or(f32::NAN);

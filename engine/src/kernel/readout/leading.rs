@@ -8,10 +8,6 @@
 use rayon::prelude::*;
 
 use super::Head;
-use crate::kernel::avx512::Avx512;
-use crate::kernel::cap::soft_cap;
-use crate::kernel::columns::Columns;
-use crate::kernel::factor::Factor;
 use crate::kernel::numerics::Numerics;
 use crate::kernel::step::{Change, Step};
 use crate::kernel::tally::Tally;
@@ -51,11 +47,12 @@ struct Entry {
     weight: f64,
 }
 
-/// Sums over all ids of one depth before they were made exact.
+/// Sums over all ids of one depth, before these were made exact and after.
 #[derive(Debug, Clone, Copy)]
 struct Sums {
-    sum: f64,
-    squares: f64,
+    before: f64,
+    squares_before: f64,
+    after: f64,
 }
 
 impl Leading {
@@ -65,18 +62,11 @@ impl Leading {
         let mut ids: Vec<u32> = tops.chain([next]).filter(is_id).collect();
         ids.sort_unstable();
         ids.dedup();
-        let width = head.matrix.cols();
-        let mut rows = vec![0.0; ids.len() * width];
-        for (row, &id) in rows.chunks_exact_mut(width).zip(&ids) {
-            head.matrix.copy_row(id as usize, row);
+        if ids.is_empty() {
+            return Self { ids, rounded: Vec::new(), exact: Vec::new() };
         }
-        let entries = |numerics| {
-            let mut logits = vec![0.0; tallies.len() * ids.len()];
-            let mut columns = Columns::new(&mut logits, tallies.len(), ids.len(), ids.len());
-            let factor = Factor::new(Avx512::detect(), normed, width, numerics);
-            factor.times(factor.met(&rows, &mut Vec::new()), &mut columns);
-            entries(head, &ids, &mut logits, tallies)
-        };
+        let rows = head.rows_of(&ids);
+        let entries = |numerics| entries(&head.logits_of(normed, (&ids, &rows), numerics), tallies);
         let (rounded, exact) = (entries(head.matrix.numerics()), entries(Numerics::F32));
         Self { ids, rounded, exact }
     }
@@ -88,30 +78,33 @@ impl Leading {
         }
         let (old, new) = (self.rounded.chunks_exact(count), self.exact.chunks_exact(count));
         let rows: Vec<_> = old.zip(new).map(|(old, new)| Row { old, new }).collect();
-        let before: Vec<Sums> =
-            tallies.iter().map(|tally| Sums { sum: tally.sum, squares: tally.squares }).collect();
+        let mut sums = Vec::new();
         for (tally, row) in tallies.iter_mut().zip(&rows) {
+            let (before, squares_before) = (tally.sum, tally.squares);
             row.put_into(tally);
             self.rank(row, next, tally);
+            sums.push(Sums { before, squares_before, after: tally.sum });
         }
         if let (Some((_, others)), Some(last)) = (tallies.split_last_mut(), rows.last()) {
             for (tally, row) in others.iter_mut().zip(&rows) {
                 tally.cross += cross(last.new, row.new) - cross(last.old, row.old);
             }
         }
-        let sums: Vec<_> = before.iter().zip(tallies.iter().map(|tally| tally.sum)).collect();
         let pairs = sums.windows(2).zip(rows.windows(2));
         for (tally, (sums, rows)) in tallies.iter_mut().skip(1).zip(pairs) {
             let (&[then, own], [row_then, row_own]) = (sums, rows) else { continue };
-            let lost = between((row_own.old, own.0.sum), (row_then.old, then.0.sum));
-            let squares = row_then.old.iter().map(|entry| (entry.weight / then.0.sum).powi(2));
-            let left = then.0.squares / then.0.sum.powi(2) - squares.sum::<f64>();
+            let lost = between((row_own.old, own.before), (row_then.old, then.before));
+            let squares = row_then.old.iter().map(|entry| (entry.weight / then.before).powi(2));
+            let left = then.squares_before / then.before.powi(2) - squares.sum::<f64>();
+            let change = |of: Sums, squares| Change {
+                factor: 1.0,
+                drop: 0.0,
+                share: of.before / of.after,
+                squares,
+            };
             tally.step.take(lost);
-            tally.step.shrink(
-                Change { factor: 1.0, drop: 0.0, share: own.0.sum / own.1, squares: 0.0 },
-                Change { factor: 1.0, drop: 0.0, share: then.0.sum / then.1, squares: left },
-            );
-            tally.step.add(between((row_own.new, own.1), (row_then.new, then.1)));
+            tally.step.shrink(change(own, 0.0), change(then, left));
+            tally.step.add(between((row_own.new, own.after), (row_then.new, then.after)));
         }
     }
 
@@ -156,18 +149,8 @@ impl Row<'_> {
 }
 
 /// Logits `[depth][id]` as they enter the tallies' sums.
-fn entries(head: Head<'_>, ids: &[u32], logits: &mut [f32], tallies: &[Tally]) -> Vec<Entry> {
-    if let Some(bias) = head.bias {
-        for row in logits.chunks_exact_mut(ids.len().max(1)) {
-            for (logit, id) in row.iter_mut().zip(ids) {
-                *logit += bias.get(*id as usize).copied().unwrap_or(0.0);
-            }
-        }
-    }
-    if let Some(cap) = head.cap {
-        soft_cap(logits, cap);
-    }
-    let rows = logits.chunks_exact(ids.len().max(1)).zip(tallies);
+fn entries(logits: &[f32], tallies: &[Tally]) -> Vec<Entry> {
+    let rows = logits.chunks_exact((logits.len() / tallies.len().max(1)).max(1)).zip(tallies);
     rows.flat_map(|(row, tally)| {
         row.iter().map(|&logit| {
             let below = f64::from(logit) - f64::from(tally.max);

@@ -75,6 +75,19 @@ impl Fit<'_> {
     }
 }
 
+#[cfg(test)]
+impl<'a> Fit<'a> {
+    /// Of rows of a recording that is asked about no others.
+    pub(crate) fn unnamed(
+        recording: &'a Recording,
+        checks: &'a Checks,
+        rows: &'a [Range<usize>],
+    ) -> Self {
+        let about = About::of(Some(recording));
+        Self { about, recording, checks, rows, key: "", key_of_rows: "" }
+    }
+}
+
 /// The depths at which a token may stop; never L, where everything stops.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Checks(Vec<bool>);

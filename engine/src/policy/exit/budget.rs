@@ -55,7 +55,7 @@ fn shares(p: f64, count: usize) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::exit::about::{About, Checks, Fit};
+    use crate::policy::exit::about::{Checks, Fit};
     use crate::policy::exit::at_depth::AtDepth;
     use crate::policy::exit::leaving::thresholds;
     use crate::policy::exit::rule::BuiltRule as _;
@@ -85,16 +85,8 @@ mod tests {
             recording.signals.get_mut(&Signal::MaxProb).unwrap()[depth] = row.to_vec();
         }
         let checks = Checks::new(3, |depth| depth > Depth(0));
-        let about = About::of(Some(&recording));
         let rows = vec![0..8; 1];
-        let fit = Fit {
-            about,
-            recording: &recording,
-            checks: &checks,
-            rows: &rows,
-            key: "",
-            key_of_rows: "",
-        };
+        let fit = Fit::unnamed(&recording, &checks, &rows);
         for (p, golden, exits) in [
             (0.5, [0.6, 0.55], [0, 2, 0, 0, 1, 1, 0, 2]),
             (1.0, [0.8, 0.8], [0, 2, 1, 1, 2, 2, 0, 2]),

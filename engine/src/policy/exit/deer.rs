@@ -103,7 +103,7 @@ fn geometric(ln_q: f64, count: usize) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::exit::about::{About, Checks};
+    use crate::policy::exit::about::Checks;
     use crate::policy::exit::alone::alone;
     use crate::policy::exit::at_depth::AtDepth;
     use crate::policy::exit::leaving::thresholds;
@@ -114,16 +114,8 @@ mod tests {
     fn q_is_solved_as_in_the_specification() {
         // C = 1.3 x (2, 4, .., 12): in layers, exits 2, 4, .., 10 and the last at 12.
         let recording = synthetic(4, 12, 1);
-        let about = About::of(Some(&recording));
         let checks = Checks::new(12, |depth| depth.0 > 0 && depth.0 % 2 == 0);
-        let fit = Fit {
-            about,
-            recording: &recording,
-            checks: &checks,
-            rows: &[],
-            key: "",
-            key_of_rows: "",
-        };
+        let fit = Fit::unnamed(&recording, &checks, &[]);
         for (budget, golden) in [(9.1, 1.0), (8.6, 0.936), (10.0, 1.127), (4.0, 0.355)] {
             let shares = shares(&fit, budget / 1.3).unwrap();
             let q = shares[1] / shares[0];
@@ -147,17 +139,9 @@ mod tests {
                 *value = ((token * 7919 + depth * 104_729) % 5003) as f32 / 5003.0;
             }
         }
-        let about = About::of(Some(&recording));
         let checks = Checks::new(6, |depth| depth.0 > 0);
         let rows = vec![0..5000; 1];
-        let fit = Fit {
-            about,
-            recording: &recording,
-            checks: &checks,
-            rows: &rows,
-            key: "",
-            key_of_rows: "",
-        };
+        let fit = Fit::unnamed(&recording, &checks, &rows);
         let shares = geometric(0.8_f64.ln(), 6);
         let compared = (Score::ProbStep, Comparison::AtMost);
         let thresholds = thresholds(&fit, compared, std::slice::from_ref(&shares), CLOSED).concat();

@@ -69,8 +69,8 @@ pub(super) fn thresholds(
     shares: &[Vec<f64>],
     closed: f64,
 ) -> Vec<Vec<f64>> {
-    let order = Order::of(fit, score, comparison);
     let rows: Vec<usize> = fit.tokens().collect();
+    let order = Order::of(fit, &rows, score, comparison);
     // Each thread walks the order for its part of the settings.
     let each = shares.len().div_ceil(rayon::current_num_threads()).clamp(1, MOST);
     let parts = shares.par_chunks(each).map(|shares| {
@@ -106,9 +106,9 @@ struct Order(Vec<Vec<u32>>);
 const MOST_KEPT: usize = 1 << 26;
 
 impl Order {
-    fn of(fit: &Fit<'_>, score: Score, comparison: Comparison) -> Arc<Self> {
+    /// `rows`: those of `fit`.
+    fn of(fit: &Fit<'_>, rows: &[usize], score: Score, comparison: Comparison) -> Arc<Self> {
         let is_falling = comparison == Comparison::AtLeast;
-        let rows: Vec<usize> = fit.tokens().collect();
         let make = || {
             let reader = Reader::new(fit.recording);
             let ordered =
@@ -285,8 +285,7 @@ mod tests {
             let recording = rough(num_tokens, num_layers, seed);
             let checks = Checks::new(num_layers, |depth| depth.0 >= least && depth.0 != 4);
             let rows = vec![0..num_tokens / 3, num_tokens / 2..num_tokens];
-            let about = About::of(Some(&recording));
-            let fit = Fit { about, recording: &recording, checks: &checks, rows: &rows, key: "", key_of_rows: "" };
+            let fit = Fit::unnamed(&recording, &checks, &rows);
             for score in [Score::MaxProb, Score::ProbStep] {
                 for comparison in [Comparison::AtLeast, Comparison::AtMost, Comparison::Below] {
                     let found = thresholds(&fit, (score, comparison), &shares, 1e8);

@@ -1,6 +1,7 @@
 //! How long it takes from the knob of an exit rule to its figures, over 100,000 tokens and 32 blocks, rule by rule.
 //!
-//! `cargo bench -p layerscope-engine --features bench --bench rules`; the goal is 16 ms for rules that are replayed.
+//! `cargo bench -p layerscope-engine --features bench --bench rules`; the goal is 16 ms for rules that are replayed. Ids of rules
+//! behind `--` measure these alone.
 #![expect(clippy::print_stdout, reason = "a benchmark reports to the terminal")]
 
 use layerscope_engine::api::bench_support::{Views, first_view, rule_views};
@@ -9,12 +10,17 @@ const TOKENS: usize = 100_000;
 const LAYERS: usize = 32;
 
 fn main() {
-    for Views { rule, first, moves, least } in rule_views(TOKENS, LAYERS, 40) {
+    // Cargo adds a flag of its own.
+    let asked: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    for Views { rule, first, moves, least } in rule_views(TOKENS, LAYERS, 40, &asked) {
         println!(
             "{rule}: first view {first:.1} ms, then {}; least depth {}",
             spread(moves),
             spread(least)
         );
+    }
+    if !asked.is_empty() {
+        return;
     }
     let [first, second] = first_view(TOKENS, LAYERS, "pareto");
     println!("all rules compared: first view {first:.0} ms, second {second:.1} ms");

@@ -163,8 +163,13 @@ pub mod bench_support {
         pub least: Vec<f64>,
     }
 
-    /// Views of the exits lens, rule by rule, at so many positions of a knob.
-    pub fn rule_views(num_tokens: usize, num_layers: usize, num_positions: u32) -> Vec<Views> {
+    /// Views of the exits lens, rule by rule, at so many positions of a knob; of the rules that are named, if any are.
+    pub fn rule_views(
+        num_tokens: usize,
+        num_layers: usize,
+        num_positions: u32,
+        named: &[String],
+    ) -> Vec<Views> {
         let recording = synthetic(num_tokens, num_layers, 1);
         let selection = Selection { token: Some(num_tokens / 2) };
         let of_rule = |rule: &&'static dyn crate::policy::RuleEntry| {
@@ -202,7 +207,10 @@ pub mod bench_support {
                 least: move_all("least-depth"),
             }
         };
-        crate::policy::RULES.iter().map(of_rule).collect()
+        let is_asked = |rule: &&&'static dyn crate::policy::RuleEntry| {
+            named.is_empty() || named.iter().any(|id| id == rule.card().id)
+        };
+        crate::policy::RULES.iter().filter(is_asked).map(of_rule).collect()
     }
 
     /// Milliseconds of the first view of a lens with its knobs as they are, and of a second one.

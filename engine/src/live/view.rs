@@ -88,9 +88,7 @@ fn readings(
     };
     let mean_of = |value: fn(&Row) -> f64| mean(rows.iter().map(value));
     let mut tally = Tally::empty(recording.num_layers() + 1);
-    for row in rows {
-        tally.add(recording, row.live.row..row.live.row + 1, &[row.live.depth]);
-    }
+    tally.add(recording, rows.iter().map(|row| (row.live.row, row.live.depth)));
     let saved = flops_saved(
         recording,
         &Slice::all(),

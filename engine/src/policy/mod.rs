@@ -12,6 +12,7 @@ mod operating;
 mod outcomes;
 mod pieces;
 mod pricing;
+mod replays;
 pub(crate) mod skip;
 mod split;
 mod sweep;

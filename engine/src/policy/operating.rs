@@ -114,7 +114,10 @@ pub(crate) fn quantile(ascending: &[f64], share: f64) -> f64 {
     let below = at.floor() as usize;
     let value =
         |idx: usize| ascending.get(idx).or_else(|| ascending.last()).copied().unwrap_or(f64::NAN);
-    value(below) + (at - at.floor()) * (value(below + 1) - value(below))
+    // Rounding may not lead beyond the next one: a larger share has no smaller quantile.
+    let beyond = value(below + 1);
+    let here = value(below) + (at - at.floor()) * (beyond - value(below));
+    if here > beyond { beyond } else { here }
 }
 
 #[cfg(test)]

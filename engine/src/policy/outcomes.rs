@@ -10,13 +10,13 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use crate::knob::{Knobs, Value};
-use crate::policy::exit::{Chosen, Settings, Stop, choose_rule};
+use crate::knob::Knobs;
+use crate::policy::exit::{Chosen, Stop};
 use crate::policy::goal::Goal;
 use crate::policy::pieces::{Piece, pieces};
+use crate::policy::replays::Replays;
 use crate::policy::split::{Side, Split};
-use crate::policy::sweep::{main_card, number, positions};
-use crate::recording::{Ladder, RUNGS, Recording, Slice, depth_of};
+use crate::recording::{Recording, Slice, depth_of};
 use crate::signal::Depth;
 
 /// A text counts as a whole in so many parts, so that shares of its rows are whole numbers.
@@ -134,102 +134,66 @@ impl<'a> Counted<'a> {
     /// What happens where nothing stops.
     fn full(&self) -> Outcome {
         let last = depth_of(self.recording.num_layers());
-        self.single(f64::NAN, |piece| {
-            vec![last; piece.rows.iter().map(ExactSizeIterator::len).sum()]
-        })
+        self.single(f64::NAN, |piece| vec![last; piece.rows.len()])
     }
 
     /// What one position does, of which it is known where rows exit.
     fn single(&self, at: f64, exits: impl Fn(&Piece) -> Vec<Depth> + Sync) -> Outcome {
-        let cells = self.count(1, |cells, piece| {
-            let rows = piece.rows.iter().flat_map(Clone::clone);
-            let shares = self.shares.get(piece.before..).unwrap_or_default();
-            for ((row, exit), share) in rows.zip(exits(piece)).zip(shares) {
-                cells.add(0..1, exit.index(), self.weight(row, exit.index(), *share));
+        let empty = || Cells::new(1, self.recording.num_layers() + 1);
+        let add = |mut cells: Cells, piece: &Piece| {
+            for (number, exit) in exits(piece).into_iter().enumerate() {
+                cells.add(0..1, exit.index(), self.weight(piece, number, exit));
             }
-        });
-        let empty = Outcome {
+            cells
+        };
+        let cells = pieces(self.rows).par_iter().fold(empty, add).reduce(empty, Cells::plus);
+        let nothing = Outcome {
             at,
             exits: vec![0; self.recording.num_layers() + 1],
             rows: Failures::default(),
             texts: Failures::default(),
         };
-        cells.outcomes(self, |_| at).pop().unwrap_or(empty)
+        cells.outcomes(self, &[at]).pop().unwrap_or(nothing)
     }
 
-    /// Cells of so many positions, added to piece by piece.
-    fn count(&self, positions: usize, add: impl Fn(&mut Cells, &Piece) + Sync) -> Cells {
-        let empty = || Cells::new(positions, self.recording.num_layers() + 1);
-        let pieces = pieces(self.rows);
-        let cells = pieces.par_iter().fold(empty, |mut cells, piece| {
-            add(&mut cells, piece);
-            cells
-        });
-        cells.reduce(empty, Cells::plus)
-    }
-
-    /// Rows and parts of texts that fail.
-    fn weight(&self, row: usize, depth: usize, share: u64) -> (i64, i128) {
-        let fails = self.goal.fails(self.recording, depth, row) == Some(true);
+    /// Rows and parts of texts that fail where a row of a piece, by its number in it, exits at a depth.
+    fn weight(&self, piece: &Piece, number: usize, depth: Depth) -> (i64, i128) {
+        let row = piece.rows.get(number).copied().unwrap_or(usize::MAX);
+        let share = self.shares.get(piece.before + number).copied().unwrap_or(0);
+        let fails = self.goal.fails(self.recording, depth.index(), row) == Some(true);
         if fails { (1, i128::from(share)) } else { (0, 0) }
-    }
-
-    /// What every rung of a ladder does, the strictest first.
-    fn rungs(&self, chosen: &Chosen, ladder: Ladder) -> Vec<Outcome> {
-        let cells = self.stops(&Settings::rungs(chosen, ladder), RUNGS);
-        let mut outcomes = cells.outcomes(self, |position| ladder.mildest_first(position));
-        outcomes.reverse();
-        outcomes
-    }
-
-    /// Cells of so many settings, from the mildest to the strictest.
-    fn stops(&self, settings: &Settings, num: usize) -> Cells {
-        self.count(num, |cells, piece| {
-            let shares = self.shares.get(piece.before..).unwrap_or_default();
-            settings.stops(self.recording, &piece.rows, &mut |stop| {
-                let Stop { at, row, settings, depth } = stop;
-                let share = shares.get(at).copied().unwrap_or(0);
-                cells.add(settings, depth.index(), self.weight(row, depth.index(), share));
-            });
-        })
-    }
-
-    /// What each of some values of a rule's main knob does, in their order.
-    fn settings(&self, settings: &Settings, values: &[Value]) -> Vec<Outcome> {
-        let cells = self.stops(settings, values.len());
-        let place =
-            |place: usize| settings.order().get(place).and_then(|number| values.get(*number));
-        let mut outcomes = cells.outcomes(self, |at| place(at).map_or(f64::NAN, number));
-        // Values rise, whichever of their ends is the strict one.
-        outcomes.sort_by(|a, b| a.at.total_cmp(&b.at));
-        outcomes
     }
 
     /// What the positions of the rule's main knob do: every rung where a cube answers the rule, else at most `most`.
     pub(super) fn outcomes(&self, chosen: &Chosen, knobs: &Knobs, most: u32) -> Outcomes {
-        let full = self.full();
-        if let Some((ladder, _)) = chosen.ladder() {
-            return Outcomes { positions: self.rungs(chosen, ladder), full };
+        let replays = Replays::of(self.recording, chosen, knobs, most);
+        let summed = replays.summed(
+            self.recording,
+            &pieces(self.rows),
+            |positions| Cells::new(positions, self.recording.num_layers() + 1),
+            |cells, piece, depth, stops| {
+                for Stop { at, settings } in stops {
+                    let weight = self.weight(piece, *at, depth);
+                    cells.add(settings.clone(), depth.index(), weight);
+                }
+            },
+            Cells::plus,
+        );
+        let outcomes = summed.into_iter().flat_map(|(cells, at)| cells.outcomes(self, at));
+        let mut positions: Vec<Outcome> = outcomes.collect();
+        if chosen.ladder().is_some() {
+            positions.reverse();
+            return Outcomes { positions, full: self.full() };
         }
-        let card = main_card(self.recording, chosen.rule);
-        let values = card.map(|card| positions(&card, most)).unwrap_or_default();
-        let at = |value: &Value| {
-            let mut turned = knobs.clone();
-            turned.set(chosen.rule.card().main, value.clone());
-            self.outcome(&choose_rule(self.recording, chosen.rule, &turned), number(value))
-        };
-        let settings = Settings::new(self.recording, chosen.rule, knobs, &values);
-        let mut positions: Vec<Outcome> = match settings {
-            Some(settings) => self.settings(&settings, &values),
-            None => values.par_iter().map(at).collect(),
-        };
+        // Values rise, whichever of their ends is the strict one.
+        positions.sort_by(|a, b| a.at.total_cmp(&b.at));
         // Of two positions of a rule that is not fitted one stops no row earlier than the other (a patience of 0, which
         // never stops, stands behind all others), so the order is the same whatever rows it is read off, and a claim may be
         // tested in it. Budgets, which are fitted, have no such order by themselves: it is read off the rows that they are
         // fitted on (`in_order_of`).
         let depth = |outcome: &Outcome| outcome.mean_depth().unwrap_or(0.0);
         positions.sort_by(|a, b| depth(b).total_cmp(&depth(a)));
-        Outcomes { positions, full }
+        Outcomes { positions, full: self.full() }
     }
 }
 
@@ -331,19 +295,18 @@ impl Cells {
     }
 
     /// From differences to counts, in the order of positions.
-    fn outcomes(self, counted: &Counted<'_>, at: impl Fn(usize) -> f64) -> Vec<Outcome> {
+    fn outcomes(self, counted: &Counted<'_>, positions: &[f64]) -> Vec<Outcome> {
         let mut exits = vec![0_i64; self.num_depths];
         let (mut failing, mut parts) = (0, 0);
-        let num = self.failing.len().saturating_sub(1);
-        let each = self.exits.chunks(self.num_depths).zip(self.failing).zip(self.parts).take(num);
-        each.enumerate()
-            .map(|(position, ((more_exits, more_failing), more_parts))| {
+        let each = self.exits.chunks(self.num_depths).zip(self.failing).zip(self.parts);
+        each.zip(positions)
+            .map(|(((more_exits, more_failing), more_parts), at)| {
                 exits.iter_mut().zip(more_exits).for_each(|(sum, more)| *sum += more);
                 failing += more_failing;
                 parts += more_parts;
                 let texts = parts as f64 / PARTS as f64;
                 Outcome {
-                    at: at(position),
+                    at: *at,
                     exits: exits.iter().map(|exits| exits.unsigned_abs()).collect(),
                     rows: Failures { failing: failing as f64, num: counted.num_rows },
                     // Parts are rounded up, so whole texts that fail may be a trace more than there are.
@@ -360,6 +323,7 @@ impl Cells {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::knob::Value;
     use crate::policy::exit::{Counts, RULES, choose};
     use crate::policy::sweep::POSITIONS;
     use crate::recording::{rough, synthetic, synthetic_samples};

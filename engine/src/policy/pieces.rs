@@ -10,31 +10,15 @@ const TOGETHER: usize = 1024;
 pub(super) struct Piece {
     /// How many rows stand before them.
     pub(super) before: usize,
-    pub(super) rows: Vec<Range<usize>>,
+    pub(super) rows: Vec<usize>,
 }
 
 /// Pieces of at most `TOGETHER` rows, which together are all rows in their order.
 pub(super) fn pieces(rows: &[Range<usize>]) -> Vec<Piece> {
-    let mut pieces = Vec::new();
-    let (mut piece, mut num) = (Piece::default(), 0);
-    for range in rows {
-        let mut rest = range.clone();
-        while !rest.is_empty() {
-            let here = rest.len().min(TOGETHER - num);
-            piece.rows.push(rest.start..rest.start + here);
-            rest.start += here;
-            num += here;
-            if num == TOGETHER {
-                let before = piece.before + num;
-                pieces.push(std::mem::replace(&mut piece, Piece { before, rows: Vec::new() }));
-                num = 0;
-            }
-        }
-    }
-    if num > 0 {
-        pieces.push(piece);
-    }
-    pieces
+    let rows: Vec<usize> = rows.iter().cloned().flatten().collect();
+    let starts = (0..).step_by(TOGETHER);
+    let pieces = rows.chunks(TOGETHER).zip(starts);
+    pieces.map(|(rows, before)| Piece { before, rows: rows.to_vec() }).collect()
 }
 
 #[cfg(test)]
@@ -55,11 +39,11 @@ mod tests {
                 start += gap + len;
             }
             let pieces = pieces(&rows);
-            let all: Vec<usize> = pieces.iter().flat_map(|piece| piece.rows.iter().cloned().flatten()).collect();
+            let all: Vec<usize> = pieces.iter().flat_map(|piece| piece.rows.iter().copied()).collect();
             prop_assert_eq!(&all, &rows.iter().cloned().flatten().collect::<Vec<_>>());
             let mut before = 0;
             for piece in &pieces {
-                let num: usize = piece.rows.iter().map(ExactSizeIterator::len).sum();
+                let num = piece.rows.len();
                 prop_assert_eq!(piece.before, before);
                 prop_assert!((1..=TOGETHER).contains(&num));
                 before += num;

@@ -42,10 +42,8 @@ pub(super) fn means(scene: &Scene<'_>) -> Arc<PerDepth> {
         let means = depths
             .map(|depth| {
                 let mut tally = Tally::empty(recording.num_layers() + 1);
-                for range in &ranges {
-                    let exits = vec![depth_of(depth); range.len()];
-                    tally.add(recording, range.clone(), &exits);
-                }
+                let rows = ranges.iter().cloned().flatten();
+                tally.add(recording, rows.map(|row| (row, depth_of(depth))));
                 Means {
                     agreement: tally.agreement().unwrap_or(f64::NAN),
                     accuracy: tally.accuracy(),

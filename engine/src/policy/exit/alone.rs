@@ -2,8 +2,6 @@
 //!
 //! A recording is walked depth by depth: at each one the tokens that still run are asked, along its columns.
 
-use std::ops::Range;
-
 use super::about::Checks;
 use super::rule::{BuiltRule, ExitRule, LiveRule, Stop, Sweep};
 use super::signals::{Place, Reader, TokenSignals};
@@ -17,38 +15,63 @@ pub(super) fn alone<R: ExitRule>(rule: R) -> impl BuiltRule {
 
 struct Alone<R>(R);
 
-/// A token that has not stopped yet.
-pub(super) struct Running<S> {
-    /// Its number among the rows that are walked.
-    pub(super) at: usize,
-    pub(super) row: usize,
-    pub(super) state: S,
-}
+/// Numbers of the rows that have not stopped yet, ascending.
+pub(super) struct Running(pub(super) Vec<usize>);
 
-/// All rows before the first depth.
-pub(super) fn running<S: Default>(rows: &[Range<usize>]) -> Vec<Running<S>> {
-    let rows = rows.iter().flat_map(Clone::clone).enumerate();
-    rows.map(|(at, row)| Running { at, row, state: S::default() }).collect()
+impl Running {
+    /// So many rows before the first depth.
+    pub(super) fn new(rows: usize) -> Self {
+        Self((0..rows).collect())
+    }
+
+    /// Keeps those that run on, without a branch for each, which a processor could not foresee.
+    #[inline]
+    pub(super) fn retain(&mut self, mut runs_on: impl FnMut(usize) -> bool) {
+        let mut kept = 0;
+        for number in 0..self.0.len() {
+            let at = self.0.get(number).copied().unwrap_or_default();
+            let keeps = runs_on(at);
+            if let Some(place) = self.0.get_mut(kept) {
+                *place = at;
+            }
+            kept += usize::from(keeps);
+        }
+        self.0.truncate(kept);
+    }
+
+    /// The exit of all that still run.
+    pub(super) fn end_at(self, depth: Depth, exits: &mut [Depth]) {
+        for at in self.0 {
+            if let Some(exit) = exits.get_mut(at) {
+                *exit = depth;
+            }
+        }
+    }
 }
 
 impl<R: ExitRule> BuiltRule for Alone<R> {
-    fn exits(&self, recording: &Recording, checks: &Checks, rows: &[Range<usize>]) -> Vec<Depth> {
+    fn exits(&self, recording: &Recording, checks: &Checks, rows: &[usize]) -> Vec<Depth> {
         let reader = Reader::new(recording);
-        let mut running: Vec<Running<R::State>> = running(rows);
-        let mut exits = vec![depth_of(checks.layers()); running.len()];
+        let mut states = vec![R::State::default(); rows.len()];
+        let mut exits = vec![Depth(0); rows.len()];
+        let mut running = Running::new(rows.len());
         for depth in checks.iter().filter(|depth| self.0.may_stop(*depth)) {
             let columns = reader.at(depth);
-            running.retain_mut(|Running { at, row, state }| {
-                let stops = self.0.stops(state, columns.signals(*row), reader.place(*row), depth);
-                if let Some(exit) = exits.get_mut(*at).filter(|_| stops) {
-                    *exit = depth;
-                }
-                !stops
+            running.retain(|at| {
+                let (Some(row), Some(state), Some(exit)) =
+                    (rows.get(at).copied(), states.get_mut(at), exits.get_mut(at))
+                else {
+                    return false;
+                };
+                // As if it stopped: what runs on is overwritten.
+                *exit = depth;
+                !self.0.decides(state, columns.signals(row), reader.place(row), depth)
             });
-            if running.is_empty() {
+            if running.0.is_empty() {
                 break;
             }
         }
+        running.end_at(depth_of(checks.layers()), &mut exits);
         exits
     }
 
@@ -93,30 +116,28 @@ impl<R: ExitRule> LiveRule for AloneLive<'_, R> {
             if let (Some(state), Some(place)) =
                 (self.states.get_mut(*token), self.places.get(*token))
             {
-                *stops = self.rule.stops(state, *signals, *place, depth);
+                *stops = self.rule.decides(state, *signals, *place, depth);
             }
         }
     }
 }
 
-/// Settings of a rule from the mildest to the strictest; `None` where they have no such order.
-pub(super) fn nested<R: ExitRule>(
-    settings: impl Iterator<Item = Option<R>>,
-) -> Option<Box<dyn Sweep>> {
-    let known = settings.enumerate().map(|(number, rule)| {
-        let rule = rule?;
-        Some((rule.strictness()?, number, rule))
-    });
-    let mut known: Vec<(f64, usize, R)> = known.collect::<Option<_>>()?;
+/// Settings of a rule, each with its rule if it has one.
+pub(super) fn nested<R: ExitRule>(settings: impl Iterator<Item = Option<R>>) -> Box<dyn Sweep> {
+    let strictness = |rule: &Option<R>| rule.as_ref().map_or(f64::INFINITY, R::strictness);
+    let known = settings.enumerate().map(|(number, rule)| (strictness(&rule), number, rule));
+    let mut known: Vec<(f64, usize, Option<R>)> = known.collect();
     known.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let (order, rules) = known.into_iter().map(|(_, number, rule)| (number, rule)).unzip();
-    Some(Box::new(Nested { order, rules }))
+    let order = known.iter().map(|(_, number, _)| *number).collect();
+    let stopping = known.into_iter().filter(|(strictness, ..)| *strictness < f64::INFINITY);
+    Box::new(Nested { order, rules: stopping.filter_map(|(_, _, rule)| rule).collect() })
 }
 
-/// Settings of one rule from the mildest to the strictest.
+/// Settings of one rule.
 struct Nested<R> {
-    /// Their numbers as they were given.
+    /// Their numbers as they were given, from the mildest to the strictest.
     order: Vec<usize>,
+    /// Of the mildest; the others never stop a row.
     rules: Vec<R>,
 }
 
@@ -129,49 +150,55 @@ impl<R: ExitRule> Sweep for Nested<R> {
         &self,
         recording: &Recording,
         checks: &Checks,
-        rows: &[Range<usize>],
-        stop: &mut dyn FnMut(Stop),
+        rows: &[usize],
+        stop: &mut dyn FnMut(Depth, &[Stop]),
     ) {
-        let (reader, all) = (Reader::new(recording), self.rules.len());
-        // Beside the state, at how many settings a token has stopped: always the mildest.
-        let mut running: Vec<Running<(R::State, usize)>> = running(rows);
-        // Tokens that stop at some more settings, with their states before; the others are not branched on, which a
-        // processor could not foresee.
-        let mut hits = vec![(0, R::State::default()); running.len()];
+        let (reader, rules) = (Reader::new(recording), &self.rules);
+        let mut states = vec![R::State::default(); rows.len()];
+        // At how many settings each row has stopped: always the mildest.
+        let mut stopped = vec![0; rows.len()];
+        let mut running = Running::new(rows.len());
+        // Rows that stop at some more settings, and what they show; the others are not branched on, which a processor
+        // could not foresee.
+        let mut hits = vec![(0, R::Shown::default()); rows.len()];
+        let mut stops = Vec::with_capacity(rows.len());
         for depth in checks.iter() {
+            let Some(first) = rules.first().filter(|rule| rule.may_stop(depth)) else { continue };
             let columns = reader.at(depth);
             let mut num_hits = 0;
-            for (number, token) in running.iter_mut().enumerate() {
-                let Running { row, state: (state, stopped), .. } = token;
-                let (Some(rule), Some(hit)) = (self.rules.get(*stopped), hits.get_mut(num_hits))
+            for at in running.0.iter().copied() {
+                let (Some(row), Some(state), Some(hit)) =
+                    (rows.get(at).copied(), states.get_mut(at), hits.get_mut(num_hits))
                 else {
                     continue;
                 };
-                *hit = (number, state.clone());
-                let stops = rule.stops(state, columns.signals(*row), reader.place(*row), depth);
-                num_hits += usize::from(stops);
+                let shown = first.look(state, columns.signals(row), reader.place(row), depth);
+                *hit = (at, shown);
+                let next = stopped.get(at).and_then(|stopped| rules.get(*stopped));
+                num_hits += usize::from(next.is_some_and(|rule| rule.stops(shown, depth)));
             }
-            let mut is_any_done = false;
-            for (number, before) in hits.iter().take(num_hits) {
-                let Some(token) = running.get_mut(*number) else { continue };
-                let Running { at, row, state: (_, stopped) } = token;
-                let (signals, place, from) = (columns.signals(*row), reader.place(*row), *stopped);
+            let mut num_done = 0;
+            for (at, shown) in hits.iter().take(num_hits).copied() {
+                let Some(stopped) = stopped.get_mut(at) else { continue };
+                let from = *stopped;
                 *stopped += 1;
-                let stricter = self.rules.get(*stopped..).unwrap_or_default();
-                *stopped += R::num_stopping(stricter, before, signals, place, depth);
-                stop(Stop { at: *at, row: *row, settings: from..*stopped, depth });
-                is_any_done |= *stopped == all;
+                let stricter = rules.get(*stopped..).unwrap_or_default();
+                *stopped += stricter.iter().take_while(|rule| rule.stops(shown, depth)).count();
+                stops.push(Stop { at, settings: from..*stopped });
+                num_done += usize::from(*stopped == rules.len());
             }
-            if is_any_done {
-                running.retain(|token| token.state.1 < all);
+            stop(depth, &stops);
+            stops.clear();
+            if num_done > 0 {
+                running.retain(|at| stopped.get(at).is_some_and(|stopped| *stopped < rules.len()));
             }
-            if running.is_empty() {
-                return;
+            if running.0.is_empty() {
+                break;
             }
         }
-        let depth = depth_of(checks.layers());
-        for Running { at, row, state: (_, stopped) } in running {
-            stop(Stop { at, row, settings: stopped..all, depth });
-        }
+        let all = self.order.len();
+        let rest = stopped.into_iter().enumerate().filter(|(_, stopped)| *stopped < all);
+        stops.extend(rest.map(|(at, stopped)| Stop { at, settings: stopped..all }));
+        stop(depth_of(checks.layers()), &stops);
     }
 }

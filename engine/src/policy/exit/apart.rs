@@ -6,14 +6,12 @@
 use std::ops::Range;
 
 use super::about::Checks;
-use super::alone::{Running, running};
+use super::alone::Running;
 use super::at_depth::{Comparison, Score};
-use super::rule::{Stop, Sweep};
+use super::rule::{MOST_AT_ONCE, Stop, Sweep};
 use super::signals::Reader;
 use crate::recording::{Recording, depth_of};
-
-/// More settings than this have no place in their marks.
-pub(super) const MOST: usize = 64;
+use crate::signal::Depth;
 
 /// Settings that differ in their thresholds.
 pub(super) struct Apart {
@@ -85,23 +83,18 @@ impl Sorted {
 }
 
 impl Apart {
-    /// Of thresholds `[setting][depth]`; a setting that has none stops nothing. `None` where there are too many.
-    pub(super) fn new(
-        (score, comparison): (Score, Comparison),
-        thresholds: &[Vec<f64>],
-    ) -> Option<Self> {
-        if thresholds.len() > MOST {
-            return None;
-        }
+    /// Of thresholds `[setting][depth]`, at most `MOST_AT_ONCE`; a setting that has none stops nothing.
+    pub(super) fn new((score, comparison): (Score, Comparison), thresholds: &[Vec<f64>]) -> Self {
+        let settings = thresholds.len().min(MOST_AT_ONCE);
         let layers = thresholds.iter().map(Vec::len).max().unwrap_or(0);
         let sorted = |depth: usize| {
             let here = thresholds.iter().map(|depths| depths.get(depth).copied());
-            let here = here.enumerate().filter_map(|(setting, at)| Some((at?, setting)));
-            let here = here.map(|(at, setting)| (limit(comparison, at), setting));
+            let here = here.take(settings).enumerate();
+            let here = here.filter_map(|(setting, at)| Some((limit(comparison, at?), setting)));
             Sorted::new(here.filter(|(limit, _)| !limit.is_nan()).collect())
         };
         let depths = (0..layers).map(sorted).collect();
-        Some(Self { score, comparison, order: (0..thresholds.len()).collect(), depths })
+        Self { score, comparison, order: (0..settings).collect(), depths }
     }
 }
 
@@ -137,48 +130,52 @@ impl Sweep for Apart {
         &self,
         recording: &Recording,
         checks: &Checks,
-        rows: &[Range<usize>],
-        stop: &mut dyn FnMut(Stop),
+        rows: &[usize],
+        stop: &mut dyn FnMut(Depth, &[Stop]),
     ) {
         let all = marks_of_all(self.order.len());
         let sign = if self.comparison == Comparison::AtLeast { -1.0_f32 } else { 1.0 };
         let reader = Reader::new(recording);
-        // Marks of the settings at which a token has stopped.
-        let mut running: Vec<Running<u64>> = running(rows);
-        // Tokens that stop at some more settings, and which; the others are not branched on, which a processor could not
+        // Marks of the settings at which each row has stopped.
+        let mut stopped = vec![0_u64; rows.len()];
+        let mut running = Running::new(rows.len());
+        // Rows that stop at some more settings, and which; the others are not branched on, which a processor could not
         // foresee.
-        let mut hits = vec![(0, 0); running.len()];
+        let mut hits = vec![(0, 0); rows.len()];
+        let mut stops = Vec::with_capacity(rows.len());
         for depth in checks.iter() {
             let Some(sorted) = self.depths.get(depth.index()) else { continue };
             let columns = reader.at(depth);
             let mut num_hits = 0;
-            for (number, Running { row, state: stopped, .. }) in running.iter_mut().enumerate() {
-                let here = sorted.marks(sign * self.score.number(columns.signals(*row)));
+            for at in running.0.iter().copied() {
+                let (Some(row), Some(stopped), Some(hit)) =
+                    (rows.get(at).copied(), stopped.get_mut(at), hits.get_mut(num_hits))
+                else {
+                    continue;
+                };
+                let here = sorted.marks(sign * self.score.number(columns.signals(row)));
                 let here = here & !*stopped;
                 *stopped |= here;
-                if let Some(hit) = hits.get_mut(num_hits) {
-                    *hit = (number, here);
-                }
+                *hit = (at, here);
                 num_hits += usize::from(here != 0);
             }
-            let mut is_any_done = false;
-            for (number, here) in hits.iter().take(num_hits).copied() {
-                let Some(Running { at, row, state }) = running.get(number) else { continue };
-                runs(here).for_each(|settings| stop(Stop { at: *at, row: *row, settings, depth }));
-                is_any_done |= *state == all;
+            for (at, here) in hits.iter().take(num_hits).copied() {
+                stops.extend(runs(here).map(|settings| Stop { at, settings }));
             }
-            if is_any_done {
-                running.retain(|token| token.state != all);
+            stop(depth, &stops);
+            stops.clear();
+            if num_hits > 0 {
+                running.retain(|at| stopped.get(at).is_some_and(|stopped| *stopped != all));
             }
         }
-        let depth = depth_of(checks.layers());
-        for Running { at, row, state: stopped } in running {
-            runs(all & !stopped).for_each(|settings| stop(Stop { at, row, settings, depth }));
+        for (at, stopped) in stopped.into_iter().enumerate() {
+            stops.extend(runs(all & !stopped).map(|settings| Stop { at, settings }));
         }
+        stop(depth_of(checks.layers()), &stops);
     }
 }
 
 /// One bit for each of so many settings.
 pub(super) fn marks_of_all(settings: usize) -> u64 {
-    (0..settings.min(MOST)).fold(0, |marks, setting| marks | 1 << setting)
+    (0..settings.min(MOST_AT_ONCE)).fold(0, |marks, setting| marks | 1 << setting)
 }

@@ -72,11 +72,20 @@ impl Score {
 
 impl ExitRule for AtDepth {
     type State = ();
+    type Shown = f64;
 
-    fn stops(&self, _state: &mut (), token: TokenSignals, _place: Place, depth: Depth) -> bool {
-        let score = self.score.of(token);
+    fn look(&self, _state: &mut (), token: TokenSignals, _place: Place, _depth: Depth) -> f64 {
+        self.score.of(token)
+    }
+
+    fn stops(&self, shown: f64, depth: Depth) -> bool {
         let threshold = self.thresholds.get(depth.index()).copied().unwrap_or(f64::NAN);
-        self.comparison.passes(score, threshold)
+        self.comparison.passes(shown, threshold)
+    }
+
+    fn strictness(&self) -> f64 {
+        // Rules of which nothing but thresholds is known have no order (`Apart`).
+        f64::NAN
     }
 
     fn thresholds(&self) -> &[f64] {

@@ -10,7 +10,7 @@ use super::rungs::Rungs;
 use super::signals::Place;
 use super::{RULES, max_prob};
 use crate::knob::{Choice, ChoiceOption, Integer, KnobCard, KnobKind, Knobs, PlacesKnob, Value};
-use crate::policy::pieces::pieces;
+use crate::policy::pieces::{Piece, pieces};
 use crate::policy::split::{self, Side, Split};
 use crate::recording::{Ladder, Recording, Slice, Tally, depth_of};
 use crate::signal::{Depth, Signal};
@@ -183,26 +183,27 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// `None` where each value must be replayed by itself.
+    /// Of at most `MOST_AT_ONCE` values.
     pub(crate) fn new(
         recording: &Recording,
         rule: &'static dyn RuleEntry,
         knobs: &Knobs,
         values: &[Value],
-    ) -> Option<Self> {
+    ) -> Self {
         let main = rule.card().main;
-        // Which depths are checked is the same for all of them.
-        if [LEAST_DEPTH.id, EXIT_AT.id].contains(&main) {
-            return None;
+        let mut knobs = knobs.clone();
+        if main == LEAST_DEPTH.id {
+            // The rule itself sees to that knob; all depths from the first one on are asked.
+            knobs.set(main, Value::Integer(0));
         }
-        let frame = Frame::new(recording, rule, knobs);
+        let frame = Frame::new(recording, rule, &knobs);
         let turned = values.iter().map(|value| {
             let mut turned = frame.allowed.clone();
             turned.set(main, value.clone());
             turned
         });
-        let sweep = rule.sweep(&turned.collect::<Vec<_>>(), &frame.fit())?;
-        Some(Self { checks: frame.checks, sweep })
+        let sweep = rule.sweep(&turned.collect::<Vec<_>>(), &frame.fit());
+        Self { checks: frame.checks, sweep }
     }
 
     /// Every rung of the ladder that answers a rule, rung by rung.
@@ -215,12 +216,12 @@ impl Settings {
         self.sweep.order()
     }
 
-    /// Calls `stop` for every row and every depth at which it stops for some values.
+    /// Calls `stop` with the rows that stop at a depth for some values, all of a depth together.
     pub(crate) fn stops(
         &self,
         recording: &Recording,
-        rows: &[Range<usize>],
-        stop: &mut dyn FnMut(Stop),
+        rows: &[usize],
+        stop: &mut dyn FnMut(Depth, &[Stop]),
     ) {
         self.sweep.stops(recording, &self.checks, rows, stop);
     }
@@ -270,16 +271,15 @@ impl Chosen {
 
     /// Exit depths of the tokens of a range.
     pub(crate) fn exits(&self, recording: &Recording, tokens: Range<usize>) -> Vec<Depth> {
-        self.exits_of(recording, std::slice::from_ref(&tokens))
+        self.exits_of(recording, &tokens.collect::<Vec<_>>())
     }
 
     /// Exit depths of a few rows, in their order, on one thread.
-    pub(crate) fn exits_of(&self, recording: &Recording, rows: &[Range<usize>]) -> Vec<Depth> {
+    pub(crate) fn exits_of(&self, recording: &Recording, rows: &[usize]) -> Vec<Depth> {
         if let Ok(built) = &self.built {
             return built.exits(recording, &self.checks, rows);
         }
-        let num = rows.iter().map(ExactSizeIterator::len).sum();
-        vec![depth_of(self.checks.layers()); num]
+        vec![depth_of(self.checks.layers()); rows.len()]
     }
 
     /// Exit depth of every token.
@@ -349,13 +349,12 @@ impl<'a> Counts<'a> {
         let exits = self.exits();
         let empty = || Tally::empty(self.recording.num_layers() + 1);
         let pieces = pieces(&slice.ranges(self.recording));
-        let count = |mut tally: Tally, range: &Range<usize>| {
-            let exits = exits.get(range.clone()).unwrap_or_default();
-            tally.add(self.recording, range.clone(), exits);
+        let count = |mut tally: Tally, piece: &Piece| {
+            let exit = |row: &usize| Some((*row, *exits.get(*row)?));
+            tally.add(self.recording, piece.rows.iter().filter_map(exit));
             tally
         };
-        let tallies =
-            pieces.par_iter().fold(empty, |tally, piece| piece.rows.iter().fold(tally, count));
+        let tallies = pieces.par_iter().fold(empty, count);
         tallies.reduce(empty, |sum, part| sum.plus(&part))
     }
 }

@@ -101,25 +101,30 @@ impl Decay {
 }
 
 impl ExitRule for Decay {
-    /// How far the threshold has fallen, found at the first check.
+    /// How far the threshold has fallen, once it was asked for.
     type State = Option<f64>;
+    /// The margin, and how far the threshold has fallen.
+    type Shown = [f64; 2];
 
-    fn stops(
+    fn look(
         &self,
         state: &mut Option<f64>,
         token: TokenSignals,
         place: Place,
         _depth: Depth,
-    ) -> bool {
-        let threshold = self.at(*state.get_or_insert_with(|| self.falling(place.step)));
+    ) -> [f64; 2] {
+        [token.margin.into(), *state.get_or_insert_with(|| self.falling(place.step))]
+    }
+
+    fn stops(&self, [margin, falling]: [f64; 2], _depth: Depth) -> bool {
         match self.form {
-            Form::Free => f64::from(token.margin) > threshold,
-            Form::Calm | Form::Paper => f64::from(token.margin) >= threshold,
+            Form::Free => margin > self.at(falling),
+            Form::Calm | Form::Paper => margin >= self.at(falling),
         }
     }
 
-    fn strictness(&self) -> Option<f64> {
-        Some(self.threshold)
+    fn strictness(&self) -> f64 {
+        self.threshold
     }
 }
 
@@ -151,7 +156,7 @@ mod tests {
         let stops = |form| {
             let decay = Decay { threshold: 0.5, ..decay(form) };
             let token = TokenSignals { margin: 0.5, ..token() };
-            decay.stops(&mut None, token, Place::default(), Depth(1))
+            decay.decides(&mut None, token, Place::default(), Depth(1))
         };
         assert!(stops(Form::Calm) && !stops(Form::Free));
     }

@@ -47,12 +47,15 @@ pub(super) struct Fixed {
 
 impl ExitRule for Fixed {
     type State = ();
+    type Shown = ();
 
-    fn stops(&self, _state: &mut (), _token: TokenSignals, _place: Place, depth: Depth) -> bool {
+    fn look(&self, _state: &mut (), _token: TokenSignals, _place: Place, _depth: Depth) {}
+
+    fn stops(&self, _shown: (), depth: Depth) -> bool {
         depth >= self.depth
     }
 
-    fn strictness(&self) -> Option<f64> {
-        Some(f64::from(self.depth.0))
+    fn strictness(&self) -> f64 {
+        f64::from(self.depth.0)
     }
 }

@@ -42,12 +42,17 @@ pub(super) struct Kl {
 
 impl ExitRule for Kl {
     type State = ();
+    type Shown = f64;
 
-    fn stops(&self, _state: &mut (), token: TokenSignals, _place: Place, _depth: Depth) -> bool {
-        f64::from(token.kl_prev) < self.threshold
+    fn look(&self, _state: &mut (), token: TokenSignals, _place: Place, _depth: Depth) -> f64 {
+        token.kl_prev.into()
     }
 
-    fn strictness(&self) -> Option<f64> {
-        Some(-self.threshold)
+    fn stops(&self, shown: f64, _depth: Depth) -> bool {
+        shown < self.threshold
+    }
+
+    fn strictness(&self) -> f64 {
+        -self.threshold
     }
 }

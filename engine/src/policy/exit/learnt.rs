@@ -3,9 +3,7 @@
 //!
 //! One set of weights for all depths (as in BERxiT's learning to exit). Features, each made to mean 0 and spread 1: max
 //! probability, margin, entropy, cosine to the depth before (0 where there is none), whether the first choice is that of the exit before, and how deep it
-//! is. At most 100,000 cells, evenly spaced, are used.
-
-use std::sync::Arc;
+//! is. At most 32,768 cells, evenly spaced, are used.
 
 use rayon::prelude::*;
 
@@ -20,7 +18,7 @@ use crate::recording::depth_of;
 use crate::signal::{Depth, Signal};
 
 /// Pairs of token and depth that are learnt from.
-const MOST_CELLS: usize = 100_000;
+const MOST_CELLS: usize = 1 << 15;
 const THRESHOLD: Real = super::probability(
     "A token stops where it is right with at least this probability, as learnt on the calibration part",
 );
@@ -43,115 +41,51 @@ pub(super) static RULE: Entry<Learnt> = Entry {
     build: |knobs, fit| {
         let truth = Truth::of(knobs);
         let name = format!("learnt {truth:?} {}", fit.key);
-        let logistic = fit.recording.cubes.memo.get(&name, || learn(fit, truth));
-        if logistic.is_none() {
-            return Err(nothing_to_fit(fit));
-        }
-        Ok(Learnt::new(knobs.real(&THRESHOLD), logistic, fit.about.layers))
+        let line = *fit.recording.cubes.memo.get(&name, || learn(fit, truth).map(Line::of));
+        let line = line.ok_or_else(|| nothing_to_fit(fit))?;
+        Ok(Learnt::new(knobs.real(&THRESHOLD), line, fit.about.layers))
     },
 };
 
-/// sigmoid(w x + b) >= threshold.
+/// z >= logit(threshold), which is sigmoid(z) >= threshold: no sigmoid of a finite z reaches 1, and every one reaches 0.
 #[derive(Debug)]
 pub(super) struct Learnt {
-    threshold: f64,
-    logistic: Arc<Option<Logistic>>,
+    least: f64,
+    line: Line,
     /// How deep each depth below L is.
     deep: Vec<f64>,
-    line: Line,
 }
 
-/// Features that add up to more than this are not judged by the line; entropies of the largest vocabularies are half as
-/// large, and nothing else is larger than 1.
-const LARGEST: f64 = 32.0;
-/// How far from the threshold the line is believed, for each unit of what its terms can add up to. Rounding moves z, and
-/// what the exponential makes of it, by less than a millionth of that.
-const SLACK: f64 = 1e-8;
-/// Nearer to 0 and 1 than this, steps of a probability are too coarse for `SLACK`.
-const EDGE: f64 = 1e-6;
-
-/// z = constant + sum factor x: what the exponential is taken of, without a division and but for rounding. It decides
-/// where z is clear of the threshold; where it is not, the probability itself does.
-#[derive(Debug)]
+/// z = constant + sum factor x, of features as they are.
+#[derive(Debug, Clone, Copy)]
 struct Line {
     constant: f64,
     factors: [f64; WEIGHTS],
-    /// A smaller z does not stop.
-    below: f64,
-    /// A larger z stops.
-    above: f64,
 }
 
 impl Line {
-    fn new(logistic: &Logistic, threshold: f64) -> Self {
-        let Logistic { mean, spread, weights } = logistic;
+    fn of(Logistic { mean, spread, weights }: Logistic) -> Self {
         let factors: [f64; WEIGHTS] = std::array::from_fn(|at| weights[at] / spread[at]);
         let constant = -factors.iter().zip(mean).map(|(factor, mean)| factor * mean).sum::<f64>();
-        let terms = factors.iter().zip(mean);
-        let most: f64 = terms.map(|(factor, mean)| factor.abs() * (LARGEST + mean.abs())).sum();
-        let slack = SLACK * (1.0 + most);
-        let logit = |p: f64| (p / (1.0 - p)).ln();
-        let is_low = threshold < EDGE;
-        let is_high = threshold > 1.0 - EDGE;
-        Self {
-            constant,
-            factors,
-            below: if is_low {
-                f64::NEG_INFINITY
-            } else {
-                logit(threshold.min(1.0 - EDGE)) - slack
-            },
-            above: if is_high { f64::INFINITY } else { logit(threshold.max(EDGE)) + slack },
-        }
+        Self { constant, factors }
     }
 
-    /// Whether the probability reaches the threshold; `None` where it must be computed.
-    #[inline]
-    fn decides(&self, x: &[f64; WEIGHTS]) -> Option<bool> {
-        self.decides_at(self.z(x))
-    }
-
-    /// z, the same for every threshold; NaN where the features are too large for it.
+    /// NaN where it is no finite number.
     #[inline]
     fn z(&self, x: &[f64; WEIGHTS]) -> f64 {
-        // In the order in which a processor need not wait; the slack covers what another order rounds otherwise.
+        // In the order in which a processor need not wait.
         let [one, a, b, c, d, lasts, deep] = *x;
         let [of_one, of_a, of_b, of_c, of_d, of_lasts, of_deep] = self.factors;
         let of_depth = self.constant + one * of_one + deep * of_deep;
         let z = (of_depth + lasts * of_lasts) + ((a * of_a + b * of_b) + (c * of_c + d * of_d));
-        let is_known = (a.abs() + b.abs()) + (c.abs() + d.abs()) <= LARGEST;
-        if is_known { z } else { f64::NAN }
-    }
-
-    /// What z says.
-    #[inline]
-    fn decides_at(&self, z: f64) -> Option<bool> {
-        // Where z is no number, neither is so.
-        let is_clear = z < self.below || z > self.above;
-        is_clear.then_some(z > self.above)
+        if z.is_finite() { z } else { f64::NAN }
     }
 }
 
 impl Learnt {
-    fn new(threshold: f64, logistic: Arc<Option<Logistic>>, layers: usize) -> Self {
-        let nothing =
-            Logistic { mean: [0.0; WEIGHTS], spread: [1.0; WEIGHTS], weights: [f64::NAN; WEIGHTS] };
-        let line = Line::new(logistic.as_ref().as_ref().unwrap_or(&nothing), threshold);
+    fn new(threshold: f64, line: Line, layers: usize) -> Self {
         let deep = (0..layers).map(|depth| deep(depth_of(depth), layers)).collect();
-        Self { threshold, logistic, deep, line }
-    }
-
-    #[inline]
-    fn features(&self, state: &mut Lasting, token: TokenSignals, depth: Depth) -> [f64; WEIGHTS] {
-        let lasts = state.take(token.top1) > 0;
-        features(token, lasts, self.deep.get(depth.index()).copied().unwrap_or(1.0))
-    }
-
-    /// The probability itself; seldom asked for, and kept out of the way of what always is.
-    #[cold]
-    fn sure(&self, x: [f64; WEIGHTS]) -> f64 {
-        let logistic = self.logistic.as_ref().as_ref();
-        logistic.map_or(f64::NAN, |logistic| logistic.probability(&logistic.scaled(x)))
+        Self { least: (threshold / (1.0 - threshold)).ln(), line, deep }
     }
 }
 
@@ -205,94 +139,57 @@ fn learn(fit: &Fit<'_>, truth: Truth) -> Option<Logistic> {
 
 impl ExitRule for Learnt {
     type State = Lasting;
+    type Shown = f64;
 
-    #[expect(
-        clippy::inline_always,
-        reason = "a call would first gather signals that it does not look at"
-    )]
-    #[inline(always)]
-    fn stops(&self, state: &mut Lasting, token: TokenSignals, _: Place, depth: Depth) -> bool {
-        let x = self.features(state, token, depth);
-        self.line.decides(&x).unwrap_or_else(|| self.sure(x) >= self.threshold)
+    #[inline]
+    fn look(&self, state: &mut Lasting, token: TokenSignals, _place: Place, depth: Depth) -> f64 {
+        let lasts = state.take(token.top1) > 0;
+        let deep = self.deep.get(depth.index()).copied().unwrap_or(1.0);
+        self.line.z(&features(token, lasts, deep))
     }
 
-    fn strictness(&self) -> Option<f64> {
-        Some(self.threshold)
+    fn stops(&self, shown: f64, _depth: Depth) -> bool {
+        shown >= self.least
     }
 
-    fn num_stopping(
-        rules: &[Self],
-        state: &Lasting,
-        token: TokenSignals,
-        _: Place,
-        depth: Depth,
-    ) -> usize {
-        let Some(first) = rules.first() else { return 0 };
-        // They were learnt together and differ in the threshold only.
-        let x = first.features(&mut state.clone(), token, depth);
-        let z = first.line.z(&x);
-        let stops = |rule: &&Self| {
-            rule.line.decides_at(z).unwrap_or_else(|| rule.sure(x) >= rule.threshold)
-        };
-        rules.iter().take_while(stops).count()
+    fn strictness(&self) -> f64 {
+        self.least
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
+    use crate::policy::exit::signals::token;
 
-    fn logistic(spread: f64) -> Logistic {
-        Logistic {
+    fn learnt(threshold: f64) -> Learnt {
+        let logistic = Logistic {
             mean: [0.0, 0.4, 0.3, 2.0, 0.8, 0.5, 0.5],
-            spread: [1.0, spread, 0.3, 1.5, 0.1, spread, 0.3],
+            spread: [1.0, 0.5, 0.3, 1.5, 0.1, 0.5, 0.3],
             weights: [0.7, 1.1, -0.4, -1.9, 0.3, 0.8, 2.5],
-        }
+        };
+        let x = [1.0, 0.5, 0.25, 1.5, 0.75, 0.0, 0.25];
+        let line = Line::of(logistic.clone());
+        let own = logistic.probability(&logistic.scaled(x));
+        assert!((1.0 / (1.0 + (-line.z(&x)).exp()) - own).abs() < 1e-12);
+        assert!(own > 0.1 && own < 0.3, "{own}");
+        Learnt::new(threshold, line, 4)
+    }
+
+    /// What stops at depth 1 of 4.
+    fn stops(threshold: f64, entropy: f32) -> bool {
+        let token =
+            TokenSignals { max_prob: 0.5, margin: 0.25, entropy, cos_prev: 0.75, ..token() };
+        learnt(threshold).decides(&mut Lasting::default(), token, Place::default(), Depth(1))
     }
 
     #[test]
-    fn the_line_decides_most_and_never_a_number_that_is_none() {
-        let logistic = logistic(0.5);
-        let line = Line::new(&logistic, 0.9);
-        let mut x = [1.0, 0.5, 0.4, 1.0, 0.9, 1.0, 0.3];
-        let stops = logistic.probability(&logistic.scaled(x)) >= 0.9;
-        assert_eq!(line.decides(&x), Some(stops));
-        for bad in [f64::NAN, f64::INFINITY, -1e9] {
-            x[3] = bad;
-            assert_eq!(line.decides(&x), None);
+    fn it_stops_where_the_probability_reaches_the_threshold() {
+        assert_eq!([0.0, 0.1, 0.3, 1.0].map(|t| stops(t, 1.5)), [true, true, false, false]);
+        // What is no number never stops, and nothing is sure.
+        for entropy in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            assert!(!stops(0.0, entropy) && !stops(1.0, entropy));
         }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig { cases: 4096, failure_persistence: None, ..ProptestConfig::default() })]
-
-        #[test]
-        fn what_the_line_decides_is_what_the_probability_says(
-            shown in proptest::array::uniform6(-1.0_f64..1.0),
-            spread in prop_oneof![Just(0.4), Just(1e-3), Just(1e-9)],
-            threshold in 0.0_f64..=1.0,
-            nudge in -4.0_f64..4.0,
-            end in 0_usize..6,
-        ) {
-            let [a, b, c, d, e, f] = shown;
-            let x = [1.0, a, b, 4.0 * c, d, e, f];
-            let logistic = logistic(spread);
-            let own = logistic.probability(&logistic.scaled(x));
-            // Its own probability and what stands right beside it, both ends, and anything.
-            let threshold = match end {
-                0 => own,
-                1 => (own * (1.0 + nudge * f64::EPSILON)).clamp(0.0, 1.0),
-                2 => (own + nudge * 1e-8).clamp(0.0, 1.0),
-                3 => 0.0,
-                4 => 1.0,
-                _ => threshold,
-            };
-            let line = Line::new(&logistic, threshold);
-            if let Some(stops) = line.decides(&x) {
-                prop_assert_eq!(stops, own >= threshold, "{} {}", own, threshold);
-            }
-        }
+        assert!(stops(0.9, -100.0) && !stops(1.0, -100.0));
     }
 }

@@ -10,9 +10,9 @@ use rayon::prelude::*;
 
 use super::about::{About, Fit};
 use super::alone::alone;
-use super::apart::{Apart, MOST, marks_of_all, runs};
+use super::apart::{Apart, marks_of_all, runs};
 use super::at_depth::{AtDepth, Comparison, Score};
-use super::rule::{BuiltRule, RuleCard, RuleEntry, Sweep};
+use super::rule::{BuiltRule, MOST_AT_ONCE, RuleCard, RuleEntry, Sweep};
 use super::signals::Reader;
 use crate::knob::{KnobCard, Knobs};
 use crate::recording::{Ladder, depth_of};
@@ -53,12 +53,13 @@ impl RuleEntry for Leaving {
         Ok(Box::new(alone(AtDepth { score, comparison, thresholds })))
     }
 
-    fn sweep(&self, settings: &[Knobs], fit: &Fit<'_>) -> Option<Box<dyn Sweep>> {
-        let compared = (self.compared)(settings.first()?);
+    fn sweep(&self, settings: &[Knobs], fit: &Fit<'_>) -> Box<dyn Sweep> {
+        let compared = settings.first().map_or_else(Knobs::default, Knobs::clone);
+        let compared = (self.compared)(&compared);
         // Where there are no shares there is no rule, and nothing stops.
         let shares = settings.iter().map(|knobs| (self.shares)(knobs, fit).unwrap_or_default());
         let thresholds = thresholds(fit, compared, &shares.collect::<Vec<_>>(), self.closed);
-        Some(Box::new(Apart::new(compared, &thresholds)?))
+        Box::new(Apart::new(compared, &thresholds))
     }
 }
 
@@ -72,7 +73,7 @@ pub(super) fn thresholds(
     let rows: Vec<usize> = fit.tokens().collect();
     let order = Order::of(fit, &rows, score, comparison);
     // Each thread walks the order for its part of the settings.
-    let each = shares.len().div_ceil(rayon::current_num_threads()).clamp(1, MOST);
+    let each = shares.len().div_ceil(rayon::current_num_threads()).clamp(1, MOST_AT_ONCE);
     let parts = shares.par_chunks(each).map(|shares| {
         let mut inside = Inside::new(shares.len(), rows.len());
         let mut thresholds = vec![vec![closed; fit.about.layers]; shares.len()];

@@ -40,12 +40,17 @@ pub(super) struct Margin {
 
 impl ExitRule for Margin {
     type State = ();
+    type Shown = f64;
 
-    fn stops(&self, _state: &mut (), token: TokenSignals, _place: Place, _depth: Depth) -> bool {
-        f64::from(token.margin) >= self.threshold
+    fn look(&self, _state: &mut (), token: TokenSignals, _place: Place, _depth: Depth) -> f64 {
+        token.margin.into()
     }
 
-    fn strictness(&self) -> Option<f64> {
-        Some(self.threshold)
+    fn stops(&self, shown: f64, _depth: Depth) -> bool {
+        shown >= self.threshold
+    }
+
+    fn strictness(&self) -> f64 {
+        self.threshold
     }
 }

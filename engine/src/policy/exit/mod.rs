@@ -44,7 +44,7 @@ pub(crate) use choose::{
     Chosen, Counts, Handle, Line, RULE, Settings, cards, cards_of, choose, choose_rule,
     rule_or_default,
 };
-pub(crate) use rule::{LiveRule, RuleEntry, Stop};
+pub(crate) use rule::{LiveRule, MOST_AT_ONCE, RuleEntry, Stop};
 pub(in crate::policy) use schedule::Schedule;
 pub(crate) use signals::{Place, TokenSignals};
 

@@ -61,8 +61,9 @@ impl Lasting {
     /// Takes in the first choice of the next exit; returns how many equal neighbours now stand in a row. A readout without
     /// a choice begins anew.
     pub(super) fn take(&mut self, choice: u32) -> u32 {
-        let lasts = choice != NO_TOKEN && choice == self.choice;
-        self.equal = if lasts { self.equal + 1 } else { 0 };
+        // Without branches, which a processor could not foresee.
+        let lasts = (choice != NO_TOKEN) & (choice == self.choice);
+        self.equal = (self.equal + 1) * u32::from(lasts);
         self.choice = choice;
         self.equal
     }
@@ -70,21 +71,19 @@ impl Lasting {
 
 impl ExitRule for Patience {
     type State = Lasting;
+    type Shown = u32;
 
-    fn stops(
-        &self,
-        state: &mut Lasting,
-        token: TokenSignals,
-        _place: Place,
-        _depth: Depth,
-    ) -> bool {
-        let equal = state.take(token.top1);
-        self.patience > 0 && equal >= self.patience
+    fn look(&self, state: &mut Lasting, token: TokenSignals, _place: Place, _depth: Depth) -> u32 {
+        state.take(token.top1)
     }
 
-    fn strictness(&self) -> Option<f64> {
+    fn stops(&self, shown: u32, _depth: Depth) -> bool {
+        self.patience > 0 && shown >= self.patience
+    }
+
+    fn strictness(&self) -> f64 {
         // 0 never stops.
-        Some(if self.patience == 0 { f64::INFINITY } else { f64::from(self.patience) })
+        if self.patience == 0 { f64::INFINITY } else { f64::from(self.patience) }
     }
 }
 
@@ -99,7 +98,7 @@ mod tests {
         let rule = Patience { patience };
         let stops = |choice: &u32| {
             let token = TokenSignals { top1: *choice, ..token() };
-            rule.stops(&mut state, token, Place::default(), Depth(1))
+            rule.decides(&mut state, token, Place::default(), Depth(1))
         };
         choices.iter().position(stops).map(|at| at + 1)
     }

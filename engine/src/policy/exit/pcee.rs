@@ -115,25 +115,18 @@ impl Pcee {
 
 impl ExitRule for Pcee {
     type State = ();
+    type Shown = f64;
 
-    fn stops(&self, _state: &mut (), token: TokenSignals, _place: Place, depth: Depth) -> bool {
-        self.accuracy(token, depth) >= self.target
+    fn look(&self, _state: &mut (), token: TokenSignals, _place: Place, depth: Depth) -> f64 {
+        self.accuracy(token, depth)
     }
 
-    fn num_stopping(
-        rules: &[Self],
-        _state: &(),
-        token: TokenSignals,
-        _place: Place,
-        depth: Depth,
-    ) -> usize {
-        // They have one table and differ in the target only.
-        let accuracy = rules.first().map_or(f64::NAN, |first| first.accuracy(token, depth));
-        rules.iter().take_while(|rule| accuracy >= rule.target).count()
+    fn stops(&self, shown: f64, _depth: Depth) -> bool {
+        shown >= self.target
     }
 
-    fn strictness(&self) -> Option<f64> {
-        Some(self.target)
+    fn strictness(&self) -> f64 {
+        self.target
     }
 }
 
@@ -147,7 +140,7 @@ mod tests {
         let table = Arc::new(Table(vec![vec![f64::NAN, 0.9, 0.8, 1.0]]));
         let stops = |target, max_prob| {
             let token = TokenSignals { max_prob, ..token() };
-            Pcee { target, table: Arc::clone(&table) }.stops(
+            Pcee { target, table: Arc::clone(&table) }.decides(
                 &mut (),
                 token,
                 Place::default(),

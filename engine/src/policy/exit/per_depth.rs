@@ -76,13 +76,18 @@ pub(super) struct Shifted {
 
 impl ExitRule for Shifted {
     type State = ();
+    type Shown = f64;
 
-    fn stops(&self, state: &mut (), token: TokenSignals, place: Place, depth: Depth) -> bool {
-        self.at_depth.stops(state, token, place, depth)
+    fn look(&self, state: &mut (), token: TokenSignals, place: Place, depth: Depth) -> f64 {
+        self.at_depth.look(state, token, place, depth)
     }
 
-    fn strictness(&self) -> Option<f64> {
-        Some(self.shift)
+    fn stops(&self, shown: f64, depth: Depth) -> bool {
+        self.at_depth.stops(shown, depth)
+    }
+
+    fn strictness(&self) -> f64 {
+        self.shift
     }
 
     fn thresholds(&self) -> &[f64] {

@@ -32,19 +32,36 @@ pub(crate) struct RuleCard {
     pub(crate) main: &'static str,
 }
 
-/// The decision itself.
+/// The decision itself, in two halves: what a token shows, and whether that stops it.
 pub(crate) trait ExitRule: Send + Sync + 'static {
     /// Memory of one token from depth to depth: patience counters, running sums; `()` for most.
     type State: Default + Clone + Send + 'static;
+    /// What is compared.
+    type Shown: Copy + Default;
 
-    /// Whether the token stops here. Asked once for each depth at which it may stop, in ascending order.
-    fn stops(
+    /// What a token shows at a depth, the same wherever the main knob stands. Asked once for each depth at which it may
+    /// stop, in ascending order.
+    fn look(
         &self,
         state: &mut Self::State,
         token: TokenSignals,
         place: Place,
         depth: Depth,
-    ) -> bool;
+    ) -> Self::Shown;
+
+    /// Whether a token that shows this at a depth stops there.
+    fn stops(&self, shown: Self::Shown, depth: Depth) -> bool;
+
+    /// Both halves.
+    fn decides(
+        &self,
+        state: &mut Self::State,
+        token: TokenSignals,
+        place: Place,
+        depth: Depth,
+    ) -> bool {
+        self.stops(self.look(state, token, place, depth), depth)
+    }
 
     /// Whether any token can stop at a depth; where none can, asking leaves no state behind and is left out.
     fn may_stop(&self, depth: Depth) -> bool {
@@ -53,27 +70,8 @@ pub(crate) trait ExitRule: Send + Sync + 'static {
     }
 
     /// Orders rules that differ from this one in the main knob only: each stops a token wherever one of a larger number
-    /// would, and leaves the same state behind. `None` where they are not so.
-    fn strictness(&self) -> Option<f64> {
-        None
-    }
-
-    /// How many of such rules, from the mildest to the strictest, stop a token of this state. To be written where they can
-    /// be told apart by one number of the token.
-    fn num_stopping(
-        rules: &[Self],
-        state: &Self::State,
-        token: TokenSignals,
-        place: Place,
-        depth: Depth,
-    ) -> usize
-    where
-        Self: Sized,
-    {
-        // Whichever is asked, the state behind it is the same.
-        let stops = |rule: &&Self| rule.stops(&mut state.clone(), token, place, depth);
-        rules.iter().take_while(stops).count()
-    }
+    /// would; one of an infinite number never stops any.
+    fn strictness(&self) -> f64;
 
     /// What is compared at each depth, `[depth]`; empty where it is the same at all of them.
     fn thresholds(&self) -> &[f64] {
@@ -111,18 +109,15 @@ pub(crate) trait RuleEntry: Sync {
     /// The rule for how the knobs stand, or why there is none here.
     fn build(&self, knobs: &Knobs, fit: &Fit<'_>) -> Result<Box<dyn BuiltRule>, String>;
 
-    /// The rule for settings that differ in its main knob only, to be replayed at once; `None` where these are not such
-    /// that a stricter one stops no token where a milder one does not.
-    fn sweep(&self, settings: &[Knobs], fit: &Fit<'_>) -> Option<Box<dyn Sweep>> {
-        let _ = (settings, fit);
-        None
-    }
+    /// The rule for at most `MOST_AT_ONCE` settings that differ in its main knob only, to be replayed at once; where a setting
+    /// has no rule, nothing stops.
+    fn sweep(&self, settings: &[Knobs], fit: &Fit<'_>) -> Box<dyn Sweep>;
 }
 
 /// A rule whose knobs stand.
 pub(crate) trait BuiltRule: Send + Sync {
     /// Exit depths of some rows, in their order. No look-up of a knob and no virtual call per token.
-    fn exits(&self, recording: &Recording, checks: &Checks, rows: &[Range<usize>]) -> Vec<Depth>;
+    fn exits(&self, recording: &Recording, checks: &Checks, rows: &[usize]) -> Vec<Depth>;
 
     /// The same rule in a forward pass, for one sequence whose tokens stand at `places`; `None` where it needs what only
     /// a finished run knows.
@@ -140,30 +135,32 @@ pub(crate) trait BuiltRule: Send + Sync {
     }
 }
 
+/// As many settings as a sweep has marks for.
+pub(crate) const MOST_AT_ONCE: usize = 64;
+
 /// Settings of one rule, replayed at once.
 pub(crate) trait Sweep: Send + Sync {
     /// From the mildest to the strictest: the numbers of the settings, as they were given.
     fn order(&self) -> &[usize];
 
-    /// Calls `stop` for every row and every depth at which it stops at some settings.
+    /// Calls `stop` with the rows that stop at a depth at some settings, all of a depth together. Each row stops once at
+    /// every setting.
     fn stops(
         &self,
         recording: &Recording,
         checks: &Checks,
-        rows: &[Range<usize>],
-        stop: &mut dyn FnMut(Stop),
+        rows: &[usize],
+        stop: &mut dyn FnMut(Depth, &[Stop]),
     );
 }
 
-/// Where a row stops at some settings.
+/// A row that stops at some settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stop {
     /// Its number among the rows that were asked for.
     pub(crate) at: usize,
-    pub(crate) row: usize,
     /// Places in the order of the sweep.
     pub(crate) settings: Range<usize>,
-    pub(crate) depth: Depth,
 }
 
 /// A rule in a forward pass of one sequence.
@@ -196,7 +193,7 @@ impl<R: ExitRule> RuleEntry for Entry<R> {
         Ok(Box::new(alone((self.build)(knobs, fit)?)))
     }
 
-    fn sweep(&self, settings: &[Knobs], fit: &Fit<'_>) -> Option<Box<dyn Sweep>> {
+    fn sweep(&self, settings: &[Knobs], fit: &Fit<'_>) -> Box<dyn Sweep> {
         nested(settings.iter().map(|knobs| (self.build)(knobs, fit).ok()))
     }
 }

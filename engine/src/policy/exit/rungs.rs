@@ -3,11 +3,10 @@
 //! Depth by depth a token passes the rungs that its largest value so far reaches: one range of them stops at each depth at
 //! which it surpasses itself.
 
-use std::ops::Range;
-
 use super::about::Checks;
 use super::rule::{Stop, Sweep};
 use crate::recording::{Ladder, RUNGS, Recording, Sense, depth_of};
+use crate::signal::Depth;
 
 /// The rungs of one ladder.
 pub(super) struct Rungs {
@@ -38,16 +37,16 @@ impl Sweep for Rungs {
         &self,
         recording: &Recording,
         checks: &Checks,
-        rows: &[Range<usize>],
-        stop: &mut dyn FnMut(Stop),
+        rows: &[usize],
+        stop: &mut dyn FnMut(Depth, &[Stop]),
     ) {
-        let rows: Vec<usize> = rows.iter().flat_map(Clone::clone).collect();
         let sign = if self.ladder.sense == Sense::AtLeast { 1.0 } else { -1.0 };
         // Of each row the value that passed most so far, turned so that it is the largest, and how many rungs it passes.
         let mut best = vec![f32::NEG_INFINITY; rows.len()];
         let mut reached = vec![0; rows.len()];
         // Rows that surpass themselves; the others are not branched on, which a processor could not foresee.
         let mut hits = vec![0; rows.len()];
+        let mut stops = Vec::with_capacity(rows.len());
         for depth in checks.iter() {
             let column = recording.column(self.ladder.signal, depth).unwrap_or_default();
             let value = |row: usize| column.get(row).copied().unwrap_or(f32::NAN);
@@ -68,16 +67,15 @@ impl Sweep for Rungs {
                 };
                 let reach = self.reach(value(row));
                 if reach > *reached {
-                    stop(Stop { at, row, settings: *reached..reach, depth });
+                    stops.push(Stop { at, settings: *reached..reach });
                     *reached = reach;
                 }
             }
+            stop(depth, &stops);
+            stops.clear();
         }
-        let depth = depth_of(checks.layers());
-        for (at, (row, reached)) in rows.into_iter().zip(reached).enumerate() {
-            if reached < RUNGS {
-                stop(Stop { at, row, settings: reached..RUNGS, depth });
-            }
-        }
+        let rest = reached.into_iter().enumerate().filter(|(_, reached)| *reached < RUNGS);
+        stops.extend(rest.map(|(at, reached)| Stop { at, settings: reached..RUNGS }));
+        stop(depth_of(checks.layers()), &stops);
     }
 }

@@ -128,13 +128,18 @@ fn length(about: &About) -> Integer {
 
 impl ExitRule for Schedule {
     type State = ();
+    type Shown = Place;
 
-    fn stops(&self, _state: &mut (), _token: TokenSignals, place: Place, depth: Depth) -> bool {
-        f64::from(depth.0) >= self.budget(place)
+    fn look(&self, _state: &mut (), _token: TokenSignals, place: Place, _depth: Depth) -> Place {
+        place
     }
 
-    fn strictness(&self) -> Option<f64> {
-        Some(self.least)
+    fn stops(&self, shown: Place, depth: Depth) -> bool {
+        f64::from(depth.0) >= self.budget(shown)
+    }
+
+    fn strictness(&self) -> f64 {
+        self.least
     }
 }
 

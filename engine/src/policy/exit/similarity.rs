@@ -9,7 +9,7 @@
 use std::ops::Range;
 
 use super::about::{About, Checks, Fit};
-use super::rule::{BuiltRule, Entry, ExitRule, LiveRule, RuleCard, RuleEntry, Sweep};
+use super::rule::{BuiltRule, Entry, ExitRule, LiveRule, RuleCard, RuleEntry, Stop, Sweep};
 use super::signals::{Place, Reader, TokenSignals};
 use crate::knob::{Choice, ChoiceOption, Integer, KnobCard, Knobs, Real};
 use crate::recording::{Ladder, Recording, depth_of};
@@ -114,13 +114,24 @@ fn passes(cosine: f64, threshold: f64) -> bool {
 
 impl ExitRule for Alike {
     type State = ();
+    type Shown = (f64, Place);
 
-    fn stops(&self, _state: &mut (), token: TokenSignals, place: Place, _depth: Depth) -> bool {
-        passes(f64::from(token.cos_prev), self.threshold(place))
+    fn look(
+        &self,
+        _state: &mut (),
+        token: TokenSignals,
+        place: Place,
+        _depth: Depth,
+    ) -> (f64, Place) {
+        (token.cos_prev.into(), place)
     }
 
-    fn strictness(&self) -> Option<f64> {
-        Some(self.thresholds[0])
+    fn stops(&self, (cosine, place): (f64, Place), _depth: Depth) -> bool {
+        passes(cosine, self.threshold(place))
+    }
+
+    fn strictness(&self) -> f64 {
+        self.thresholds[0]
     }
 }
 
@@ -141,19 +152,30 @@ impl RuleEntry for Similarity {
         if knobs.choice(&SCOPE) != Some("segment") {
             return self.0.build(knobs, fit);
         }
-        Ok(Box::new(Together { thresholds: [knobs.real(&THRESHOLD), knobs.real(&PROMPT)] }))
+        Ok(Box::new(Together::new(std::slice::from_ref(knobs))))
     }
 
-    fn sweep(&self, settings: &[Knobs], fit: &Fit<'_>) -> Option<Box<dyn Sweep>> {
+    fn sweep(&self, settings: &[Knobs], fit: &Fit<'_>) -> Box<dyn Sweep> {
         let is_alone = |knobs: &Knobs| knobs.choice(&SCOPE) != Some("segment");
-        self.0.sweep(settings, fit).filter(|_| settings.iter().all(is_alone))
+        if settings.iter().all(is_alone) {
+            return self.0.sweep(settings, fit);
+        }
+        Box::new(Together::new(settings))
     }
 }
 
-/// One cosine for all tokens of a segment.
+/// One cosine for all tokens of a segment, at some settings.
 struct Together {
-    /// Of written text, of the prompt.
-    thresholds: [f64; 2],
+    /// Of written text, of the prompt; the first ascend.
+    thresholds: Vec<[f64; 2]>,
+    order: Vec<usize>,
+}
+
+/// The tokens of a segment of one sample that stop at some settings.
+struct SegmentStop {
+    segment: usize,
+    settings: Range<usize>,
+    depth: Depth,
 }
 
 /// The sums of one cosine.
@@ -179,16 +201,38 @@ impl Sums {
 }
 
 impl Together {
-    /// The exit of the prompt and that of the other tokens of one sequence.
-    fn of_sample(&self, reader: &Reader<'_>, checks: &Checks, rows: Range<usize>) -> [Depth; 2] {
+    fn new(settings: &[Knobs]) -> Self {
+        let thresholds = settings.iter().map(|k| [k.real(&THRESHOLD), k.real(&PROMPT)]);
+        let mut thresholds: Vec<([f64; 2], usize)> = thresholds.zip(0..).collect();
+        thresholds.sort_by(|(a, _), (b, _)| a[0].total_cmp(&b[0]));
+        let (thresholds, order) = thresholds.into_iter().unzip();
+        Self { thresholds, order }
+    }
+
+    /// Where the prompt and the other tokens of one sequence stop.
+    fn of_sample(
+        &self,
+        reader: &Reader<'_>,
+        checks: &Checks,
+        rows: Range<usize>,
+    ) -> Vec<SegmentStop> {
         let segment = |row: usize| usize::from(reader.place(row).is_prompt);
+        let all = self.thresholds.len();
         // A segment without tokens has stopped.
-        let mut exits = [Some(depth_of(checks.layers())); 2];
+        let mut stopped = [all; 2];
         for row in rows.clone() {
-            exits[segment(row)] = None;
+            stopped[segment(row)] = 0;
         }
+        let mut stops = Vec::new();
+        let mut stop = |segment: usize, stopped: &mut usize, more: usize, depth: Depth| {
+            if more > 0 {
+                let settings = *stopped..*stopped + more;
+                stops.push(SegmentStop { segment, settings, depth });
+            }
+            *stopped += more;
+        };
         for depth in checks.iter() {
-            if exits.iter().all(Option::is_some) {
+            if stopped == [all; 2] {
                 break;
             }
             let columns = reader.at(depth);
@@ -196,36 +240,69 @@ impl Together {
             for row in rows.clone() {
                 sums[segment(row)].add(columns.signals(row));
             }
-            for ((exit, sums), threshold) in exits.iter_mut().zip(sums).zip(self.thresholds) {
-                if exit.is_none() && passes(sums.cosine(), threshold) {
-                    *exit = Some(depth);
+            for (segment, (stopped, sums)) in stopped.iter_mut().zip(sums).enumerate() {
+                let stricter = self.thresholds.get(*stopped..).unwrap_or_default().iter();
+                let stops = |of: &&[f64; 2]| passes(sums.cosine(), of[segment]);
+                stop(segment, stopped, stricter.take_while(stops).count(), depth);
+            }
+        }
+        for (segment, stopped) in stopped.iter_mut().enumerate() {
+            stop(segment, stopped, all - *stopped, depth_of(checks.layers()));
+        }
+        stops
+    }
+}
+
+impl Sweep for Together {
+    fn order(&self) -> &[usize] {
+        &self.order
+    }
+
+    fn stops(
+        &self,
+        recording: &Recording,
+        checks: &Checks,
+        rows: &[usize],
+        stop: &mut dyn FnMut(Depth, &[Stop]),
+    ) {
+        let reader = Reader::new(recording);
+        let mut at_depth = vec![Vec::new(); checks.layers() + 1];
+        let mut known: Option<(u32, Vec<SegmentStop>)> = None;
+        for (at, row) in rows.iter().copied().enumerate() {
+            let number = recording.tokens.sample.get(row).copied().unwrap_or(u32::MAX);
+            let (_, stops) = match known.take().filter(|(of, _)| *of == number) {
+                Some(same) => known.insert(same),
+                None => {
+                    let sample = recording.samples.get(number as usize);
+                    let rows = sample.map_or(row..row + 1, |sample| recording.rows(sample));
+                    known.insert((number, self.of_sample(&reader, checks, rows)))
+                }
+            };
+            let segment = usize::from(reader.place(row).is_prompt);
+            for SegmentStop { settings, depth, .. } in stops.iter().filter(|s| s.segment == segment)
+            {
+                if let Some(stops) = at_depth.get_mut(depth.index()) {
+                    stops.push(Stop { at, settings: settings.clone() });
                 }
             }
         }
-        exits.map(|exit| exit.unwrap_or_else(|| depth_of(checks.layers())))
+        for (depth, stops) in at_depth.iter().enumerate() {
+            stop(depth_of(depth), stops);
+        }
     }
 }
 
 impl BuiltRule for Together {
-    fn exits(&self, recording: &Recording, checks: &Checks, rows: &[Range<usize>]) -> Vec<Depth> {
-        let reader = Reader::new(recording);
-        let mut known: Option<(u32, [Depth; 2])> = None;
-        rows.iter()
-            .flat_map(Clone::clone)
-            .map(|token| {
-                let number = recording.tokens.sample.get(token).copied().unwrap_or(u32::MAX);
-                let exits = match known {
-                    Some((of, exits)) if of == number => exits,
-                    _ => {
-                        let sample = recording.samples.get(number as usize);
-                        let rows = sample.map_or(token..token + 1, |s| recording.rows(s));
-                        self.of_sample(&reader, checks, rows)
-                    }
-                };
-                known = Some((number, exits));
-                exits[usize::from(reader.place(token).is_prompt)]
-            })
-            .collect()
+    fn exits(&self, recording: &Recording, checks: &Checks, rows: &[usize]) -> Vec<Depth> {
+        let mut exits = vec![depth_of(checks.layers()); rows.len()];
+        self.stops(recording, checks, rows, &mut |depth, stops| {
+            for stop in stops {
+                if let Some(exit) = exits.get_mut(stop.at) {
+                    *exit = depth;
+                }
+            }
+        });
+        exits
     }
 
     fn live<'a>(
@@ -263,7 +340,8 @@ impl LiveRule for TogetherLive<'_> {
         }
         for (token, stops) in tokens.iter().zip(stops) {
             let at = segment(token);
-            *stops = passes(sums[at].cosine(), self.rule.thresholds[at]);
+            let threshold = self.rule.thresholds.first().map_or(f64::NAN, |of| of[at]);
+            *stops = passes(sums[at].cosine(), threshold);
         }
     }
 }
@@ -291,7 +369,7 @@ mod tests {
             let rule = Alike { thresholds: [threshold; 2], falls_over: None };
             let stops = |cos_prev: &f32| {
                 let token = TokenSignals { cos_prev: *cos_prev, ..token() };
-                rule.stops(&mut (), token, Place::default(), Depth(0))
+                rule.decides(&mut (), token, Place::default(), Depth(0))
             };
             cosines.iter().position(stops)
         };

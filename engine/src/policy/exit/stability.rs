@@ -51,19 +51,25 @@ pub(super) struct Stability {
 
 impl ExitRule for Stability {
     type State = Lasting;
+    /// Whether the first choice has lasted, and its probability.
+    type Shown = (bool, f64);
 
-    fn stops(
+    fn look(
         &self,
         state: &mut Lasting,
         token: TokenSignals,
         _place: Place,
         _depth: Depth,
-    ) -> bool {
+    ) -> (bool, f64) {
         let equal = state.take(token.top1);
-        equal + 1 >= self.window && f64::from(token.max_prob) >= self.threshold
+        (equal + 1 >= self.window, token.max_prob.into())
     }
 
-    fn strictness(&self) -> Option<f64> {
-        Some(self.threshold)
+    fn stops(&self, (has_lasted, max_prob): (bool, f64), _depth: Depth) -> bool {
+        has_lasted & (max_prob >= self.threshold)
+    }
+
+    fn strictness(&self) -> f64 {
+        self.threshold
     }
 }

@@ -87,6 +87,7 @@ pub(super) static RULE: Entry<Window> = Entry {
 pub(super) struct Window {
     depth: Depth,
     is_entropy: bool,
+    width: f64,
     low: f64,
     high: f64,
 }
@@ -110,8 +111,9 @@ fn build(knobs: &crate::knob::Knobs, fit: &Fit<'_>) -> Result<Window, String> {
     if judged.ascending.is_empty() {
         return Err(nothing_to_fit(fit));
     }
-    let (low, high) = edges(&judged.ascending, judged.tau, knobs.real(&WIDTH));
-    Ok(Window { depth, is_entropy, low, high })
+    let width = knobs.real(&WIDTH);
+    let (low, high) = edges(&judged.ascending, judged.tau, width);
+    Ok(Window { depth, is_entropy, width, low, high })
 }
 
 /// Scores of the calibration part and the operating threshold among them.
@@ -180,10 +182,18 @@ fn edges(ascending: &[f64], tau: f64, delta: f64) -> (f64, f64) {
 
 impl ExitRule for Window {
     type State = ();
+    type Shown = f64;
 
-    fn stops(&self, _state: &mut (), token: TokenSignals, _place: Place, depth: Depth) -> bool {
-        let sure = sureness(self.is_entropy, token);
-        depth == self.depth && (sure < self.low || sure > self.high)
+    fn look(&self, _state: &mut (), token: TokenSignals, _place: Place, _depth: Depth) -> f64 {
+        sureness(self.is_entropy, token)
+    }
+
+    fn stops(&self, shown: f64, depth: Depth) -> bool {
+        depth == self.depth && (shown < self.low || shown > self.high)
+    }
+
+    fn strictness(&self) -> f64 {
+        self.width
     }
 
     fn may_stop(&self, depth: Depth) -> bool {

@@ -1,7 +1,5 @@
 //! What one threshold does to the tokens of a slice.
 
-use std::ops::Range;
-
 use crate::recording::{Recording, depth_of};
 use crate::signal::{Depth, Signal};
 
@@ -96,10 +94,14 @@ impl Tally {
         }
     }
 
-    /// Counts tokens whose exits are known: `exits` holds one depth for each token of `range`.
-    pub(crate) fn add(&mut self, recording: &Recording, range: Range<usize>, exits: &[Depth]) {
+    /// Counts tokens whose exits are known.
+    pub(crate) fn add(
+        &mut self,
+        recording: &Recording,
+        exits: impl IntoIterator<Item = (usize, Depth)>,
+    ) {
         let judge = Judge::new(recording);
-        for (token, exit) in range.zip(exits) {
+        for (token, exit) in exits {
             self.count(&judge.outcome(token, exit.index()));
         }
     }

@@ -24,8 +24,7 @@ fn brute(recording: &Recording, ladder: Ladder, rung: usize, least: usize, slice
             };
             depth_of((least..last).find(passes).unwrap_or(last))
         };
-        let exits: Vec<Depth> = range.clone().map(exit).collect();
-        tally.add(recording, range, &exits);
+        tally.add(recording, range.map(|token| (token, exit(token))));
     }
     tally
 }

@@ -135,7 +135,8 @@ impl Lens for Exits {
 
     fn view(&self, recording: &Recording, knobs: &Knobs, selection: Selection) -> View {
         let settings = settings(recording, knobs);
-        let counts = Counts::new(recording, &settings.rule);
+        let (trials, exits) = trade_off::curve(recording, &settings);
+        let counts = Counts::new(recording, &settings.rule, exits);
         let parts = settings.by.iter().flat_map(|column| {
             let part = |value: &String| settings.slice.with(&column.name, value);
             column.values.iter().map(move |value| (value.clone(), part(value)))
@@ -152,7 +153,6 @@ impl Lens for Exits {
         let whole = if sum.num_tokens() == num as u64 { sum } else { counts.of(&settings.slice) };
         let token = selection.token.filter(|token| *token < recording.num_tokens());
         let scene = Scene { recording, settings, token, tally: whole, parts };
-        let trials = trade_off::curve(&scene);
         let figures = vec![
             grid::figure(&scene),
             histogram::exits(&scene),

@@ -33,4 +33,4 @@ pub use pricing::COST_MODEL_KNOBS;
 pub(crate) use pricing::{Cost, Priced, Pricing};
 pub(crate) use split::{Side, Split, add_cards as add_split_cards, sides};
 pub(crate) use sweep::{POSITIONS, main_label, main_value, positions};
-pub(crate) use trials::trials;
+pub(crate) use trials::{Trials, trials};

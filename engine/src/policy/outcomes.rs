@@ -11,7 +11,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use crate::knob::Knobs;
-use crate::policy::exit::{Chosen, Stop};
+use crate::policy::exit::Chosen;
 use crate::policy::goal::Goal;
 use crate::policy::pieces::{Piece, pieces};
 use crate::policy::replays::Replays;
@@ -153,7 +153,7 @@ impl<'a> Counted<'a> {
             rows: Failures::default(),
             texts: Failures::default(),
         };
-        cells.outcomes(self, &[at]).pop().unwrap_or(nothing)
+        cells.outcomes(self).pop().map_or(nothing, |outcome| Outcome { at, ..outcome })
     }
 
     /// Rows and parts of texts that fail where a row of a piece, by its number in it, exits at a depth.
@@ -167,20 +167,21 @@ impl<'a> Counted<'a> {
     /// What the positions of the rule's main knob do: every rung where a cube answers the rule, else at most `most`.
     pub(super) fn outcomes(&self, chosen: &Chosen, knobs: &Knobs, most: u32) -> Outcomes {
         let replays = Replays::of(self.recording, chosen, knobs, most);
-        let summed = replays.summed(
+        let cells = replays.summed(
             self.recording,
             &pieces(self.rows),
-            |positions| Cells::new(positions, self.recording.num_layers() + 1),
+            || Cells::new(replays.len(), self.recording.num_layers() + 1),
             |cells, piece, depth, stops| {
-                for Stop { at, settings } in stops {
-                    let weight = self.weight(piece, *at, depth);
-                    cells.add(settings.clone(), depth.index(), weight);
+                for stop in stops {
+                    let weight = self.weight(piece, stop.at(), depth);
+                    cells.add(stop.settings(), depth.index(), weight);
                 }
             },
             Cells::plus,
         );
-        let outcomes = summed.into_iter().flat_map(|(cells, at)| cells.outcomes(self, at));
-        let mut positions: Vec<Outcome> = outcomes.collect();
+        let outcomes = replays.at_positions(cells.outcomes(self)).into_iter();
+        let mut positions: Vec<Outcome> =
+            outcomes.map(|(at, outcome)| Outcome { at, ..outcome }).collect();
         if chosen.ladder().is_some() {
             positions.reverse();
             return Outcomes { positions, full: self.full() };
@@ -295,18 +296,19 @@ impl Cells {
     }
 
     /// From differences to counts, in the order of positions.
-    fn outcomes(self, counted: &Counted<'_>, positions: &[f64]) -> Vec<Outcome> {
+    fn outcomes(self, counted: &Counted<'_>) -> Vec<Outcome> {
         let mut exits = vec![0_i64; self.num_depths];
         let (mut failing, mut parts) = (0, 0);
         let each = self.exits.chunks(self.num_depths).zip(self.failing).zip(self.parts);
-        each.zip(positions)
-            .map(|(((more_exits, more_failing), more_parts), at)| {
+        let num = self.exits.len() / self.num_depths.max(1) - 1;
+        each.take(num)
+            .map(|((more_exits, more_failing), more_parts)| {
                 exits.iter_mut().zip(more_exits).for_each(|(sum, more)| *sum += more);
                 failing += more_failing;
                 parts += more_parts;
                 let texts = parts as f64 / PARTS as f64;
                 Outcome {
-                    at: *at,
+                    at: f64::NAN,
                     exits: exits.iter().map(|exits| exits.unsigned_abs()).collect(),
                     rows: Failures { failing: failing as f64, num: counted.num_rows },
                     // Parts are rounded up, so whole texts that fail may be a trace more than there are.
@@ -359,7 +361,7 @@ mod tests {
                         let value = crate::policy::main_value(&recording, *rule, outcome.at);
                         knobs.set(main, value);
                         let chosen = choose(&recording, &knobs);
-                        let tally = Counts::new(&recording, &chosen).of(&Slice::all());
+                        let tally = Counts::new(&recording, &chosen, None).of(&Slice::all());
                         assert_eq!(outcome.exits, tally.exits, "{} {}", rule.card().id, outcome.at);
                         let failing = tally.answered - tally.num_agreeing();
                         assert_eq!(

@@ -15,10 +15,22 @@ pub(super) struct Piece {
 
 /// Pieces of at most `TOGETHER` rows, which together are all rows in their order.
 pub(super) fn pieces(rows: &[Range<usize>]) -> Vec<Piece> {
-    let rows: Vec<usize> = rows.iter().cloned().flatten().collect();
-    let starts = (0..).step_by(TOGETHER);
-    let pieces = rows.chunks(TOGETHER).zip(starts);
-    pieces.map(|(rows, before)| Piece { before, rows: rows.to_vec() }).collect()
+    let mut pieces: Vec<Piece> = Vec::new();
+    for range in rows {
+        let mut rest = range.clone();
+        while !rest.is_empty() {
+            let has_room = pieces.last().is_some_and(|piece| piece.rows.len() < TOGETHER);
+            if !has_room {
+                let before = pieces.len() * TOGETHER;
+                pieces.push(Piece { before, rows: Vec::with_capacity(TOGETHER) });
+            }
+            let Some(piece) = pieces.last_mut() else { break };
+            let here = rest.len().min(TOGETHER - piece.rows.len());
+            piece.rows.extend(rest.start..rest.start + here);
+            rest.start += here;
+        }
+    }
+    pieces
 }
 
 #[cfg(test)]

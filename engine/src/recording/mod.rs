@@ -138,6 +138,17 @@ impl Recording {
         Some(self.first_choice(depth, token) == Some(full))
     }
 
+    /// The same of one depth, to be asked along the rows; false where neither is known.
+    pub(crate) fn agreeing(&self, depth: Depth) -> impl Fn(usize) -> bool {
+        let column = |depth: usize| self.top1.get(depth).map(Vec::as_slice).unwrap_or_default();
+        let (here, full) = (column(depth.index()), column(self.num_layers()));
+        let known = |column: &[u32], token: usize| column.get(token).copied().unwrap_or(NO_TOKEN);
+        move |token| {
+            let full = known(full, token);
+            (full != NO_TOKEN) & (known(here, token) == full)
+        }
+    }
+
     /// The readout's first choice; `None` where it is no number and chose nothing.
     pub(crate) fn first_choice(&self, depth: usize, token: usize) -> Option<u32> {
         self.top1.get(depth)?.get(token).copied().filter(|id| *id != NO_TOKEN)

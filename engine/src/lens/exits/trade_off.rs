@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::Scene;
+use super::{Scene, Settings};
 use crate::figure::{Axis, Direction, Figure, Ink, Mark};
 use crate::lens::Suggestion;
-use crate::policy::{Trial, calibrate, lower_bound, main_label, main_value, trials};
+use crate::policy::{Trial, Trials, calibrate, lower_bound, main_label, main_value, trials};
+use crate::recording::Recording;
+use crate::signal::Depth;
 
 /// Every threshold's outcome and the lower bounds of their agreements.
 pub(super) struct Curve {
@@ -15,16 +17,21 @@ pub(super) struct Curve {
     bounds: Vec<f64>,
 }
 
-/// The curve of the scene's rule, least depth and slice; made once.
-pub(super) fn curve(scene: &Scene<'_>) -> Arc<Curve> {
-    let settings = &scene.settings;
+/// The curve of a rule, its least depth and a slice, made once; where it was made just now, exits that were seen on the way.
+pub(super) fn curve(
+    recording: &Recording,
+    settings: &Settings,
+) -> (Arc<Curve>, Option<Vec<Depth>>) {
     let (rule, slice) = (&settings.rule, &settings.slice);
     let name = format!("curve {} {}", rule.key_of_curve, slice.key());
-    scene.recording.cubes.memo.get(&name, || {
-        let trials = trials(scene.recording, rule, &settings.knobs, slice);
+    let mut seen = None;
+    let curve = recording.cubes.memo.get(&name, || {
+        let Trials { trials, exits } = trials(recording, rule, &settings.knobs, slice);
+        seen = exits;
         let bound = |trial: &Trial| lower_bound(trial.agreeing, trial.tokens).unwrap_or(f64::NAN);
         Curve { bounds: trials.par_iter().map(bound).collect(), trials }
-    })
+    });
+    (curve, seen)
 }
 
 pub(super) fn figure(scene: &Scene<'_>, curve: &Curve) -> Figure {

@@ -117,7 +117,7 @@ fn the_cheapest_setting_is_found_among_all_and_not_only_among_those_drawn() {
     let depth = |threshold: f64| {
         let knobs = knobs(&[("threshold", Value::Real(threshold))]);
         let chosen = choose(&recording, &knobs);
-        let tally = crate::policy::Counts::new(&recording, &chosen).of(&Default::default());
+        let tally = crate::policy::Counts::new(&recording, &chosen, None).of(&Default::default());
         (tally.agreement().unwrap(), tally.mean_depth().unwrap())
     };
     let by_hand = (0..=1000).map(|rung| depth(f64::from(rung) / 1000.0));

@@ -1,6 +1,6 @@
 //! A threshold of its own at every depth: what rules that are fitted, or set by hand, have in common.
 
-use super::rule::ExitRule;
+use super::rule::{ExitRule, above};
 use super::signals::{Place, TokenSignals};
 use crate::signal::{Depth, Signal};
 
@@ -34,6 +34,20 @@ impl Comparison {
         match self {
             Self::AtLeast | Self::Below => score - BESIDE * score.abs(),
             Self::AtMost => score + BESIDE * score.abs(),
+        }
+    }
+
+    /// Turns a score so that a larger one is nearer to passing.
+    fn sign(self) -> f64 {
+        if self == Self::AtLeast { 1.0 } else { -1.0 }
+    }
+
+    /// The least turned score that passes.
+    fn least(self, threshold: f64) -> f64 {
+        match self {
+            Self::AtLeast => threshold,
+            Self::AtMost => -threshold,
+            Self::Below => above(-threshold),
         }
     }
 
@@ -72,20 +86,14 @@ impl Score {
 
 impl ExitRule for AtDepth {
     type State = ();
-    type Shown = f64;
 
     fn look(&self, _state: &mut (), token: TokenSignals, _place: Place, _depth: Depth) -> f64 {
-        self.score.of(token)
+        self.score.of(token) * self.comparison.sign()
     }
 
-    fn stops(&self, shown: f64, depth: Depth) -> bool {
+    fn least(&self, depth: Depth) -> f64 {
         let threshold = self.thresholds.get(depth.index()).copied().unwrap_or(f64::NAN);
-        self.comparison.passes(shown, threshold)
-    }
-
-    fn strictness(&self) -> f64 {
-        // Rules of which nothing but thresholds is known have no order (`Apart`).
-        f64::NAN
+        self.comparison.least(threshold)
     }
 
     fn thresholds(&self) -> &[f64] {

@@ -1,5 +1,6 @@
 //! The rule that the knobs of a lens or of a run choose, with how they stand.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 
 use rayon::prelude::*;
@@ -157,6 +158,10 @@ impl<'a> Frame<'a> {
         let cards = cards_of(rule, &about);
         let mut allowed = knobs.clone();
         allowed.keep_allowed(&cards);
+        // What nobody chose is what the card says, which may lie nearer than the usual.
+        for (id, value) in allowed.resolved(&cards) {
+            allowed.set(id, value);
+        }
         let least = usize::try_from(allowed.integer(&LEAST_DEPTH)).unwrap_or(0).min(about.layers);
         let least = depth_of(least);
         let exits = EXIT_AT.chosen(&allowed, 0, last_exit(&about));
@@ -183,7 +188,7 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Of at most `MOST_AT_ONCE` values.
+    /// Of at most `MOST_AT_ONCE` values, which rise.
     pub(crate) fn new(
         recording: &Recording,
         rule: &'static dyn RuleEntry,
@@ -206,14 +211,9 @@ impl Settings {
         Self { checks: frame.checks, sweep }
     }
 
-    /// Every rung of the ladder that answers a rule, rung by rung.
-    pub(crate) fn rungs(chosen: &Chosen, ladder: Ladder) -> Self {
-        Self { checks: chosen.checks.clone(), sweep: Box::new(Rungs::new(ladder)) }
-    }
-
-    /// The numbers of the values, as they were given, from the mildest to the strictest.
-    pub(crate) fn order(&self) -> &[usize] {
-        self.sweep.order()
+    /// Every rung of the ladder that answers a rule, from the mildest to the strictest, and its present threshold.
+    pub(crate) fn rungs(chosen: &Chosen, (ladder, present): (Ladder, f64)) -> Self {
+        Self { checks: chosen.checks.clone(), sweep: Box::new(Rungs::new(ladder, present)) }
     }
 
     /// Calls `stop` with the rows that stop at a depth for some values, all of a depth together.
@@ -317,12 +317,18 @@ impl Chosen {
 pub(crate) struct Counts<'a> {
     recording: &'a Recording,
     chosen: &'a Chosen,
-    exits: std::cell::OnceCell<Vec<Depth>>,
+    exits: OnceCell<Vec<Depth>>,
 }
 
 impl<'a> Counts<'a> {
-    pub(crate) fn new(recording: &'a Recording, chosen: &'a Chosen) -> Self {
-        Self { recording, chosen, exits: std::cell::OnceCell::new() }
+    /// `exits`: of every token, where they are known.
+    pub(crate) fn new(
+        recording: &'a Recording,
+        chosen: &'a Chosen,
+        exits: Option<Vec<Depth>>,
+    ) -> Self {
+        let exits = exits.map_or_else(OnceCell::new, OnceCell::from);
+        Self { recording, chosen, exits }
     }
 
     /// Exit depth of every token.

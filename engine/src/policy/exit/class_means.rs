@@ -6,7 +6,7 @@
 
 use super::about::Fit;
 use super::probability;
-use super::rule::{Entry, ExitRule, RuleCard};
+use super::rule::{Entry, ExitRule, RuleCard, above};
 use super::signals::{Place, TokenSignals};
 use crate::knob::{Knobs, Real};
 use crate::signal::{Depth, ReadBy, Signal};
@@ -54,18 +54,13 @@ pub(super) struct Nearest {
 
 impl ExitRule for Nearest {
     type State = ();
-    type Shown = f64;
 
     fn look(&self, _state: &mut (), token: TokenSignals, _place: Place, _depth: Depth) -> f64 {
         token.max_prob.into()
     }
 
-    fn stops(&self, shown: f64, _depth: Depth) -> bool {
-        shown > self.threshold
-    }
-
-    fn strictness(&self) -> f64 {
-        self.threshold
+    fn least(&self, _depth: Depth) -> f64 {
+        above(self.threshold)
     }
 }
 

@@ -5,7 +5,7 @@
 //! FREE where it is larger; FREE has a single exit, which "Exits at depths" chooses.
 
 use super::probability;
-use super::rule::{Entry, ExitRule, RuleCard};
+use super::rule::{Entry, ExitRule, RuleCard, above};
 use super::signals::{Place, TokenSignals};
 use crate::knob::{Choice, ChoiceOption, Integer, Real};
 use crate::signal::{Depth, Signal};
@@ -91,11 +91,11 @@ impl Decay {
         (-self.temperature * f64::from(step) / self.length).exp()
     }
 
-    /// tau(t), of how far it has fallen.
-    fn at(&self, falling: f64) -> f64 {
+    /// The tau of which tau(t), having fallen so far, is this margin. The clip never bites: tau and the fall lie in 0..=1.
+    fn tau(&self, margin: f64, falling: f64) -> f64 {
         match self.form {
-            Form::Calm | Form::Free => self.threshold * (0.9 + 0.1 * falling),
-            Form::Paper => (0.9 * self.threshold + 0.1 * falling).clamp(0.0, 1.0),
+            Form::Calm | Form::Free => margin / (0.9 + 0.1 * falling),
+            Form::Paper => (margin - 0.1 * falling) / 0.9,
         }
     }
 }
@@ -103,8 +103,6 @@ impl Decay {
 impl ExitRule for Decay {
     /// How far the threshold has fallen, once it was asked for.
     type State = Option<f64>;
-    /// The margin, and how far the threshold has fallen.
-    type Shown = [f64; 2];
 
     fn look(
         &self,
@@ -112,19 +110,15 @@ impl ExitRule for Decay {
         token: TokenSignals,
         place: Place,
         _depth: Depth,
-    ) -> [f64; 2] {
-        [token.margin.into(), *state.get_or_insert_with(|| self.falling(place.step))]
+    ) -> f64 {
+        self.tau(token.margin.into(), *state.get_or_insert_with(|| self.falling(place.step)))
     }
 
-    fn stops(&self, [margin, falling]: [f64; 2], _depth: Depth) -> bool {
+    fn least(&self, _depth: Depth) -> f64 {
         match self.form {
-            Form::Free => margin > self.at(falling),
-            Form::Calm | Form::Paper => margin >= self.at(falling),
+            Form::Free => above(self.threshold),
+            Form::Calm | Form::Paper => self.threshold,
         }
-    }
-
-    fn strictness(&self) -> f64 {
-        self.threshold
     }
 }
 
@@ -145,8 +139,8 @@ mod tests {
             (Form::Paper, [0.91, 0.854_933, 0.811_831]),
         ] {
             for (step, want) in [0, 10, 50].into_iter().zip(golden) {
-                let found = decay(form).at(decay(form).falling(step));
-                assert!((found - want).abs() < 1e-6, "{form:?} {step}: {found}");
+                let found = decay(form).tau(want, decay(form).falling(step));
+                assert!((found - 0.9).abs() < 1e-6, "{form:?} {step}: {found}");
             }
         }
     }
@@ -156,7 +150,7 @@ mod tests {
         let stops = |form| {
             let decay = Decay { threshold: 0.5, ..decay(form) };
             let token = TokenSignals { margin: 0.5, ..token() };
-            decay.decides(&mut None, token, Place::default(), Depth(1))
+            decay.stops(&mut None, token, Place::default(), Depth(1))
         };
         assert!(stops(Form::Calm) && !stops(Form::Free));
     }

@@ -1,7 +1,7 @@
 //! Stops where the entropy of the readout is below the threshold, in nats (BranchyNet, DeeBERT).
 
 use super::on_ladder;
-use super::rule::{Entry, ExitRule, RuleCard};
+use super::rule::{Entry, ExitRule, RuleCard, above};
 use super::signals::{Place, TokenSignals};
 use crate::knob::{Knobs, Real};
 use crate::recording::{Ladder, Sense};
@@ -52,17 +52,12 @@ pub(super) struct Entropy {
 
 impl ExitRule for Entropy {
     type State = ();
-    type Shown = f64;
 
     fn look(&self, _state: &mut (), token: TokenSignals, _place: Place, _depth: Depth) -> f64 {
-        token.entropy.into()
+        -f64::from(token.entropy)
     }
 
-    fn stops(&self, shown: f64, _depth: Depth) -> bool {
-        shown < self.threshold
-    }
-
-    fn strictness(&self) -> f64 {
-        -self.threshold
+    fn least(&self, _depth: Depth) -> f64 {
+        above(-self.threshold)
     }
 }

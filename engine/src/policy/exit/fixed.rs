@@ -47,15 +47,12 @@ pub(super) struct Fixed {
 
 impl ExitRule for Fixed {
     type State = ();
-    type Shown = ();
 
-    fn look(&self, _state: &mut (), _token: TokenSignals, _place: Place, _depth: Depth) {}
-
-    fn stops(&self, _shown: (), depth: Depth) -> bool {
-        depth >= self.depth
+    fn look(&self, _state: &mut (), _token: TokenSignals, _place: Place, depth: Depth) -> f64 {
+        depth.0.into()
     }
 
-    fn strictness(&self) -> f64 {
-        f64::from(self.depth.0)
+    fn least(&self, _depth: Depth) -> f64 {
+        self.depth.0.into()
     }
 }

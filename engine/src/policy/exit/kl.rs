@@ -1,6 +1,6 @@
 //! Stops where the readout hardly changes from one depth to the next: KL divergence of consecutive depths below the threshold.
 
-use super::rule::{Entry, ExitRule, RuleCard};
+use super::rule::{Entry, ExitRule, RuleCard, above};
 use super::signals::{Place, TokenSignals};
 use crate::knob::Real;
 use crate::signal::{Depth, Signal};
@@ -42,17 +42,12 @@ pub(super) struct Kl {
 
 impl ExitRule for Kl {
     type State = ();
-    type Shown = f64;
 
     fn look(&self, _state: &mut (), token: TokenSignals, _place: Place, _depth: Depth) -> f64 {
-        token.kl_prev.into()
+        -f64::from(token.kl_prev)
     }
 
-    fn stops(&self, shown: f64, _depth: Depth) -> bool {
-        shown < self.threshold
-    }
-
-    fn strictness(&self) -> f64 {
-        -self.threshold
+    fn least(&self, _depth: Depth) -> f64 {
+        above(-self.threshold)
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! One set of weights for all depths (as in BERxiT's learning to exit). Features, each made to mean 0 and spread 1: max
 //! probability, margin, entropy, cosine to the depth before (0 where there is none), whether the first choice is that of the exit before, and how deep it
-//! is. At most 32,768 cells, evenly spaced, are used.
+//! is. At most 16,384 cells, evenly spaced over tokens and depths, are used.
 
 use rayon::prelude::*;
 
@@ -18,7 +18,7 @@ use crate::recording::depth_of;
 use crate::signal::{Depth, Signal};
 
 /// Pairs of token and depth that are learnt from.
-const MOST_CELLS: usize = 1 << 15;
+const MOST_CELLS: usize = 1 << 14;
 const THRESHOLD: Real = super::probability(
     "A token stops where it is right with at least this probability, as learnt on the calibration part",
 );
@@ -114,24 +114,25 @@ fn learn(fit: &Fit<'_>, truth: Truth) -> Option<Logistic> {
     let reader = Reader::new(fit.recording);
     let depths: Vec<Depth> = fit.checks.iter().collect();
     let stride = (fit.tokens().count() * depths.len()).div_ceil(MOST_CELLS).max(1);
-    let tokens: Vec<usize> = fit.tokens().step_by(stride).collect();
     // Depth by depth, along the columns.
     let cells = (0..depths.len()).into_par_iter().map(|exit| {
         let depth = depths[exit];
         let here = reader.at(depth);
         let before = exit.checked_sub(1).map(|before| reader.at(depths[before]));
-        let cell = |token: &usize| {
-            let signals = here.signals(*token);
+        let cell = |token: usize| {
+            let signals = here.signals(token);
             let mut lasting = Lasting::default();
             if let Some(before) = before {
-                lasting.take(before.signals(*token).top1);
+                lasting.take(before.signals(token).top1);
             }
             let lasts = lasting.take(signals.top1) > 0;
             let x = features(signals, lasts, deep(depth, fit.about.layers));
-            let right = truth.is_right(fit.recording, depth, *token);
+            let right = truth.is_right(fit.recording, depth, token);
             Some((x, right.filter(|_| x.iter().all(|x| x.is_finite()))?))
         };
-        tokens.iter().filter_map(cell).collect::<Vec<Cell>>()
+        // Other tokens at every depth: those of one token say much the same.
+        let tokens = fit.tokens().skip(exit % stride).step_by(stride);
+        tokens.filter_map(cell).collect::<Vec<Cell>>()
     });
     let cells = cells.collect::<Vec<_>>().concat();
     (!cells.is_empty()).then(|| Logistic::fitted(cells))
@@ -139,7 +140,6 @@ fn learn(fit: &Fit<'_>, truth: Truth) -> Option<Logistic> {
 
 impl ExitRule for Learnt {
     type State = Lasting;
-    type Shown = f64;
 
     #[inline]
     fn look(&self, state: &mut Lasting, token: TokenSignals, _place: Place, depth: Depth) -> f64 {
@@ -148,11 +148,7 @@ impl ExitRule for Learnt {
         self.line.z(&features(token, lasts, deep))
     }
 
-    fn stops(&self, shown: f64, _depth: Depth) -> bool {
-        shown >= self.least
-    }
-
-    fn strictness(&self) -> f64 {
+    fn least(&self, _depth: Depth) -> f64 {
         self.least
     }
 }
@@ -180,7 +176,7 @@ mod tests {
     fn stops(threshold: f64, entropy: f32) -> bool {
         let token =
             TokenSignals { max_prob: 0.5, margin: 0.25, entropy, cos_prev: 0.75, ..token() };
-        learnt(threshold).decides(&mut Lasting::default(), token, Place::default(), Depth(1))
+        learnt(threshold).stops(&mut Lasting::default(), token, Place::default(), Depth(1))
     }
 
     #[test]

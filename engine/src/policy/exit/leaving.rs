@@ -10,8 +10,8 @@ use rayon::prelude::*;
 
 use super::about::{About, Fit};
 use super::alone::alone;
-use super::apart::{Apart, marks_of_all, runs};
 use super::at_depth::{AtDepth, Comparison, Score};
+use super::at_once::{AtOnce, marks_of_all, runs};
 use super::rule::{BuiltRule, MOST_AT_ONCE, RuleCard, RuleEntry, Sweep};
 use super::signals::Reader;
 use crate::knob::{KnobCard, Knobs};
@@ -54,12 +54,14 @@ impl RuleEntry for Leaving {
     }
 
     fn sweep(&self, settings: &[Knobs], fit: &Fit<'_>) -> Box<dyn Sweep> {
-        let compared = settings.first().map_or_else(Knobs::default, Knobs::clone);
-        let compared = (self.compared)(&compared);
+        let first = settings.first().cloned().unwrap_or_default();
+        let (score, comparison) = (self.compared)(&first);
         // Where there are no shares there is no rule, and nothing stops.
         let shares = settings.iter().map(|knobs| (self.shares)(knobs, fit).unwrap_or_default());
-        let thresholds = thresholds(fit, compared, &shares.collect::<Vec<_>>(), self.closed);
-        Box::new(Apart::new(compared, &thresholds))
+        let shares: Vec<_> = shares.collect();
+        let thresholds = thresholds(fit, (score, comparison), &shares, self.closed);
+        let rule = |thresholds| Some(AtDepth { score, comparison, thresholds });
+        Box::new(AtOnce::new(thresholds.into_iter().map(rule), fit))
     }
 }
 
@@ -73,7 +75,7 @@ pub(super) fn thresholds(
     let rows: Vec<usize> = fit.tokens().collect();
     let order = Order::of(fit, &rows, score, comparison);
     // Each thread walks the order for its part of the settings.
-    let each = shares.len().div_ceil(rayon::current_num_threads()).clamp(1, MOST_AT_ONCE);
+    let each = shares.len().div_ceil(rayon::current_num_threads()).clamp(1, MOST_AT_ONCE as usize);
     let parts = shares.par_chunks(each).map(|shares| {
         let mut inside = Inside::new(shares.len(), rows.len());
         let mut thresholds = vec![vec![closed; fit.about.layers]; shares.len()];
@@ -196,46 +198,95 @@ impl Inside {
             open |= u64::from((1..=most).contains(&wanted[setting])) << setting;
         }
         let mut thresholds = vec![f64::NAN; shares.len()];
+        // Who does not pass a threshold that its own score made comes back in.
+        let before = (comparison == Comparison::Below).then(|| self.marks.clone());
         // Settings of which not enough have left yet, and those whose threshold may let more of them leave.
         let (mut counting, mut passing) = (open, 0);
-        let mut left = vec![Vec::new(); shares.len()];
-        for place in order {
-            let mark = self.marks.get(*place as usize).copied().unwrap_or(0);
-            let here = mark & (counting | passing);
-            if here == 0 {
-                if counting | passing == 0 {
-                    break;
-                }
+        for (block, start) in order.chunks(BLOCK).zip((0..).step_by(BLOCK)) {
+            if counting | passing == 0 {
+                break;
+            }
+            if passing == 0 && self.leave_together(block, counting, &mut wanted) {
                 continue;
             }
-            for setting in runs(here).flatten() {
-                let bit = 1 << setting;
-                let is_counting = counting & bit != 0;
-                if !is_counting && !comparison.passes(score(*place), thresholds[setting]) {
-                    passing &= !bit;
-                    continue;
+            for (place, at) in block.iter().zip(start..) {
+                let mark = self.marks.get(*place as usize).copied().unwrap_or(0);
+                for setting in runs(mark & (counting | passing)).flatten() {
+                    let bit = 1 << setting;
+                    let is_counting = counting & bit != 0;
+                    if !is_counting && !comparison.passes(score(*place), thresholds[setting]) {
+                        passing &= !bit;
+                        continue;
+                    }
+                    self.turn(*place, setting);
+                    if !is_counting {
+                        continue;
+                    }
+                    wanted[setting] -= 1;
+                    if wanted[setting] > 0 {
+                        continue;
+                    }
+                    let threshold = comparison.beside(score(*place));
+                    thresholds[setting] = threshold;
+                    (counting, passing) = (counting & !bit, passing | bit);
+                    let left = order.iter().take(at + 1).rev();
+                    let left = left.take_while(|left| !comparison.passes(score(**left), threshold));
+                    if let Some(before) = &before {
+                        self.back_in(before, setting, left);
+                    }
                 }
-                self.turn(*place, setting);
-                if !is_counting {
-                    continue;
-                }
-                left[setting].push(*place);
-                wanted[setting] -= 1;
-                if wanted[setting] > 0 {
-                    continue;
-                }
-                let threshold = comparison.beside(score(*place));
-                thresholds[setting] = threshold;
-                (counting, passing) = (counting & !bit, passing | bit);
-                // Who does not pass the threshold itself stays inside.
-                let last = std::mem::take(&mut left[setting]).into_iter().rev();
-                last.take_while(|last| !comparison.passes(score(*last), threshold))
-                    .for_each(|last| self.turn(last, setting));
             }
         }
         thresholds.into_iter().enumerate().filter(|(setting, _)| open >> setting & 1 == 1).collect()
     }
+
+    /// Takes those of some rows back in that were inside `before`.
+    fn back_in<'a>(&mut self, before: &[u64], setting: usize, left: impl Iterator<Item = &'a u32>) {
+        for place in left {
+            let number = *place as usize;
+            let left = before.get(number).zip(self.marks.get(number)).map(|(was, is)| was & !is);
+            if left.is_some_and(|left| left >> setting & 1 == 1) {
+                self.turn(*place, setting);
+            }
+        }
+    }
+
+    /// Lets all rows of a block leave at the settings that count, unless one of these has then let enough leave: then
+    /// nothing happens.
+    fn leave_together(&mut self, block: &[u32], counting: u64, wanted: &mut [usize]) -> bool {
+        // How many leave at each setting: its bits in these, the lowest digit first.
+        let mut digits = [0_u64; DIGITS];
+        for place in block {
+            let mut carry = self.marks.get(*place as usize).copied().unwrap_or(0) & counting;
+            for digit in &mut digits {
+                (*digit, carry) = (*digit ^ carry, *digit & carry);
+            }
+        }
+        let leaving = |setting: usize| -> usize {
+            digits
+                .iter()
+                .rev()
+                .fold(0, |num, digit| 2 * num + usize::from(digit >> setting & 1 == 1))
+        };
+        if runs(counting).flatten().any(|setting| leaving(setting) >= wanted[setting]) {
+            return false;
+        }
+        for setting in runs(counting).flatten() {
+            wanted[setting] -= leaving(setting);
+            self.num[setting] -= leaving(setting);
+        }
+        for place in block {
+            if let Some(mark) = self.marks.get_mut(*place as usize) {
+                *mark &= !counting;
+            }
+        }
+        true
+    }
 }
+
+/// Rows that leave together where no setting has enough after them, and the binary digits of their number.
+const BLOCK: usize = 64;
+const DIGITS: usize = 7;
 
 #[cfg(test)]
 mod tests {

@@ -62,19 +62,13 @@ fn rounded(number: f64) -> f32 {
 
 impl ExitRule for LogProb {
     type State = ();
-    type Shown = f64;
 
     fn look(&self, _state: &mut (), token: TokenSignals, _place: Place, _depth: Depth) -> f64 {
         token.max_prob.into()
     }
 
-    fn stops(&self, shown: f64, _depth: Depth) -> bool {
-        shown >= self.least
-    }
-
-    fn strictness(&self) -> f64 {
-        // One that never stops is the strictest.
-        if self.least.is_nan() { f64::INFINITY } else { self.least }
+    fn least(&self, _depth: Depth) -> f64 {
+        self.least
     }
 }
 
@@ -90,7 +84,7 @@ mod tests {
         // Softmax of [2, 1, 0, -1].
         let stops = |threshold, max_prob| {
             let token = TokenSignals { max_prob, ..token() };
-            LogProb::new(threshold).decides(&mut (), token, Place::default(), Depth(1))
+            LogProb::new(threshold).stops(&mut (), token, Place::default(), Depth(1))
         };
         assert!(stops(0.6, 0.643_914) && !stops(0.65, 0.643_914));
         assert!(stops(0.0, 0.01) && !stops(0.0, f32::NAN));
@@ -119,7 +113,7 @@ mod tests {
                         t if t <= 0.0 => !log.is_nan(),
                         t => t < 1.0 && log >= t.ln(),
                     };
-                    let found = LogProb::new(threshold).decides(&mut (), token, Place::default(), Depth(1));
+                    let found = LogProb::new(threshold).stops(&mut (), token, Place::default(), Depth(1));
                     prop_assert_eq!(found, stops, "{} {}", threshold, max_prob);
                 }
             }

@@ -7,6 +7,8 @@ use rayon::prelude::*;
 /// Features and a constant.
 pub(super) const WEIGHTS: usize = 7;
 const STEPS: usize = 30;
+/// After a step smaller than this nothing moves.
+const SMALL: f64 = 3e-6;
 /// Keeps the weights finite where two classes can be told apart without an error; per cell.
 const RIDGE: f64 = 1e-4;
 /// The first of so many neighbouring cells say about where the weights are.
@@ -75,7 +77,8 @@ impl Logistic {
         for _ in 0..STEPS {
             let step = logistic.newton(cells);
             logistic.weights.iter_mut().zip(step).for_each(|(weight, step)| *weight += step);
-            if step.iter().all(|step| step.abs() < 1e-9) {
+            // Near the optimum what is left is about the square of the step.
+            if step.iter().all(|step| step.abs() < SMALL) {
                 return (logistic, true);
             }
             if step.iter().any(|step| !step.is_finite()) {
@@ -103,10 +106,13 @@ impl Logistic {
             for (x, right) in cells {
                 let p = self.probability(x);
                 let (slope, miss) = (p * (1.0 - p), f64::from(u8::from(*right)) - p);
-                for (row, xi) in rows.iter_mut().zip(x) {
-                    for (sum, xj) in row.iter_mut().zip(x) {
-                        *sum += slope * xi * xj;
-                    }
+                for (at, (row, xi)) in rows.iter_mut().zip(x).enumerate() {
+                    // From the diagonal on; the other half is the same.
+                    let scaled = slope * xi;
+                    row[at..WEIGHTS]
+                        .iter_mut()
+                        .zip(&x[at..])
+                        .for_each(|(sum, xj)| *sum += scaled * xj);
                     row[WEIGHTS] += miss * xi;
                 }
             }
@@ -116,6 +122,10 @@ impl Logistic {
         });
         let mut rows = [[0.0; WEIGHTS + 1]; WEIGHTS];
         rows.as_flattened_mut().copy_from_slice(&sums);
+        for (at, above) in rows.into_iter().enumerate() {
+            let below = rows.iter_mut().zip(above).skip(at + 1);
+            below.for_each(|(row, value)| row[at] = value);
+        }
         for (at, (row, weight)) in rows.iter_mut().zip(self.weights).enumerate() {
             row[at] += ridge;
             row[WEIGHTS] -= ridge * weight;

@@ -39,17 +39,12 @@ pub(super) struct MaxProb {
 
 impl ExitRule for MaxProb {
     type State = ();
-    type Shown = f64;
 
     fn look(&self, _state: &mut (), token: TokenSignals, _place: Place, _depth: Depth) -> f64 {
         token.max_prob.into()
     }
 
-    fn stops(&self, shown: f64, _depth: Depth) -> bool {
-        shown >= self.threshold
-    }
-
-    fn strictness(&self) -> f64 {
+    fn least(&self, _depth: Depth) -> f64 {
         self.threshold
     }
 }

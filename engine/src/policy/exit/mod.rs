@@ -7,8 +7,8 @@
 
 mod about;
 mod alone;
-mod apart;
 mod at_depth;
+mod at_once;
 mod budget;
 mod choose;
 mod class_means;

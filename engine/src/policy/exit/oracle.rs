@@ -2,9 +2,8 @@
 //! looks at the answer.
 
 use super::about::{About, Checks, Fit};
-use super::alone::Running;
 use super::choose::LEAST_DEPTH;
-use super::rule::{BuiltRule, LiveRule, RuleCard, RuleEntry, Stop, Sweep};
+use super::rule::{BuiltRule, LiveRule, RuleCard, RuleEntry, Stop, Sweep, exits_of};
 use super::signals::Place;
 use crate::knob::{KnobCard, Knobs};
 use crate::recording::{Ladder, Recording, depth_of};
@@ -49,11 +48,7 @@ impl RuleEntry for Oracle {
     }
 
     fn sweep(&self, settings: &[Knobs], _fit: &Fit<'_>) -> Box<dyn Sweep> {
-        let least = settings.iter().map(|knobs| knobs.integer(&LEAST_DEPTH));
-        let mut least: Vec<(i64, usize)> = least.zip(0..).collect();
-        least.sort_unstable();
-        let (least, order) = least.into_iter().unzip();
-        Box::new(LeastDepths { least, order })
+        Box::new(LeastDepths(settings.iter().map(|knobs| knobs.integer(&LEAST_DEPTH)).collect()))
     }
 }
 
@@ -61,20 +56,7 @@ struct Agreeing;
 
 impl BuiltRule for Agreeing {
     fn exits(&self, recording: &Recording, checks: &Checks, rows: &[usize]) -> Vec<Depth> {
-        let mut exits = vec![Depth(0); rows.len()];
-        let mut running = Running::new(rows.len());
-        for depth in checks.iter() {
-            running.retain(|at| {
-                let (Some(row), Some(exit)) = (rows.get(at), exits.get_mut(at)) else {
-                    return false;
-                };
-                // As if it stopped: what runs on is overwritten.
-                *exit = depth;
-                recording.agrees(depth.index(), *row) != Some(true)
-            });
-        }
-        running.end_at(depth_of(checks.layers()), &mut exits);
-        exits
+        exits_of(checks, rows, |stop| LeastDepths(vec![0]).stops(recording, checks, rows, stop))
     }
 
     fn live<'a>(&'a self, _: &'a Checks, _: Vec<Place>) -> Option<Box<dyn LiveRule + 'a>> {
@@ -83,16 +65,9 @@ impl BuiltRule for Agreeing {
 }
 
 /// Least depths, ascending: a row that agrees stops at all up to there at which it has not yet.
-struct LeastDepths {
-    least: Vec<i64>,
-    order: Vec<usize>,
-}
+struct LeastDepths(Vec<i64>);
 
 impl Sweep for LeastDepths {
-    fn order(&self) -> &[usize] {
-        &self.order
-    }
-
     fn stops(
         &self,
         recording: &Recording,
@@ -100,22 +75,23 @@ impl Sweep for LeastDepths {
         rows: &[usize],
         stop: &mut dyn FnMut(Depth, &[Stop]),
     ) {
-        let all = self.least.len();
+        let all = self.0.len();
         let mut stopped = vec![0; rows.len()];
         let mut stops = Vec::with_capacity(rows.len());
         for depth in checks.iter() {
-            let reach = self.least.partition_point(|least| *least <= i64::from(depth.0));
-            for (at, (row, stopped)) in rows.iter().zip(&mut stopped).enumerate() {
-                if *stopped < reach && recording.agrees(depth.index(), *row) == Some(true) {
-                    stops.push(Stop { at, settings: *stopped..reach });
+            let reach = self.0.partition_point(|least| *least <= i64::from(depth.0));
+            let agrees = recording.agreeing(depth);
+            for ((at, row), stopped) in (0..).zip(rows).zip(&mut stopped) {
+                if *stopped < reach && agrees(*row) {
+                    stops.push(Stop::new(at, *stopped..reach));
                     *stopped = reach;
                 }
             }
             stop(depth, &stops);
             stops.clear();
         }
-        let rest = stopped.into_iter().enumerate().filter(|(_, stopped)| *stopped < all);
-        stops.extend(rest.map(|(at, stopped)| Stop { at, settings: stopped..all }));
+        let rest = (0..).zip(stopped).filter(|(_, stopped)| *stopped < all);
+        stops.extend(rest.map(|(at, stopped)| Stop::new(at, stopped..all)));
         stop(depth_of(checks.layers()), &stops);
     }
 }

@@ -61,8 +61,8 @@ impl Lasting {
     /// Takes in the first choice of the next exit; returns how many equal neighbours now stand in a row. A readout without
     /// a choice begins anew.
     pub(super) fn take(&mut self, choice: u32) -> u32 {
-        // Without branches, which a processor could not foresee.
-        let lasts = (choice != NO_TOKEN) & (choice == self.choice);
+        let lasts = choice != NO_TOKEN && choice == self.choice;
+        // Without a branch, which a processor could not foresee.
         self.equal = (self.equal + 1) * u32::from(lasts);
         self.choice = choice;
         self.equal
@@ -71,19 +71,13 @@ impl Lasting {
 
 impl ExitRule for Patience {
     type State = Lasting;
-    type Shown = u32;
 
-    fn look(&self, state: &mut Lasting, token: TokenSignals, _place: Place, _depth: Depth) -> u32 {
-        state.take(token.top1)
+    fn look(&self, state: &mut Lasting, token: TokenSignals, _place: Place, _depth: Depth) -> f64 {
+        state.take(token.top1).into()
     }
 
-    fn stops(&self, shown: u32, _depth: Depth) -> bool {
-        self.patience > 0 && shown >= self.patience
-    }
-
-    fn strictness(&self) -> f64 {
-        // 0 never stops.
-        if self.patience == 0 { f64::INFINITY } else { f64::from(self.patience) }
+    fn least(&self, _depth: Depth) -> f64 {
+        if self.patience > 0 { self.patience.into() } else { f64::NAN }
     }
 }
 
@@ -98,7 +92,7 @@ mod tests {
         let rule = Patience { patience };
         let stops = |choice: &u32| {
             let token = TokenSignals { top1: *choice, ..token() };
-            rule.decides(&mut state, token, Place::default(), Depth(1))
+            rule.stops(&mut state, token, Place::default(), Depth(1))
         };
         choices.iter().position(stops).map(|at| at + 1)
     }

@@ -53,8 +53,9 @@ pub(super) static RULE: Entry<Pcee> = Entry {
         let truth = Truth::of(knobs);
         // Each depth has bins of its own, so which depths are checked changes nothing in them.
         let name = format!("pcee {bins} {truth:?} {}", fit.key_of_rows);
-        let table = fit.recording.cubes.memo.get(&name, || Table(accuracies(fit, bins, truth)));
-        let mut checked = fit.checks.iter().filter_map(|depth| table.0.get(depth.index()));
+        let table =
+            fit.recording.cubes.memo.get(&name, || Table::new(&accuracies(fit, bins, truth)));
+        let mut checked = fit.checks.iter().map(|depth| table.of(depth));
         if checked.all(|row| row.iter().all(|accuracy| accuracy.is_nan())) {
             return Err(nothing_to_fit(fit));
         }
@@ -62,9 +63,25 @@ pub(super) static RULE: Entry<Pcee> = Entry {
     },
 };
 
-/// `[depth][bin]`; NaN where the bin is empty.
+/// Accuracies; NaN where the bin is empty.
 #[derive(Debug)]
-struct Table(Vec<Vec<f64>>);
+struct Table {
+    bins: usize,
+    /// `[depth][bin]`
+    accuracies: Vec<f64>,
+}
+
+impl Table {
+    fn new(rows: &[Vec<f64>]) -> Self {
+        Self { bins: rows.first().map_or(1, Vec::len), accuracies: rows.concat() }
+    }
+
+    /// The bins of a depth.
+    fn of(&self, depth: Depth) -> &[f64] {
+        let from = depth.index() * self.bins;
+        self.accuracies.get(from..from + self.bins).unwrap_or_default()
+    }
+}
 
 /// Accuracy of the bin >= target.
 #[derive(Debug)]
@@ -107,25 +124,20 @@ fn accuracies(fit: &Fit<'_>, bins: usize, truth: Truth) -> Vec<Vec<f64>> {
 impl Pcee {
     /// That of the bin of a token; NaN where there is none.
     fn accuracy(&self, token: TokenSignals, depth: Depth) -> f64 {
-        let row = self.table.0.get(depth.index());
-        let accuracy = row.and_then(|row| row.get(bin(Score::MaxProb.of(token), row.len())?));
-        accuracy.copied().unwrap_or(f64::NAN)
+        let row = self.table.of(depth);
+        let bin = bin(Score::MaxProb.of(token), self.table.bins);
+        bin.and_then(|bin| row.get(bin).copied()).unwrap_or(f64::NAN)
     }
 }
 
 impl ExitRule for Pcee {
     type State = ();
-    type Shown = f64;
 
     fn look(&self, _state: &mut (), token: TokenSignals, _place: Place, depth: Depth) -> f64 {
         self.accuracy(token, depth)
     }
 
-    fn stops(&self, shown: f64, _depth: Depth) -> bool {
-        shown >= self.target
-    }
-
-    fn strictness(&self) -> f64 {
+    fn least(&self, _depth: Depth) -> f64 {
         self.target
     }
 }
@@ -137,10 +149,10 @@ mod tests {
 
     #[test]
     fn a_bin_that_was_right_often_enough_stops_and_an_empty_one_does_not() {
-        let table = Arc::new(Table(vec![vec![f64::NAN, 0.9, 0.8, 1.0]]));
+        let table = Arc::new(Table::new(&[vec![f64::NAN, 0.9, 0.8, 1.0]]));
         let stops = |target, max_prob| {
             let token = TokenSignals { max_prob, ..token() };
-            Pcee { target, table: Arc::clone(&table) }.decides(
+            Pcee { target, table: Arc::clone(&table) }.stops(
                 &mut (),
                 token,
                 Place::default(),

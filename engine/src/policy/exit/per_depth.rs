@@ -3,10 +3,9 @@
 use std::sync::LazyLock;
 
 use super::at_depth::{AtDepth, Comparison, Score};
-use super::rule::{Entry, ExitRule, RuleCard};
-use super::signals::{Place, TokenSignals};
+use super::rule::{Entry, RuleCard};
 use crate::knob::{Choice, ChoiceOption, Knobs, Real};
-use crate::signal::{Depth, Signal};
+use crate::signal::Signal;
 
 /// Most depths that a recording has.
 const MOST_DEPTHS: usize = 1025;
@@ -33,7 +32,7 @@ const SCORE: Choice = Choice {
 };
 
 /// Registry entry.
-pub(super) static RULE: Entry<Shifted> = Entry {
+pub(super) static RULE: Entry<AtDepth> = Entry {
     card: RuleCard {
         id: "per-depth",
         label: "Threshold per depth",
@@ -56,48 +55,15 @@ pub(super) static RULE: Entry<Shifted> = Entry {
     build: |knobs, fit| {
         let shift = knobs.real(&SHIFT);
         let thresholds = thresholds(fit.about.layers);
-        let at_depth = AtDepth {
+        Ok(AtDepth {
             score: score(knobs),
             comparison: Comparison::AtLeast,
             thresholds: thresholds
                 .map(|knob| (knobs.real(&knob) + shift).clamp(0.0, 1.0))
                 .collect(),
-        };
-        Ok(Shifted { at_depth, shift })
+        })
     },
 };
-
-/// Thresholds that were shifted together.
-#[derive(Debug)]
-pub(super) struct Shifted {
-    at_depth: AtDepth,
-    shift: f64,
-}
-
-impl ExitRule for Shifted {
-    type State = ();
-    type Shown = f64;
-
-    fn look(&self, state: &mut (), token: TokenSignals, place: Place, depth: Depth) -> f64 {
-        self.at_depth.look(state, token, place, depth)
-    }
-
-    fn stops(&self, shown: f64, depth: Depth) -> bool {
-        self.at_depth.stops(shown, depth)
-    }
-
-    fn strictness(&self) -> f64 {
-        self.shift
-    }
-
-    fn thresholds(&self) -> &[f64] {
-        self.at_depth.thresholds()
-    }
-
-    fn signal(&self) -> Option<Signal> {
-        self.at_depth.signal()
-    }
-}
 
 fn score(knobs: &Knobs) -> Score {
     if knobs.choice(&SCORE) == Some("margin") { Score::Margin } else { Score::MaxProb }

@@ -3,10 +3,11 @@
 use std::ops::Range;
 
 use super::about::{About, Checks, Fit};
-use super::alone::{alone, nested};
-use super::signals::{Place, TokenSignals};
+use super::alone::alone;
+use super::at_once::AtOnce;
+use super::signals::{Place, Reader, TokenSignals};
 use crate::knob::{KnobCard, Knobs};
-use crate::recording::{Ladder, Recording};
+use crate::recording::{Ladder, Recording, depth_of};
 use crate::signal::{Depth, Signal};
 
 /// What a rule is, for menus, panels and the guide.
@@ -32,46 +33,52 @@ pub(crate) struct RuleCard {
     pub(crate) main: &'static str,
 }
 
-/// The decision itself, in two halves: what a token shows, and whether that stops it.
+/// The decision itself: a token stops where it shows at least a limit.
 pub(crate) trait ExitRule: Send + Sync + 'static {
     /// Memory of one token from depth to depth: patience counters, running sums; `()` for most.
     type State: Default + Clone + Send + 'static;
-    /// What is compared.
-    type Shown: Copy + Default;
 
-    /// What a token shows at a depth, the same wherever the main knob stands. Asked once for each depth at which it may
-    /// stop, in ascending order.
-    fn look(
+    /// What a token shows at a depth, the same wherever the main knob stands; NaN never stops. Asked once for each depth at
+    /// which it may stop, in ascending order.
+    fn look(&self, state: &mut Self::State, token: TokenSignals, place: Place, depth: Depth)
+    -> f64;
+
+    /// What rows show at a depth, each with its state.
+    fn look_all(
         &self,
-        state: &mut Self::State,
-        token: TokenSignals,
-        place: Place,
+        states: &mut [Self::State],
+        reader: &Reader<'_>,
+        rows: &[usize],
         depth: Depth,
-    ) -> Self::Shown;
+        shown: &mut [f64],
+    ) {
+        let columns = reader.at(depth);
+        for ((row, state), shown) in rows.iter().zip(states).zip(shown) {
+            *shown = self.look(state, columns.signals(*row), reader.place(*row), depth);
+        }
+    }
 
-    /// Whether a token that shows this at a depth stops there.
-    fn stops(&self, shown: Self::Shown, depth: Depth) -> bool;
+    /// The least that stops a token at a depth. NaN where nothing does: then it is not asked there, and so a rule with a
+    /// memory has it at all depths or at none.
+    fn least(&self, depth: Depth) -> f64;
 
-    /// Both halves.
-    fn decides(
+    /// What stops a token as well: that or less; NaN where nothing does. Only where `least` is a number.
+    fn most(&self, depth: Depth) -> f64 {
+        let _ = depth;
+        f64::NAN
+    }
+
+    /// Whether a token stops at a depth.
+    fn stops(
         &self,
         state: &mut Self::State,
         token: TokenSignals,
         place: Place,
         depth: Depth,
     ) -> bool {
-        self.stops(self.look(state, token, place, depth), depth)
+        let shown = self.look(state, token, place, depth);
+        reaches(shown, self.least(depth), self.most(depth))
     }
-
-    /// Whether any token can stop at a depth; where none can, asking leaves no state behind and is left out.
-    fn may_stop(&self, depth: Depth) -> bool {
-        let _ = depth;
-        true
-    }
-
-    /// Orders rules that differ from this one in the main knob only: each stops a token wherever one of a larger number
-    /// would; one of an infinite number never stops any.
-    fn strictness(&self) -> f64;
 
     /// What is compared at each depth, `[depth]`; empty where it is the same at all of them.
     fn thresholds(&self) -> &[f64] {
@@ -86,6 +93,18 @@ pub(crate) trait ExitRule: Send + Sync + 'static {
 
 /// The cube that answers a rule, and where its threshold stands in it.
 pub(super) type OnLadder = fn(&About, &Knobs) -> (Ladder, f64);
+
+/// The least number above another: at least that is more than this.
+pub(super) fn above(number: f64) -> f64 {
+    number.next_up()
+}
+
+/// Whether a number is at least one limit or at most another.
+#[inline]
+#[expect(clippy::needless_bitwise_bool, reason = "a branch could not be foreseen by a processor")]
+pub(super) fn reaches(shown: f64, least: f64, most: f64) -> bool {
+    (shown >= least) | (shown <= most)
+}
 
 /// All that a rule's file declares, where tokens decide alone.
 pub(crate) struct Entry<R> {
@@ -109,8 +128,8 @@ pub(crate) trait RuleEntry: Sync {
     /// The rule for how the knobs stand, or why there is none here.
     fn build(&self, knobs: &Knobs, fit: &Fit<'_>) -> Result<Box<dyn BuiltRule>, String>;
 
-    /// The rule for at most `MOST_AT_ONCE` settings that differ in its main knob only, to be replayed at once; where a setting
-    /// has no rule, nothing stops.
+    /// The rule for at most `MOST_AT_ONCE` settings that differ in its main knob only, which rises, to be replayed at once; where
+    /// a setting has no rule, nothing stops.
     fn sweep(&self, settings: &[Knobs], fit: &Fit<'_>) -> Box<dyn Sweep>;
 }
 
@@ -136,13 +155,10 @@ pub(crate) trait BuiltRule: Send + Sync {
 }
 
 /// As many settings as a sweep has marks for.
-pub(crate) const MOST_AT_ONCE: usize = 64;
+pub(crate) const MOST_AT_ONCE: u32 = u64::BITS;
 
 /// Settings of one rule, replayed at once.
 pub(crate) trait Sweep: Send + Sync {
-    /// From the mildest to the strictest: the numbers of the settings, as they were given.
-    fn order(&self) -> &[usize];
-
     /// Calls `stop` with the rows that stop at a depth at some settings, all of a depth together. Each row stops once at
     /// every setting.
     fn stops(
@@ -154,13 +170,50 @@ pub(crate) trait Sweep: Send + Sync {
     );
 }
 
-/// A row that stops at some settings.
+/// A row that stops at some settings. There are millions of them: they are small.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stop {
     /// Its number among the rows that were asked for.
-    pub(crate) at: usize,
-    /// Places in the order of the sweep.
-    pub(crate) settings: Range<usize>,
+    at: u32,
+    /// Their numbers, as they were given.
+    settings: Range<u16>,
+}
+
+impl Stop {
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "a sweep has at most `RUNGS` settings")]
+    pub(super) fn new(at: u32, settings: Range<usize>) -> Self {
+        Self { at, settings: settings.start as u16..settings.end as u16 }
+    }
+
+    /// The number of the row among those that were asked for.
+    #[inline]
+    pub(crate) fn at(&self) -> usize {
+        self.at as usize
+    }
+
+    /// The numbers of the settings, as they were given.
+    #[inline]
+    pub(crate) fn settings(&self) -> Range<usize> {
+        usize::from(self.settings.start)..usize::from(self.settings.end)
+    }
+}
+
+/// Exit depths of rows, in their order, where there is one setting: `walk` says where they stop at it.
+pub(super) fn exits_of(
+    checks: &Checks,
+    rows: &[usize],
+    walk: impl FnOnce(&mut dyn FnMut(Depth, &[Stop])),
+) -> Vec<Depth> {
+    let mut exits = vec![depth_of(checks.layers()); rows.len()];
+    walk(&mut |depth, stops| {
+        for stop in stops {
+            if let Some(exit) = exits.get_mut(stop.at()) {
+                *exit = depth;
+            }
+        }
+    });
+    exits
 }
 
 /// A rule in a forward pass of one sequence.
@@ -194,6 +247,6 @@ impl<R: ExitRule> RuleEntry for Entry<R> {
     }
 
     fn sweep(&self, settings: &[Knobs], fit: &Fit<'_>) -> Box<dyn Sweep> {
-        nested(settings.iter().map(|knobs| (self.build)(knobs, fit).ok()))
+        Box::new(AtOnce::new(settings.iter().map(|knobs| (self.build)(knobs, fit).ok()), fit))
     }
 }

@@ -45,18 +45,13 @@ pub(super) struct Saturation {
 impl ExitRule for Saturation {
     /// Whether an exit was seen.
     type State = bool;
-    type Shown = f64;
 
     fn look(&self, state: &mut bool, token: TokenSignals, _place: Place, _depth: Depth) -> f64 {
         let is_first = !std::mem::replace(state, true);
         if is_first { 0.0 } else { token.cos_prev.into() }
     }
 
-    fn stops(&self, shown: f64, _depth: Depth) -> bool {
-        shown >= self.threshold
-    }
-
-    fn strictness(&self) -> f64 {
+    fn least(&self, _depth: Depth) -> f64 {
         self.threshold
     }
 }
@@ -71,7 +66,7 @@ mod tests {
         let rule = Saturation { threshold: 0.9 };
         let mut state = false;
         let token = TokenSignals { cos_prev: 0.95, ..token() };
-        let mut stops = || rule.decides(&mut state, token, Place::default(), Depth(3));
+        let mut stops = || rule.stops(&mut state, token, Place::default(), Depth(3));
         assert_eq!([stops(), stops()], [false, true]);
     }
 }

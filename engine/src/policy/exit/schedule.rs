@@ -60,6 +60,8 @@ pub(in crate::policy) struct Schedule {
     least: f64,
     /// T - P.
     length: f64,
+    /// Blocks that there are.
+    layers: f64,
 }
 
 /// A number of this size has no digits behind the point, so what is added to it is rounded, halves to even.
@@ -81,6 +83,7 @@ impl Schedule {
             least: blocks(&least(about)),
             // Counted from the end of the prompt, as steps are.
             length: (knobs.integer(&length(about)) - i64::from(about.prompt)) as f64,
+            layers: about.most_layers() as f64,
         }
     }
 
@@ -106,12 +109,19 @@ impl Schedule {
 
     /// b(t), of a token `step` tokens behind the prompt.
     fn budget(&self, place: Place) -> f64 {
-        if place.is_prompt {
-            return self.most;
-        }
+        if place.is_prompt { self.most } else { self.blocks_of(self.least, self.left(place)) }
+    }
+
+    /// The share of the way that is left until the budget has fallen.
+    fn left(&self, place: Place) -> f64 {
         let last = self.length - 1.0;
         let left = if last > 0.0 { (last - f64::from(place.step)) / last } else { 0.0 };
-        let blocks = self.least + (self.most - self.least) * left.max(0.0);
+        left.max(0.0)
+    }
+
+    /// The budget that falls to `least`, with such a share of the way left.
+    fn blocks_of(&self, least: f64, left: f64) -> f64 {
+        let blocks = least + (self.most - least) * left;
         (blocks + WHOLE) - WHOLE
     }
 }
@@ -126,19 +136,37 @@ fn length(about: &About) -> Integer {
     Integer { default: i64::from(about.longest), ..LENGTH }
 }
 
+/// How far a token has come.
+#[derive(Debug, Clone)]
+pub(in crate::policy) struct Progress {
+    left: f64,
+    /// The largest number of least blocks of which the budget is spent here.
+    spent: f64,
+}
+
 impl ExitRule for Schedule {
-    type State = ();
-    type Shown = Place;
+    type State = Option<Progress>;
 
-    fn look(&self, _state: &mut (), _token: TokenSignals, place: Place, _depth: Depth) -> Place {
-        place
+    fn look(
+        &self,
+        state: &mut Option<Progress>,
+        _token: TokenSignals,
+        place: Place,
+        depth: Depth,
+    ) -> f64 {
+        let depth = f64::from(depth.0);
+        if place.is_prompt {
+            return if depth >= self.most { f64::INFINITY } else { f64::NAN };
+        }
+        let Progress { left, spent } =
+            state.get_or_insert_with(|| Progress { left: self.left(place), spent: -1.0 });
+        while *spent < self.layers && self.blocks_of(*spent + 1.0, *left) <= depth {
+            *spent += 1.0;
+        }
+        *spent
     }
 
-    fn stops(&self, shown: Place, depth: Depth) -> bool {
-        f64::from(depth.0) >= self.budget(shown)
-    }
-
-    fn strictness(&self) -> f64 {
+    fn least(&self, _depth: Depth) -> f64 {
         self.least
     }
 }
@@ -146,14 +174,24 @@ impl ExitRule for Schedule {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::exit::signals::token;
 
     #[test]
     fn the_budget_is_that_of_the_specification() {
         // L = 24, P = 4, T = 14.
-        let rule = Schedule { most: 16.0, least: 4.0, length: 10.0 };
+        let rule = Schedule { most: 16.0, least: 4.0, length: 10.0, layers: 24.0 };
         let budgets: Vec<f64> = (0..14).map(|at| rule.budget(Place::new(at, 4))).collect();
         let golden = [16, 16, 16, 16, 16, 15, 13, 12, 11, 9, 8, 7, 5, 4].map(f64::from);
         assert_eq!(budgets, golden);
         assert_eq!(rule.budget(Place::new(100, 4)), 4.0);
+        // A token stops where it has spent its budget.
+        for place in (0..30).map(|at| Place::new(at, 4)) {
+            let mut state = None;
+            let stops = (0..24).map(|depth| rule.stops(&mut state, token(), place, Depth(depth)));
+            let stops: Vec<bool> = stops.collect();
+            let spent: Vec<bool> =
+                (0..24).map(|depth| f64::from(depth) >= rule.budget(place)).collect();
+            assert_eq!(stops, spent);
+        }
     }
 }

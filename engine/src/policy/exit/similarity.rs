@@ -9,7 +9,9 @@
 use std::ops::Range;
 
 use super::about::{About, Checks, Fit};
-use super::rule::{BuiltRule, Entry, ExitRule, LiveRule, RuleCard, RuleEntry, Stop, Sweep};
+use super::rule::{
+    BuiltRule, Entry, ExitRule, LiveRule, RuleCard, RuleEntry, Stop, Sweep, above, exits_of,
+};
 use super::signals::{Place, Reader, TokenSignals};
 use crate::knob::{Choice, ChoiceOption, Integer, KnobCard, Knobs, Real};
 use crate::recording::{Ladder, Recording, depth_of};
@@ -97,12 +99,12 @@ pub(super) struct Alike {
 }
 
 impl Alike {
-    fn threshold(&self, place: Place) -> f64 {
-        let own = self.thresholds[usize::from(place.is_prompt)];
-        match self.falls_over.filter(|_| !place.is_prompt && own < 1.0) {
-            None => own,
-            Some(most) if f64::from(place.step) < (most + 1.0) / 3.0 => 1.0,
-            Some(most) => 0.9 * own + 0.1 * (-(f64::from(place.step) + 1.0) / (most + 1.0)).exp(),
+    /// What is added to nine tenths of the threshold of a written token: `0.1 e^-((t+1)/(M+1))`; NaN as long as it is off.
+    fn raised(&self, step: u32) -> f64 {
+        match self.falls_over {
+            Some(most) if f64::from(step) < (most + 1.0) / 3.0 => f64::NAN,
+            Some(most) => 0.1 * (-(f64::from(step) + 1.0) / (most + 1.0)).exp(),
+            None => 0.0,
         }
     }
 }
@@ -113,25 +115,31 @@ fn passes(cosine: f64, threshold: f64) -> bool {
 }
 
 impl ExitRule for Alike {
-    type State = ();
-    type Shown = (f64, Place);
+    /// What is added to nine tenths of the threshold, once it was asked for.
+    type State = Option<f64>;
 
     fn look(
         &self,
-        _state: &mut (),
+        state: &mut Option<f64>,
         token: TokenSignals,
         place: Place,
         _depth: Depth,
-    ) -> (f64, Place) {
-        (token.cos_prev.into(), place)
+    ) -> f64 {
+        let cosine = f64::from(token.cos_prev);
+        if place.is_prompt {
+            return if passes(cosine, self.thresholds[1]) { f64::INFINITY } else { f64::NAN };
+        }
+        if self.falls_over.is_none() {
+            return cosine;
+        }
+        // cosine > 0.9 threshold + what is added.
+        (cosine - *state.get_or_insert_with(|| self.raised(place.step))) / 0.9
     }
 
-    fn stops(&self, (cosine, place): (f64, Place), _depth: Depth) -> bool {
-        passes(cosine, self.threshold(place))
-    }
-
-    fn strictness(&self) -> f64 {
-        self.thresholds[0]
+    fn least(&self, _depth: Depth) -> f64 {
+        let own = self.thresholds[0];
+        // Where it is off a prompt stops all the same, by a threshold of its own.
+        if own < 1.0 { above(own) } else { f64::INFINITY }
     }
 }
 
@@ -168,7 +176,6 @@ impl RuleEntry for Similarity {
 struct Together {
     /// Of written text, of the prompt; the first ascend.
     thresholds: Vec<[f64; 2]>,
-    order: Vec<usize>,
 }
 
 /// The tokens of a segment of one sample that stop at some settings.
@@ -202,11 +209,8 @@ impl Sums {
 
 impl Together {
     fn new(settings: &[Knobs]) -> Self {
-        let thresholds = settings.iter().map(|k| [k.real(&THRESHOLD), k.real(&PROMPT)]);
-        let mut thresholds: Vec<([f64; 2], usize)> = thresholds.zip(0..).collect();
-        thresholds.sort_by(|(a, _), (b, _)| a[0].total_cmp(&b[0]));
-        let (thresholds, order) = thresholds.into_iter().unzip();
-        Self { thresholds, order }
+        let thresholds = |knobs: &Knobs| [knobs.real(&THRESHOLD), knobs.real(&PROMPT)];
+        Self { thresholds: settings.iter().map(thresholds).collect() }
     }
 
     /// Where the prompt and the other tokens of one sequence stop.
@@ -254,10 +258,6 @@ impl Together {
 }
 
 impl Sweep for Together {
-    fn order(&self) -> &[usize] {
-        &self.order
-    }
-
     fn stops(
         &self,
         recording: &Recording,
@@ -268,23 +268,21 @@ impl Sweep for Together {
         let reader = Reader::new(recording);
         let mut at_depth = vec![Vec::new(); checks.layers() + 1];
         let mut known: Option<(u32, Vec<SegmentStop>)> = None;
-        for (at, row) in rows.iter().copied().enumerate() {
+        for (at, row) in (0..).zip(rows.iter().copied()) {
             let number = recording.tokens.sample.get(row).copied().unwrap_or(u32::MAX);
-            let (_, stops) = match known.take().filter(|(of, _)| *of == number) {
-                Some(same) => known.insert(same),
-                None => {
-                    let sample = recording.samples.get(number as usize);
-                    let rows = sample.map_or(row..row + 1, |sample| recording.rows(sample));
-                    known.insert((number, self.of_sample(&reader, checks, rows)))
-                }
-            };
+            let (_, stops) = known.take_if(|(of, _)| *of == number).unwrap_or_else(|| {
+                let sample = recording.samples.get(number as usize);
+                let rows = sample.map_or(row..row + 1, |sample| recording.rows(sample));
+                (number, self.of_sample(&reader, checks, rows))
+            });
             let segment = usize::from(reader.place(row).is_prompt);
             for SegmentStop { settings, depth, .. } in stops.iter().filter(|s| s.segment == segment)
             {
                 if let Some(stops) = at_depth.get_mut(depth.index()) {
-                    stops.push(Stop { at, settings: settings.clone() });
+                    stops.push(Stop::new(at, settings.clone()));
                 }
             }
+            known = Some((number, stops));
         }
         for (depth, stops) in at_depth.iter().enumerate() {
             stop(depth_of(depth), stops);
@@ -294,15 +292,7 @@ impl Sweep for Together {
 
 impl BuiltRule for Together {
     fn exits(&self, recording: &Recording, checks: &Checks, rows: &[usize]) -> Vec<Depth> {
-        let mut exits = vec![depth_of(checks.layers()); rows.len()];
-        self.stops(recording, checks, rows, &mut |depth, stops| {
-            for stop in stops {
-                if let Some(exit) = exits.get_mut(stop.at) {
-                    *exit = depth;
-                }
-            }
-        });
-        exits
+        exits_of(checks, rows, |stop| self.stops(recording, checks, rows, stop))
     }
 
     fn live<'a>(
@@ -354,10 +344,16 @@ mod tests {
     #[test]
     fn the_schedule_has_its_golden_values() {
         let rule = Alike { thresholds: [0.9, 0.9], falls_over: Some(16.0) };
-        let at = |step| rule.threshold(Place::new(step, 0));
-        assert!((0..6).all(|step| at(step) == 1.0));
+        let stops = |cos_prev: f32, step| {
+            let token = TokenSignals { cos_prev, ..token() };
+            rule.stops(&mut None, token, Place::new(step, 0), Depth(1))
+        };
+        assert!((0..6).all(|step| !stops(1.0, step)));
         for (step, golden) in [(6, 0.876_248), (10, 0.862_358), (16, 0.846_788)] {
-            assert!((at(step) - golden).abs() < 1e-6, "{step}: {}", at(step));
+            assert_eq!(
+                [golden - 1e-6, golden + 1e-6].map(|cosine| stops(cosine, step)),
+                [false, true]
+            );
         }
     }
 
@@ -369,7 +365,7 @@ mod tests {
             let rule = Alike { thresholds: [threshold; 2], falls_over: None };
             let stops = |cos_prev: &f32| {
                 let token = TokenSignals { cos_prev: *cos_prev, ..token() };
-                rule.decides(&mut (), token, Place::default(), Depth(0))
+                rule.stops(&mut None, token, Place::default(), Depth(0))
             };
             cosines.iter().position(stops)
         };

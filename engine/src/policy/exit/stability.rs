@@ -51,25 +51,15 @@ pub(super) struct Stability {
 
 impl ExitRule for Stability {
     type State = Lasting;
-    /// Whether the first choice has lasted, and its probability.
-    type Shown = (bool, f64);
 
-    fn look(
-        &self,
-        state: &mut Lasting,
-        token: TokenSignals,
-        _place: Place,
-        _depth: Depth,
-    ) -> (bool, f64) {
+    fn look(&self, state: &mut Lasting, token: TokenSignals, _place: Place, _depth: Depth) -> f64 {
         let equal = state.take(token.top1);
-        (equal + 1 >= self.window, token.max_prob.into())
+        // Without a branch, which a processor could not foresee.
+        let bits = token.max_prob.to_bits() | u32::from(equal + 1 < self.window).wrapping_neg();
+        f32::from_bits(bits).into()
     }
 
-    fn stops(&self, (has_lasted, max_prob): (bool, f64), _depth: Depth) -> bool {
-        has_lasted & (max_prob >= self.threshold)
-    }
-
-    fn strictness(&self) -> f64 {
+    fn least(&self, _depth: Depth) -> f64 {
         self.threshold
     }
 }

@@ -131,7 +131,7 @@ fn only_depths_that_have_an_exit_stop_a_token() {
 fn the_oracle_agrees_always_and_no_rule_that_does_stops_earlier() {
     let recording = synthetic(100, 5, 3);
     let chosen = choose_rule(&recording, find("oracle"), &Knobs::default());
-    let tally = Counts::new(&recording, &chosen).of(&Slice::all());
+    let tally = Counts::new(&recording, &chosen, None).of(&Slice::all());
     assert_eq!(tally.agreement(), Some(1.0));
     for (token, exit) in chosen.all_exits(&recording).iter().enumerate() {
         assert!((0..exit.index()).all(|depth| recording.agrees(depth, token) != Some(true)));
@@ -151,7 +151,7 @@ fn cube_and_replay_count_the_same_at_every_rung() {
                     ("least-depth", Value::Integer(least)),
                 ];
                 let chosen = choose_rule(&recording, find(id), &knobs(&turns));
-                let counts = Counts::new(&recording, &chosen);
+                let counts = Counts::new(&recording, &chosen, None);
                 let counted = counts.of(&Slice::all());
                 assert_eq!(counted, counts.by_replay(&Slice::all()));
                 assert_eq!(counted.num_tokens(), 300);
@@ -170,7 +170,7 @@ fn thresholds_just_beside_a_recorded_value_are_told_apart() {
                 let turns =
                     [("threshold", Value::Real(threshold)), ("least-depth", Value::Integer(1))];
                 let chosen = choose_rule(&recording, find(id), &knobs(&turns));
-                let counts = Counts::new(&recording, &chosen);
+                let counts = Counts::new(&recording, &chosen, None);
                 assert_eq!(counts.of(&Slice::all()), counts.by_replay(&Slice::all()));
             }
         }
@@ -192,7 +192,7 @@ fn a_crowd_between_two_rungs_is_counted_exactly() {
             let chosen =
                 choose_rule(&recording, find(id), &knobs(&[("threshold", Value::Real(threshold))]));
             let (ladder, threshold) = chosen.ladder().unwrap();
-            let counts = Counts::new(&recording, &chosen);
+            let counts = Counts::new(&recording, &chosen, None);
             for slice in [Slice::all(), Slice::all().with("difficulty", "2")] {
                 let listed = recording.tally_between(ladder, Depth(0), &slice, threshold);
                 assert_eq!(listed, Some(counts.by_replay(&slice)));
@@ -235,7 +235,7 @@ proptest! {
             turned.set("least-depth", Value::Integer(least.min(About::of(Some(&recording)).most_layers())));
             let chosen = choose(&recording, &turned);
             let Some((ladder, threshold)) = chosen.ladder() else { prop_assert!(false); return Ok(()) };
-            let counts = Counts::new(&recording, &chosen);
+            let counts = Counts::new(&recording, &chosen, None);
             for slice in [Slice::all(), Slice::all().with("difficulty", "2")] {
                 let listed = recording.tally_between(ladder, chosen.least, &slice, threshold);
                 prop_assert_eq!(listed, Some(counts.by_replay(&slice)));
@@ -321,9 +321,9 @@ proptest! {
                 let settings = Settings::new(&recording, *rule, &knobs, &values);
                 let mut exits = vec![vec![None; rows.len()]; values.len()];
                 settings.stops(&recording, &rows, &mut |depth, stops| {
-                    for Stop { at, settings: places } in stops {
-                        for place in places.clone() {
-                            let exit = &mut exits[settings.order()[place]][*at];
+                    for stop in stops {
+                        for place in stop.settings() {
+                            let exit = &mut exits[place][stop.at()];
                             assert_eq!(exit.replace(depth), None);
                         }
                     }

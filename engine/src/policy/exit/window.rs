@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use super::about::{About, Fit};
 use super::at_depth::Comparison;
-use super::rule::{Entry, ExitRule, RuleCard};
+use super::rule::{Entry, ExitRule, RuleCard, above};
 use super::signals::{Place, Reader, TokenSignals};
 use super::truth::{self, Truth, nothing_to_fit};
 use crate::knob::{Choice, ChoiceOption, Integer, Real};
@@ -87,7 +87,6 @@ pub(super) static RULE: Entry<Window> = Entry {
 pub(super) struct Window {
     depth: Depth,
     is_entropy: bool,
-    width: f64,
     low: f64,
     high: f64,
 }
@@ -111,9 +110,8 @@ fn build(knobs: &crate::knob::Knobs, fit: &Fit<'_>) -> Result<Window, String> {
     if judged.ascending.is_empty() {
         return Err(nothing_to_fit(fit));
     }
-    let width = knobs.real(&WIDTH);
-    let (low, high) = edges(&judged.ascending, judged.tau, width);
-    Ok(Window { depth, is_entropy, width, low, high })
+    let (low, high) = edges(&judged.ascending, judged.tau, knobs.real(&WIDTH));
+    Ok(Window { depth, is_entropy, low, high })
 }
 
 /// Scores of the calibration part and the operating threshold among them.
@@ -182,22 +180,18 @@ fn edges(ascending: &[f64], tau: f64, delta: f64) -> (f64, f64) {
 
 impl ExitRule for Window {
     type State = ();
-    type Shown = f64;
 
     fn look(&self, _state: &mut (), token: TokenSignals, _place: Place, _depth: Depth) -> f64 {
         sureness(self.is_entropy, token)
     }
 
-    fn stops(&self, shown: f64, depth: Depth) -> bool {
-        depth == self.depth && (shown < self.low || shown > self.high)
+    fn least(&self, depth: Depth) -> f64 {
+        if depth == self.depth { above(self.high) } else { f64::NAN }
     }
 
-    fn strictness(&self) -> f64 {
-        self.width
-    }
-
-    fn may_stop(&self, depth: Depth) -> bool {
-        depth == self.depth
+    fn most(&self, depth: Depth) -> f64 {
+        // What is below the window is no more than the number before it.
+        if depth == self.depth { self.low.next_down() } else { f64::NAN }
     }
 }
 

@@ -16,7 +16,7 @@ pub(crate) enum Sense {
 
 impl Sense {
     /// Whether a value passes; NaN never does.
-    pub(super) fn passes(self, value: f32, threshold: f64) -> bool {
+    pub(crate) fn passes(self, value: f32, threshold: f64) -> bool {
         match self {
             Self::AtLeast => f64::from(value) >= threshold,
             Self::Below => f64::from(value) < threshold,

@@ -100,13 +100,19 @@ impl Limits {
         let scale = if high > low { PARTS as f64 / (high - low) } else { 0.0 };
         let mut sorted =
             Self { ascending: limits, marks, reached: Vec::new(), most_in_part: 0, low, scale };
-        let parts: Vec<usize> = sorted.ascending.iter().map(|limit| sorted.part(*limit)).collect();
-        let smaller = |part: usize| parts.partition_point(|of_limit| *of_limit < part);
-        let bounds: Vec<usize> = (0..=PARTS).map(smaller).collect();
-        let inside = bounds.iter().zip(bounds.iter().skip(1)).map(|(from, to)| to - from);
-        sorted.most_in_part = inside.max().unwrap_or(0);
-        let reached = bounds.iter().take(PARTS).map(|from| u8::try_from(*from).unwrap_or(u8::MAX));
-        sorted.reached = reached.collect();
+        let mut inside = vec![0_u8; if sorted.ascending.is_empty() { 0 } else { PARTS }];
+        for limit in &sorted.ascending {
+            if let Some(num) = inside.get_mut(sorted.part(*limit)) {
+                *num += 1;
+            }
+        }
+        sorted.most_in_part = inside.iter().max().copied().map_or(0, usize::from);
+        let before = |sum: &mut u8, inside: u8| {
+            let before = *sum;
+            *sum += inside;
+            Some(before)
+        };
+        sorted.reached = inside.into_iter().scan(0, before).collect();
         sorted
     }
 
@@ -251,16 +257,15 @@ impl Walk {
             }
             num_hits += usize::from(shown >= next);
         }
-        for hit in 0..num_hits {
-            let (at, _) = self.hits.get(hit).copied().unwrap_or_default();
-            let number = at as usize;
-            let (Some(shown), Some(next)) = (shown.get(number), self.next.get_mut(number)) else {
-                continue;
-            };
-            let reached = limits.num_reached(*shown);
-            *next = limits.limit(reached);
-            self.take(at, limits.marks(reached));
+        for (at, marks) in self.hits.iter_mut().take(num_hits) {
+            let number = *at as usize;
+            let reached = shown.get(number).map_or(0, |shown| limits.num_reached(*shown));
+            *marks = limits.marks(reached);
+            if let Some(next) = self.next.get_mut(number) {
+                *next = limits.limit(reached);
+            }
         }
+        self.take(num_hits);
     }
 
     /// A depth that has limits of its own.
@@ -289,23 +294,21 @@ impl Walk {
             }
             num_hits += usize::from(here != 0);
         }
-        for hit in 0..num_hits {
-            let (at, here) = self.hits.get(hit).copied().unwrap_or_default();
-            self.take(at, here);
-        }
+        self.take(num_hits);
     }
 
-    /// A row that stops at all settings that are marked, if it has not yet.
-    #[inline]
-    fn take(&mut self, at: u32, marks: u64) {
-        let Some(stopped) = self.stopped.get_mut(at as usize) else { return };
-        let mut here = marks & !*stopped;
-        *stopped |= here;
-        self.num_done += usize::from(here != 0 && *stopped == self.all);
-        while here != 0 {
-            let (run, rest) = first_run(here);
-            self.stops.push(Stop::new(at, run));
-            here = rest;
+    /// The first hits stop at all settings that are marked, where they have not yet.
+    fn take(&mut self, num_hits: usize) {
+        for (at, marks) in self.hits.iter().take(num_hits) {
+            let Some(stopped) = self.stopped.get_mut(*at as usize) else { continue };
+            let mut here = marks & !*stopped;
+            *stopped |= here;
+            self.num_done += usize::from(here != 0 && *stopped == self.all);
+            while here != 0 {
+                let (run, rest) = first_run(here);
+                self.stops.push(Stop::new(*at, run));
+                here = rest;
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Rules by which every token decides alone: replayed, and in a forward pass.
 //!
-//! A recording is walked depth by depth, along its columns. Nothing is branched on that a processor could not foresee.
+//! A recording is walked depth by depth: at each one the tokens that still run are asked, along its columns.
 
 use super::about::Checks;
 use super::rule::{BuiltRule, ExitRule, LiveRule, reaches};
@@ -15,42 +15,35 @@ pub(super) fn alone<R: ExitRule>(rule: R) -> impl BuiltRule {
 
 struct Alone<R>(R);
 
+/// A row that has not stopped yet.
+struct Running<S> {
+    /// Its number among the rows that are walked.
+    at: usize,
+    row: usize,
+    state: S,
+}
+
 impl<R: ExitRule> BuiltRule for Alone<R> {
     fn exits(&self, recording: &Recording, checks: &Checks, rows: &[usize]) -> Vec<Depth> {
         let (rule, reader) = (&self.0, Reader::new(recording));
         let mut exits = vec![depth_of(checks.layers()); rows.len()];
-        let mut states = vec![R::State::default(); rows.len()];
-        // Numbers of the rows that have not stopped, and room for those that run on.
-        let mut running: Vec<usize> = (0..rows.len()).collect();
-        let mut kept = running.clone();
+        let running = rows.iter().enumerate();
+        let running =
+            running.map(|(at, row)| Running { at, row: *row, state: R::State::default() });
+        let mut running: Vec<Running<R::State>> = running.collect();
         for depth in checks.iter().filter(|depth| !rule.least(*depth).is_nan()) {
             let columns = reader.at(depth);
             let (least, most) = (rule.least(depth), rule.most(depth));
-            let mut num_kept = 0;
-            for at in running.iter().copied() {
-                let (Some(row), Some(state), Some(exit), Some(place)) = (
-                    rows.get(at).copied(),
-                    states.get_mut(at),
-                    exits.get_mut(at),
-                    kept.get_mut(num_kept),
-                ) else {
-                    continue;
-                };
-                let shown = rule.look(state, columns.signals(row), reader.place(row), depth);
+            running.retain_mut(|Running { at, row, state }| {
+                let shown = rule.look(state, columns.signals(*row), reader.place(*row), depth);
                 let stops = reaches(shown, least, most);
-                // As if it stopped: what runs on is overwritten.
-                (*exit, *place) = (depth, at);
-                num_kept += usize::from(!stops);
-            }
-            std::mem::swap(&mut running, &mut kept);
-            running.truncate(num_kept);
+                if let Some(exit) = exits.get_mut(*at).filter(|_| stops) {
+                    *exit = depth;
+                }
+                !stops
+            });
             if running.is_empty() {
-                return exits;
-            }
-        }
-        for at in running {
-            if let Some(exit) = exits.get_mut(at) {
-                *exit = depth_of(checks.layers());
+                break;
             }
         }
         exits

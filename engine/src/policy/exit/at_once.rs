@@ -312,3 +312,58 @@ impl Walk {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Limits that stand close together, far apart, twice or nowhere.
+    fn limit() -> impl Strategy<Value = f64> {
+        prop_oneof![
+            4 => -2.0_f64..2.0,
+            2 => (0_i32..8).prop_map(f64::from),
+            1 => (0_i32..9).prop_map(|step| 0.5 + f64::from(step) * 1e-9),
+            1 => proptest::sample::select(vec![
+                f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e8, -1e8, 0.0, -0.0, f64::MIN_POSITIVE,
+            ]),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_number_reaches_every_limit_up_to_it(
+            limits in proptest::collection::vec(limit(), 0..=64),
+            numbers in proptest::collection::vec(limit(), 0..20),
+        ) {
+            let sorted = Limits::new(&limits);
+            let beside = limits.iter().flat_map(|limit| [*limit, limit.next_up(), limit.next_down()]);
+            for number in numbers.into_iter().chain(beside) {
+                let is_reached = |limit: &f64| number >= *limit;
+                let marks = limits.iter().enumerate().filter(|(_, limit)| is_reached(limit));
+                let expected = marks.fold(0, |marks, (setting, _)| marks | 1_u64 << setting);
+                let reached = sorted.num_reached(number);
+                prop_assert_eq!(sorted.marks(reached), expected, "{} {:?}", number, limits);
+                let next = limits.iter().copied().filter(|limit| *limit > number).fold(f64::NAN, f64::min);
+                if !number.is_nan() {
+                    prop_assert!(sorted.limit(reached) == next || next.is_nan() && sorted.limit(reached).is_nan());
+                }
+            }
+        }
+
+        #[test]
+        fn runs_are_the_marks(marks in any::<u64>(), few in any::<u64>()) {
+            for marks in [marks, marks & few, 0, u64::MAX] {
+                let mut all = 0;
+                for run in runs(marks) {
+                    prop_assert!(!run.is_empty());
+                    all = run.fold(all, |all, setting| all | 1 << setting);
+                }
+                prop_assert_eq!(all, marks);
+            }
+        }
+    }
+}

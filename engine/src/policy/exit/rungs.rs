@@ -114,3 +114,23 @@ impl Sweep for Rungs {
         stop(depth_of(checks.layers()), &stops);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_reaches_as_many_rungs_as_the_ladder_says() {
+        for ladder in Ladder::stored(49_152) {
+            let rungs = Rungs::new(ladder, f64::NAN);
+            #[expect(clippy::cast_possible_truncation, reason = "neighbours are asked as well")]
+            let near = (0..RUNGS).map(|rung| ladder.threshold(rung) as f32);
+            let beside = near.flat_map(|value| [value, value.next_up(), value.next_down()]);
+            let others =
+                [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -0.0, -1.0, f32::MIN_POSITIVE, 1e30];
+            for value in beside.chain(others) {
+                assert_eq!(rungs.reach(value), ladder.reach(value), "{ladder:?} {value}");
+            }
+        }
+    }
+}

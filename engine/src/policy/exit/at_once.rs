@@ -203,7 +203,10 @@ impl<R: ExitRule> Sweep for AtOnce<R> {
                 if least.ascending.is_empty() {
                     continue;
                 }
-                rule.look_all(&mut states, &reader, rows, depth, &mut shown);
+                let columns = reader.at(depth);
+                for ((row, state), shown) in rows.iter().zip(&mut states).zip(&mut shown) {
+                    *shown = rule.look(state, columns.signals(*row), reader.place(*row), depth);
+                }
                 match most {
                     None => walk.step(least, &shown),
                     Some(most) => walk.step_apart(least, most, &shown),

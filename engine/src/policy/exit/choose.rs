@@ -1,6 +1,7 @@
 //! The rule that the knobs of a lens or of a run choose, with how they stand.
 
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use rayon::prelude::*;
@@ -142,8 +143,10 @@ struct Frame<'a> {
     recording: &'a Recording,
     about: About,
     cards: Vec<KnobCard>,
-    /// The knobs that are allowed.
+    /// The knobs that are allowed, as they stand.
     allowed: Knobs,
+    /// The same by card.
+    resolved: BTreeMap<&'static str, Value>,
     least: Depth,
     checks: Checks,
     /// Rows of the calibration part, for a rule that is fitted.
@@ -159,8 +162,9 @@ impl<'a> Frame<'a> {
         let mut allowed = knobs.clone();
         allowed.keep_allowed(&cards);
         // What nobody chose is what the card says, which may lie nearer than the usual.
-        for (id, value) in allowed.resolved(&cards) {
-            allowed.set(id, value);
+        let resolved = allowed.resolved(&cards);
+        for (id, value) in &resolved {
+            allowed.set(id, value.clone());
         }
         let least = usize::try_from(allowed.integer(&LEAST_DEPTH)).unwrap_or(0).min(about.layers);
         let least = depth_of(least);
@@ -172,7 +176,7 @@ impl<'a> Frame<'a> {
         let rows = if is_fitted { split.rows(recording, Side::Calibration) } else { Vec::new() };
         let key_of_rows = split.key();
         let key = format!("{key_of_rows} {least:?} {exits}");
-        Self { recording, about, cards, allowed, least, checks, rows, key, key_of_rows }
+        Self { recording, about, cards, allowed, resolved, least, checks, rows, key, key_of_rows }
     }
 
     fn fit(&self) -> Fit<'_> {
@@ -234,10 +238,9 @@ pub(crate) fn choose_rule(
     knobs: &Knobs,
 ) -> Chosen {
     let frame = Frame::new(recording, rule, knobs);
-    let Frame { about, cards, allowed, .. } = &frame;
+    let Frame { about, cards, allowed, resolved, .. } = &frame;
     let exits = EXIT_AT.chosen(allowed, 0, last_exit(about));
     let ladder = rule.ladder(about, allowed).filter(|_| exits.len() >= about.layers);
-    let resolved = allowed.resolved(cards);
     let named = |without: &str| {
         let knobs = resolved.iter().filter(|(id, _)| **id != without);
         let knobs = knobs.map(|(id, value)| format!(" {id}={value:?}"));

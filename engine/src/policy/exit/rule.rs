@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::about::{About, Checks, Fit};
 use super::alone::alone;
 use super::at_once::AtOnce;
-use super::signals::{Place, Reader, TokenSignals};
+use super::signals::{Place, TokenSignals};
 use crate::knob::{KnobCard, Knobs};
 use crate::recording::{Ladder, Recording, depth_of};
 use crate::signal::{Depth, Signal};
@@ -42,21 +42,6 @@ pub(crate) trait ExitRule: Send + Sync + 'static {
     /// which it may stop, in ascending order.
     fn look(&self, state: &mut Self::State, token: TokenSignals, place: Place, depth: Depth)
     -> f64;
-
-    /// What rows show at a depth, each with its state.
-    fn look_all(
-        &self,
-        states: &mut [Self::State],
-        reader: &Reader<'_>,
-        rows: &[usize],
-        depth: Depth,
-        shown: &mut [f64],
-    ) {
-        let columns = reader.at(depth);
-        for ((row, state), shown) in rows.iter().zip(states).zip(shown) {
-            *shown = self.look(state, columns.signals(*row), reader.place(*row), depth);
-        }
-    }
 
     /// The least that stops a token at a depth. NaN where nothing does: then it is not asked there, and so a rule with a
     /// memory has it at all depths or at none.

@@ -29,7 +29,7 @@ impl Rungs {
         Self { ladder, thresholds, more }
     }
 
-    /// How many rungs a value passes, counted from the mildest.
+    /// `Ladder::reach` of thresholds that stand in a table: there each takes a division.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

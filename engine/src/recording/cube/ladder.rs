@@ -63,13 +63,13 @@ impl Ladder {
 
     /// The rung that is exactly `threshold`.
     pub(crate) fn rung(self, threshold: f64) -> Option<usize> {
-        let rung = self.num_up_to(threshold, |rung| self.threshold(rung)).checked_sub(1)?;
+        let rung = self.num_up_to(threshold).checked_sub(1)?;
         (self.threshold(rung) == threshold).then_some(rung)
     }
 
     /// The rung's own number where `threshold` is one but for rounding (a slider adds up steps), else `threshold`.
     pub(crate) fn snap(self, threshold: f64) -> f64 {
-        let near = self.num_up_to(threshold, |rung| self.threshold(rung));
+        let near = self.num_up_to(threshold);
         [near.saturating_sub(1), near.min(RUNGS - 1)]
             .into_iter()
             .map(|rung| self.threshold(rung))
@@ -77,22 +77,22 @@ impl Ladder {
             .unwrap_or(threshold)
     }
 
-    /// Number of rungs whose threshold is <= `value`; 0 for NaN. `threshold` knows that of every rung.
+    /// Number of rungs whose threshold is <= `value`; 0 for NaN.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "a float cast saturates, NaN becomes 0, and the loops below correct the guess"
     )]
-    fn num_up_to(self, value: f64, threshold: impl Fn(usize) -> f64) -> usize {
+    fn num_up_to(self, value: f64) -> usize {
         if value.is_nan() {
             return 0;
         }
         let guess = (value / self.top * (RUNGS - 1) as f64) as usize;
         let mut num = guess.saturating_add(1).min(RUNGS);
-        while num > 0 && threshold(num - 1) > value {
+        while num > 0 && self.threshold(num - 1) > value {
             num -= 1;
         }
-        while num < RUNGS && threshold(num) <= value {
+        while num < RUNGS && self.threshold(num) <= value {
             num += 1;
         }
         num
@@ -113,16 +113,11 @@ impl Ladder {
 
     /// How many rungs a value passes, counted from the mildest.
     pub(crate) fn reach(self, value: f32) -> usize {
-        self.reach_by(value, |rung| self.threshold(rung))
-    }
-
-    /// The same where the thresholds stand in a table: each takes a division.
-    pub(crate) fn reach_by(self, value: f32, threshold: impl Fn(usize) -> f64) -> usize {
         let value = f64::from(value);
         match self.sense {
             _ if value.is_nan() => 0,
-            Sense::AtLeast => self.num_up_to(value, threshold),
-            Sense::Below => RUNGS - self.num_up_to(value, threshold),
+            Sense::AtLeast => self.num_up_to(value),
+            Sense::Below => RUNGS - self.num_up_to(value),
         }
     }
 }

@@ -1,4 +1,5 @@
-//! How long it takes from the knob of an exit rule to its figures, over 100,000 tokens and 32 blocks, rule by rule.
+//! How long it takes from a knob of an exit rule to its figures, over 100,000 tokens and 32 blocks, rule by rule and knob by
+//! knob.
 //!
 //! `cargo bench -p layerscope-engine --features bench --bench rules`; the goal is 16 ms for rules that are replayed. Ids of rules
 //! behind `--` measure these alone.
@@ -12,12 +13,11 @@ const LAYERS: usize = 32;
 fn main() {
     // Cargo adds a flag of its own.
     let asked: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
-    for Views { rule, first, moves, least } in rule_views(TOKENS, LAYERS, 40, &asked) {
-        println!(
-            "{rule}: first view {first:.1} ms, then {}; least depth {}",
-            spread(moves),
-            spread(least)
-        );
+    for Views { rule, first, moves } in rule_views(TOKENS, LAYERS, 33, &asked) {
+        println!("{rule}: first view {first:.1} ms");
+        for (knob, millis) in moves {
+            println!("  {knob}: {}", spread(millis));
+        }
     }
     if !asked.is_empty() {
         return;

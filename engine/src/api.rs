@@ -137,9 +137,9 @@ pub mod bench_support {
     use std::time::Instant;
 
     use crate::job::Job;
-    use crate::knob::{Knobs, Value};
-    use crate::lens::Selection;
-    use crate::recording::synthetic;
+    use crate::knob::{KnobCard, KnobKind, Knobs, Value};
+    use crate::lens::{Members, Selection};
+    use crate::recording::{Recording, synthetic};
 
     /// Matrix products.
     pub use crate::kernel::bench as products;
@@ -157,13 +157,41 @@ pub mod bench_support {
         pub rule: &'static str,
         /// The first one, in which everything is counted.
         pub first: f64,
-        /// One for each position of the knob that trades answers for depth, in no order.
-        pub moves: Vec<f64>,
-        /// One for each position of the least depth, whose every position counts another curve.
-        pub least: Vec<f64>,
+        /// One for each position of each knob, in no order; the one that trades answers for depth stands in front.
+        pub moves: Vec<(&'static str, Vec<f64>)>,
     }
 
-    /// Views of the exits lens, rule by rule, at so many positions of a knob; of the rules that are named, if any are.
+    /// Milliseconds of a view, as a request of the window makes it.
+    fn timed(lens: &str, recording: &Recording, knobs: &Knobs, selection: Selection) -> f64 {
+        let Some(lens) = crate::lens::find(lens) else { return f64::NAN };
+        let members = Members { first: recording, others: Vec::new() };
+        let begin = Instant::now();
+        let view = crate::lens::look(lens, &members, knobs, None, selection);
+        let millis = begin.elapsed().as_secs_f64() * 1000.0;
+        drop(view);
+        millis
+    }
+
+    /// Values to which a knob is moved, at most so many.
+    fn values(card: &KnobCard, most: u32) -> Vec<Value> {
+        match &card.kind {
+            KnobKind::Real { .. } | KnobKind::Integer { .. } => {
+                crate::policy::positions(card, most)
+            }
+            KnobKind::Choice { options, .. } => {
+                let options = options.iter().take(most as usize);
+                options.map(|option| Value::Choice(option.id.clone())).collect()
+            }
+            // From every depth to a few.
+            KnobKind::Places { first, last, .. } => (0..u16::try_from(most).unwrap_or(u16::MAX))
+                .map(|gap| Value::Choice(format!("{first}, {}-{last}", first + 1 + gap)))
+                .take(usize::from(last - first))
+                .collect(),
+        }
+    }
+
+    /// Views of the exits lens, rule by rule, at so many positions of each of its knobs; of the rules that are named, if any
+    /// are.
     pub fn rule_views(
         num_tokens: usize,
         num_layers: usize,
@@ -175,37 +203,24 @@ pub mod bench_support {
         let of_rule = |rule: &&'static dyn crate::policy::RuleEntry| {
             let mut knobs = Knobs::default();
             knobs.set("rule", Value::Choice(rule.card().id.to_owned()));
-            let lens = crate::lens::find("exits");
-            let cards = lens.map(|lens| lens.knobs(Some(&recording), &knobs)).unwrap_or_default();
-            let view = |knobs: &Knobs| {
-                let begin = Instant::now();
-                let view = lens.map(|lens| lens.view(&recording, knobs, selection));
-                let millis = begin.elapsed().as_secs_f64() * 1000.0;
-                drop(view);
-                millis
-            };
-            let move_all = |id: &str| -> Vec<f64> {
+            let view = |knobs: &Knobs| timed("exits", &recording, knobs, selection);
+            let moved = |card: &KnobCard| {
                 let mut knobs = knobs.clone();
-                let card = cards.iter().find(|card| card.id == id);
-                let values = card.map(|card| crate::policy::positions(card, num_positions));
-                let values = values.unwrap_or_default();
+                let values = values(card, num_positions);
                 // Steps of 7 visit every position once where 7 does not divide their number.
                 let order = (0..values.len()).filter_map(|at| values.get(at * 7 % values.len()));
-                order
-                    .map(|value| {
-                        knobs.set(id, value.clone());
-                        view(&knobs)
-                    })
-                    .collect()
+                let moves = order.map(|value| {
+                    knobs.set(card.id, value.clone());
+                    view(&knobs)
+                });
+                (card.id, moves.collect())
             };
-            let rule = rule.card();
             let first = view(&knobs);
-            Views {
-                rule: rule.id,
-                first,
-                moves: move_all(rule.main),
-                least: move_all("least-depth"),
-            }
+            let lens = crate::lens::find("exits");
+            let cards = lens.map(|lens| lens.knobs(Some(&recording), &knobs)).unwrap_or_default();
+            let mut cards: Vec<_> = cards.into_iter().filter(|card| card.id != "rule").collect();
+            cards.sort_by_key(|card| card.id != rule.card().main);
+            Views { rule: rule.card().id, first, moves: cards.iter().map(moved).collect() }
         };
         let is_asked = |rule: &&&'static dyn crate::policy::RuleEntry| {
             named.is_empty() || named.iter().any(|id| id == rule.card().id)
@@ -216,14 +231,7 @@ pub mod bench_support {
     /// Milliseconds of the first view of a lens with its knobs as they are, and of a second one.
     pub fn first_view(num_tokens: usize, num_layers: usize, lens: &str) -> [f64; 2] {
         let recording = synthetic(num_tokens, num_layers, 1);
-        [(); 2].map(|()| {
-            let begin = Instant::now();
-            let view = crate::lens::find(lens)
-                .map(|lens| lens.view(&recording, &Knobs::default(), Selection::default()));
-            let millis = begin.elapsed().as_secs_f64() * 1000.0;
-            drop(view);
-            millis
-        })
+        [(); 2].map(|()| timed(lens, &recording, &Knobs::default(), Selection::default()))
     }
 
     /// Milliseconds of the first view, in which everything is counted, and of one view for each threshold after it.
@@ -233,12 +241,7 @@ pub mod bench_support {
         let view = |threshold: f64| {
             let mut knobs = Knobs::default();
             knobs.set("threshold", Value::Real(threshold));
-            let begin = Instant::now();
-            let view =
-                crate::lens::find("exits").map(|lens| lens.view(&recording, &knobs, selection));
-            let millis = begin.elapsed().as_secs_f64() * 1000.0;
-            drop(view);
-            millis
+            timed("exits", &recording, &knobs, selection)
         };
         (view(0.5), thresholds.iter().map(|threshold| view(*threshold)).collect())
     }

@@ -68,10 +68,12 @@ pub(crate) fn look(
         Some(over) => over.view_members(members, knobs, selection),
         None => lens.view(members.first, knobs, selection),
     };
-    match versus {
+    // Inside the pool: where every sum over rows is handed in from outside, its threads fall asleep in between, and
+    // sometimes two of them wake up on one processor.
+    rayon::scope(|_| match versus {
         Some(versus) => beside(view(knobs), view(versus)),
         None => view(knobs),
-    }
+    })
 }
 
 /// What a lens says about every token under both settings; B's columns begin with `b_`.

@@ -44,7 +44,7 @@ pub(super) fn quantiles(scene: &Scene<'_>, signal: Signal) -> Arc<Quantiles> {
                 let column = recording.column(signal, depth_of(depth)).unwrap_or_default();
                 let here = ranges.iter().filter_map(|range| column.get(range.clone())).flatten();
                 let mut values: Vec<f32> = here.copied().filter(|v| !v.is_nan()).collect();
-                (SHARES.map(|share| nearest_rank(&mut values, share)), num_tokens - values.len())
+                (nearest_ranks(&mut values), num_tokens - values.len())
             })
             .collect();
         Quantiles {
@@ -54,19 +54,35 @@ pub(super) fn quantiles(scene: &Scene<'_>, signal: Signal) -> Arc<Quantiles> {
     })
 }
 
+/// The values at the shares; NaN where there are none.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "a share of a length lies inside the length"
 )]
-fn nearest_rank(values: &mut [f32], share: f64) -> f32 {
-    let rank = (share * values.len() as f64).ceil() as usize;
-    let idx = rank.clamp(1, values.len().max(1)) - 1;
-    if idx < values.len() {
-        *values.select_nth_unstable_by(idx, f32::total_cmp).1
-    } else {
-        f32::NAN
+fn nearest_ranks(values: &mut [f32]) -> [f32; 5] {
+    let num = values.len();
+    let rank = |share: f64| ((share * num as f64).ceil() as usize).clamp(1, num.max(1)) - 1;
+    let mut found = [f32::NAN; 5];
+    select(values, (0, &SHARES.map(rank)), &mut found);
+    found
+}
+
+/// Finds the middle one of ascending ranks, then the others on either side of it. So many values stand before these.
+fn select(values: &mut [f32], (before, ranks): (usize, &[usize]), found: &mut [f32]) {
+    let middle = ranks.len() / 2;
+    let Some(rank) = ranks.get(middle).and_then(|rank| rank.checked_sub(before)) else { return };
+    if rank >= values.len() {
+        return;
     }
+    let (low, nth, high) = values.select_nth_unstable_by(rank, f32::total_cmp);
+    // Equal ranks are found with this one.
+    found.fill(*nth);
+    let (ranks_below, ranks_above) = (ranks.get(..middle), ranks.get(middle + 1..));
+    let (below, above) = found.split_at_mut(middle);
+    select(low, (before, ranks_below.unwrap_or_default()), below);
+    let above = above.get_mut(1..).unwrap_or_default();
+    select(high, (before + rank + 1, ranks_above.unwrap_or_default()), above);
 }
 
 pub(super) fn figure(scene: &Scene<'_>) -> Figure {

@@ -45,8 +45,8 @@ const REGISTRIES: &[(&str, &str, &[&str])] = &[
         "engine/src/policy/exit",
         "RULES",
         &[
-            "about", "alone", "at_once", "at_depth", "choose", "leaving", "logistic", "mod",
-            "rule", "rungs", "signals", "truth",
+            "about", "alone", "at_once", "at_depth", "choose", "leaving", "logistic", "marks",
+            "mod", "order", "rule", "rungs", "signals", "truth",
         ],
     ),
     ("engine/src/policy/skip", "RULES", &["choose", "mod", "place", "plan", "rule", "set"]),

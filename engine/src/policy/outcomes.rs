@@ -172,10 +172,9 @@ impl<'a> Counted<'a> {
             &pieces(self.rows),
             || Cells::new(replays.len(), self.recording.num_layers() + 1),
             |cells, piece, depth, stops| {
-                for stop in stops {
-                    let weight = self.weight(piece, stop.at(), depth);
-                    cells.add(stop.settings(), depth.index(), weight);
-                }
+                stops.each(|at, settings| {
+                    cells.add(settings, depth.index(), self.weight(piece, at, depth));
+                });
             },
             Cells::plus,
         );

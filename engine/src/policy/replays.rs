@@ -1,12 +1,12 @@
 //! Every position of the knob that trades answers for depth, replayed over rows: as many at once as can be.
 //!
-//! All sums are those of differences from position to position, so that a row that stops at a range of them is added twice
-//! and not once for each.
+//! Rows stop at ranges of positions, of which differences from position to position are summed, or at marked ones, which are
+//! counted bit by bit: no row is added once for each position.
 
 use rayon::prelude::*;
 
 use crate::knob::{Knobs, Value};
-use crate::policy::exit::{Chosen, MOST_AT_ONCE, Settings, Stop};
+use crate::policy::exit::{Chosen, MOST_AT_ONCE, Settings, Stops};
 use crate::policy::pieces::Piece;
 use crate::policy::sweep::{main_card, number, positions};
 use crate::recording::{RUNGS, Recording};
@@ -49,9 +49,9 @@ impl Replays {
         Self { settings, positions, present }
     }
 
-    /// Whether rows stop where the knob stands now.
-    pub(super) fn is_present(&self, stop: &Stop) -> bool {
-        stop.settings().contains(&self.present)
+    /// The number of the setting that is how the knob stands now.
+    pub(super) fn present(&self) -> usize {
+        self.present
     }
 
     /// What is counted of each position but the present one, of what is counted of all settings.
@@ -71,7 +71,7 @@ impl Replays {
         recording: &Recording,
         pieces: &[Piece],
         empty: impl Fn() -> S + Sync + Send,
-        add: impl Fn(&mut S, &Piece, Depth, &[Stop]) + Sync + Send,
+        add: impl Fn(&mut S, &Piece, Depth, Stops<'_>) + Sync + Send,
         plus: impl Fn(S, S) -> S + Sync + Send,
     ) -> S {
         let of_piece = |mut sums: S, piece: &Piece| {

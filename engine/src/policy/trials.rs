@@ -4,11 +4,11 @@ use rayon::prelude::*;
 
 use crate::knob::Knobs;
 use crate::policy::calibrate::Trial;
-use crate::policy::exit::Chosen;
+use crate::policy::exit::{Chosen, Counter, Stops};
 use crate::policy::pieces::{Piece, pieces};
 use crate::policy::replays::Replays;
 use crate::policy::sweep::POSITIONS;
-use crate::recording::{Recording, Slice, depth_of};
+use crate::recording::{Agreement, Recording, Slice, depth_of};
 use crate::signal::Depth;
 
 /// Sums over rows: of the depths at which they exit, and how many agree there.
@@ -26,8 +26,13 @@ pub(crate) struct Trials {
 
 /// What is counted on a walk.
 struct Counted {
-    /// Of each setting, as differences from one to the next, and of what lies beyond the last.
-    sums: Vec<Sums>,
+    /// Where ranges of settings stop: sums as differences from one setting to the next, and beyond the last.
+    differences: Vec<Sums>,
+    /// Where settings are marked: how many rows exit, `[depth]`, and how many agree where they exit.
+    at_depths: Vec<Counter>,
+    agreeing: Counter,
+    /// Marks of rows that agree, at one depth.
+    marks_of_agreeing: Vec<u64>,
     /// Exits of pieces, each with the number of its first row.
     exits: Vec<(usize, Vec<Depth>)>,
 }
@@ -52,58 +57,102 @@ pub(crate) fn trials(
     };
     let answered = pieces.par_iter().map(answered).sum();
     let replays = Replays::of(recording, chosen, knobs, POSITIONS);
+    let agreement = recording.agreement();
     let counted = replays.summed(
         recording,
         &pieces,
-        || Counted { sums: vec![Sums::default(); replays.len() + 1], exits: Vec::new() },
-        |Counted { sums, exits }, piece, depth, stops| {
-            if exits.last().is_none_or(|(before, _)| *before != piece.before) {
-                exits.push((piece.before, vec![depth_of(last); piece.rows.len()]));
-            }
-            let mut exits = exits.last_mut();
-            let agrees = recording.agreeing(depth);
-            for stop in stops {
-                let row = piece.rows.get(stop.at()).copied().unwrap_or(usize::MAX);
-                let here = [i64::from(depth.0), i64::from(agrees(row))];
-                let settings = stop.settings();
-                if let Some(sum) = sums.get_mut(settings.start) {
-                    *sum = plus(*sum, here);
+        || Counted::new(replays.len(), last + 1),
+        |counted, piece, depth, stops| {
+            counted.add(&agreement, piece, depth, stops);
+            let exits = counted.exits_of(piece, depth_of(last));
+            stops.at(replays.present(), |at| {
+                if let Some(exit) = exits.get_mut(at) {
+                    *exit = depth;
                 }
-                if let Some(sum) = sums.get_mut(settings.end) {
-                    *sum = plus(*sum, here.map(i64::wrapping_neg));
-                }
-                if replays.is_present(stop) {
-                    let exit = exits.as_mut().and_then(|(_, exits)| exits.get_mut(stop.at()));
-                    if let Some(exit) = exit {
-                        *exit = depth;
-                    }
-                }
-            }
+            });
         },
-        |mut all, part| {
-            all.sums.iter_mut().zip(part.sums).for_each(|(sum, part)| *sum = plus(*sum, part));
-            all.exits.extend(part.exits);
-            all
-        },
+        Counted::plus,
     );
-    let Counted { sums, mut exits } = counted;
-    let sums = sums.into_iter().scan(Sums::default(), |sum, difference| {
-        *sum = plus(*sum, difference);
-        Some(*sum)
-    });
+    let sums = counted.sums();
+    let mut exits = counted.exits;
     let trial = |(threshold, [depth, agreeing]): (f64, Sums)| Trial {
         threshold,
         mean_depth: depth as f64 / num as f64,
         agreeing: agreeing.unsigned_abs(),
         tokens: answered,
     };
-    let mut trials: Vec<Trial> =
-        replays.at_positions(sums.collect()).into_iter().map(trial).collect();
+    let mut trials: Vec<Trial> = replays.at_positions(sums).into_iter().map(trial).collect();
     trials.sort_by(|a, b| a.threshold.total_cmp(&b.threshold));
     exits.sort_unstable_by_key(|(before, _)| *before);
     let exits = exits.into_iter().flat_map(|(_, exits)| exits);
     let exits = (num == recording.num_tokens()).then(|| exits.collect());
     Trials { trials, exits }
+}
+
+impl Counted {
+    fn new(settings: usize, num_depths: usize) -> Self {
+        Self {
+            differences: vec![Sums::default(); settings + 1],
+            at_depths: vec![Counter::new(); num_depths],
+            agreeing: Counter::new(),
+            marks_of_agreeing: Vec::new(),
+            exits: Vec::new(),
+        }
+    }
+
+    /// Takes in rows of a piece that stop at a depth.
+    fn add(&mut self, agreement: &Agreement, piece: &Piece, depth: Depth, stops: Stops<'_>) {
+        let agrees = agreement.at(depth.index());
+        let agrees = |at: usize| agrees(piece.rows.get(at).copied().unwrap_or(usize::MAX));
+        let Stops::Marked(rows, marks) = stops else {
+            stops.each(|at, settings| {
+                let here = [i64::from(depth.0), i64::from(agrees(at))];
+                if let Some(sum) = self.differences.get_mut(settings.start) {
+                    *sum = plus(*sum, here);
+                }
+                if let Some(sum) = self.differences.get_mut(settings.end) {
+                    *sum = plus(*sum, here.map(i64::wrapping_neg));
+                }
+            });
+            return;
+        };
+        if let Some(here) = self.at_depths.get_mut(depth.index()) {
+            here.add(marks);
+        }
+        let of_agreeing = |(at, marks): (&u32, &u64)| marks * u64::from(agrees(*at as usize));
+        self.marks_of_agreeing.clear();
+        self.marks_of_agreeing.extend(rows.iter().zip(marks).map(of_agreeing));
+        self.agreeing.add(&self.marks_of_agreeing);
+    }
+
+    /// Exits of a piece, the last one that was asked for.
+    fn exits_of(&mut self, piece: &Piece, last: Depth) -> &mut [Depth] {
+        if self.exits.last().is_none_or(|(before, _)| *before != piece.before) {
+            self.exits.push((piece.before, vec![last; piece.rows.len()]));
+        }
+        self.exits.last_mut().map(|(_, exits)| exits.as_mut_slice()).unwrap_or_default()
+    }
+
+    fn plus(mut self, other: Self) -> Self {
+        let differences = self.differences.iter_mut().zip(other.differences);
+        differences.for_each(|(sum, part)| *sum = plus(*sum, part));
+        self.at_depths.iter_mut().zip(&other.at_depths).for_each(|(sum, part)| sum.plus(part));
+        self.agreeing.plus(&other.agreeing);
+        self.exits.extend(other.exits);
+        self
+    }
+
+    /// Of each setting.
+    fn sums(&self) -> Vec<Sums> {
+        let mut sum = Sums::default();
+        let of_setting = |(setting, difference): (usize, &Sums)| {
+            sum = plus(sum, *difference);
+            let at_depths = (0_u64..).zip(&self.at_depths);
+            let depths: u64 = at_depths.map(|(depth, rows)| depth * rows.of(setting)).sum();
+            plus(sum, [depths, self.agreeing.of(setting)].map(u64::cast_signed))
+        };
+        self.differences.iter().enumerate().map(of_setting).collect()
+    }
 }
 
 /// Far from any overflow; without a check, which would keep a processor from adding both at once.

@@ -185,7 +185,7 @@ impl<'a> Source<'a> {
         for token in tokens {
             self.stops(steps, token, |reached, reach, depth| {
                 let Outcome { agrees, nll, is_right, .. } = self.judge.outcome(token, depth);
-                let nll = nll.and_then(ticks);
+                let nll = ticks(nll);
                 let cell = Cell {
                     with_truth: i32::from(is_right.is_some()),
                     right: i32::from(is_right == Some(true)),

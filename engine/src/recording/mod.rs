@@ -2,6 +2,7 @@
 //!
 //! Must not know: models, rules, lenses.
 
+mod agreement;
 mod cube;
 mod error;
 mod files;
@@ -23,6 +24,7 @@ mod table;
 mod tests;
 mod unfinished;
 
+pub(crate) use agreement::Agreement;
 #[cfg(test)]
 pub(crate) use cube::rough;
 pub(crate) use cube::{Cubes, Ladder, RUNGS, Sense, Tally, cube_tables, depth_of};
@@ -138,17 +140,6 @@ impl Recording {
         Some(self.first_choice(depth, token) == Some(full))
     }
 
-    /// The same of one depth, to be asked along the rows; false where neither is known.
-    pub(crate) fn agreeing(&self, depth: Depth) -> impl Fn(usize) -> bool {
-        let column = |depth: usize| self.top1.get(depth).map(Vec::as_slice).unwrap_or_default();
-        let (here, full) = (column(depth.index()), column(self.num_layers()));
-        let known = |column: &[u32], token: usize| column.get(token).copied().unwrap_or(NO_TOKEN);
-        move |token| {
-            let full = known(full, token);
-            (full != NO_TOKEN) & (known(here, token) == full)
-        }
-    }
-
     /// The readout's first choice; `None` where it is no number and chose nothing.
     pub(crate) fn first_choice(&self, depth: usize, token: usize) -> Option<u32> {
         self.top1.get(depth)?.get(token).copied().filter(|id| *id != NO_TOKEN)
@@ -161,8 +152,13 @@ impl Recording {
 
     /// Whether the first choice at `depth` is what is true; `None` where nothing is known to be true.
     pub(crate) fn is_right(&self, depth: usize, token: usize) -> Option<bool> {
-        let truth = self.tokens.next_ids.get(token).copied().filter(|id| *id != NO_TOKEN)?;
+        let truth = self.truth(token)?;
         Some(self.first_choice(depth, token) == Some(truth))
+    }
+
+    /// What is true of a row: the next token, the label; `None` where it is not known.
+    pub(crate) fn truth(&self, token: usize) -> Option<u32> {
+        self.tokens.next_ids.get(token).copied().filter(|id| *id != NO_TOKEN)
     }
 
     /// Text of a row: that of its token, or that of its sample.

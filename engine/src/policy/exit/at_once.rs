@@ -1,14 +1,14 @@
 //! Settings of one rule, replayed at once: each has limits of its own at every depth.
 //!
 //! At every depth the limits are sorted; what a token shows reaches so many of them, which says at which settings it stops.
-//! Nothing is branched on that a processor could not foresee: every row is looked at at every depth, and only those that
-//! stop at some more settings are gone through again.
-
-use std::ops::Range;
+//! Nothing is branched on that a processor could not foresee: every row is looked at at every depth, and what those that do
+//! not stop have left behind is written over. Loops are short, so that a processor is in many rounds of them at once; counts
+//! in them wrap, since a check would keep it from that.
 
 use super::about::{Checks, Fit};
-use super::rule::{ExitRule, MOST_AT_ONCE, Stop, Sweep, reaches};
-use super::signals::Reader;
+use super::marks::marks_of_all;
+use super::rule::{ExitRule, MOST_AT_ONCE, Stops, Sweep};
+use super::signals::{Columns, Reader};
 use crate::recording::{Recording, depth_of};
 use crate::signal::Depth;
 
@@ -23,7 +23,7 @@ pub(super) struct AtOnce<R> {
 /// Where limits stand.
 enum At {
     /// The same at every depth: then a row that reaches one has reached all smaller ones for good.
-    All(Limits),
+    All(Box<Limits>),
     /// `[depth]` below L: that or more, and that or less, with the other sign.
     Each(Vec<[Limits; 2]>),
 }
@@ -44,7 +44,7 @@ impl<R: ExitRule> AtOnce<R> {
         let are_same = least.iter().zip(least.iter().skip(1)).all(|(a, b)| bits(a) == bits(b));
         let limits = match least.first().filter(|_| are_same) {
             Some(least) if most.iter().flatten().all(|most| most.is_nan()) => {
-                At::All(Limits::new(least))
+                At::All(Box::new(Limits::new(least)))
             }
             _ => At::Each(
                 least
@@ -61,15 +61,19 @@ impl<R: ExitRule> AtOnce<R> {
 /// Parts of equal width into which the numbers between the limits of a depth are divided: so many that few parts have more
 /// than one limit inside, so few that they stay in the fastest memory.
 const PARTS: usize = 1024;
+/// Places for the limits of a depth and what lies behind them. All lengths are powers of two, so that no index has to be
+/// checked.
+const PLACES: usize = 2 * MOST_AT_ONCE as usize;
 
 /// The limits of one depth, each of which says: that or more.
 struct Limits {
-    /// Ascending, each once.
-    ascending: Vec<f64>,
+    num: usize,
+    /// Ascending, each once; NaN behind the last.
+    ascending: [f64; PLACES],
     /// The settings that stop where so many limits are reached, one bit each.
-    marks: Vec<u64>,
+    marks: [u64; PLACES],
     /// For each part how many limits lie in smaller parts: all that are reached by any number in it, but for those in it.
-    reached: Vec<u8>,
+    reached: [u8; PARTS],
     /// Limits in the part that has most.
     most_in_part: usize,
     /// The smallest limit, and parts in a unit.
@@ -97,86 +101,77 @@ impl Limits {
         let usual = |limit: &&f64| limit.abs() < 1e3;
         let low = limits.iter().find(usual).copied().unwrap_or(0.0);
         let high = limits.iter().rfind(usual).copied().unwrap_or(0.0);
-        let scale = if high > low { PARTS as f64 / (high - low) } else { 0.0 };
-        let mut sorted =
-            Self { ascending: limits, marks, reached: Vec::new(), most_in_part: 0, low, scale };
-        let mut inside = vec![0_u8; if sorted.ascending.is_empty() { 0 } else { PARTS }];
-        for limit in &sorted.ascending {
-            if let Some(num) = inside.get_mut(sorted.part(*limit)) {
-                *num += 1;
-            }
+        let scale = if high > low { (PARTS - 1) as f64 / (high - low) } else { 0.0 };
+        let mut sorted = Self {
+            num: limits.len(),
+            ascending: std::array::from_fn(|at| limits.get(at).copied().unwrap_or(f64::NAN)),
+            marks: std::array::from_fn(|at| marks.get(at).copied().unwrap_or(0)),
+            reached: [0; PARTS],
+            most_in_part: 0,
+            low,
+            scale,
+        };
+        let mut inside = [0_u8; PARTS];
+        for limit in limits {
+            inside[sorted.part(limit)] += 1;
         }
         sorted.most_in_part = inside.iter().max().copied().map_or(0, usize::from);
-        let before = |sum: &mut u8, inside: u8| {
-            let before = *sum;
-            *sum += inside;
-            Some(before)
-        };
-        sorted.reached = inside.into_iter().scan(0, before).collect();
+        let mut before = 0;
+        for (reached, inside) in sorted.reached.iter_mut().zip(inside) {
+            *reached = before;
+            before += inside;
+        }
         sorted
     }
 
-    /// The part of a number; it never falls where the number rises.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        clippy::cast_sign_loss,
-        reason = "a float cast saturates, NaN becomes 0, and the parts are few"
-    )]
+    /// The part of a number; it never falls where the number rises. What is no number is in the first one.
+    #[expect(clippy::cast_possible_truncation, reason = "the lowest bits are asked for")]
     #[inline]
     fn part(&self, number: f64) -> usize {
-        // By way of 32 bits, a cast that is one instruction.
-        let part = ((number - self.low) * self.scale) as i32;
-        part.clamp(0, PARTS as i32 - 1) as usize
+        let part = (number - self.low) * self.scale;
+        // Compared such that each is one instruction, NaN included.
+        let part = if part > 0.0 { part } else { 0.0 };
+        let part = if part < (PARTS - 1) as f64 { part } else { (PARTS - 1) as f64 };
+        // A number of this size has no digits behind the point: the lowest bits are what is added to it, rounded.
+        const WHOLE: f64 = (1_u64 << 52) as f64;
+        (part + WHOLE).to_bits() as usize % PARTS
     }
 
     /// How many limits a number reaches; what is no number reaches none.
     #[inline]
     fn num_reached(&self, number: f64) -> usize {
-        let mut reached = self.reached.get(self.part(number)).copied().map_or(0, usize::from);
+        let mut reached = usize::from(self.reached[self.part(number)]);
         // As many steps for every number: where the loop ends can be foreseen.
         for _ in 0..self.most_in_part {
-            reached += usize::from(number >= self.limit(reached));
+            reached = reached.wrapping_add(usize::from(number >= self.limit(reached)));
         }
-        if number.is_nan() { 0 } else { reached }
+        reached
+    }
+
+    /// The same for many numbers.
+    fn all_reached(&self, numbers: &(impl Iterator<Item = f64> + Clone), reached: &mut [u32]) {
+        for (reached, number) in reached.iter_mut().zip(numbers.clone()) {
+            *reached = u32::from(self.reached[self.part(number)]);
+        }
+        for _ in 0..self.most_in_part {
+            for (reached, number) in reached.iter_mut().zip(numbers.clone()) {
+                let is_reached = number >= self.limit(*reached as usize);
+                *reached = reached.wrapping_add(u32::from(is_reached));
+            }
+        }
     }
 
     /// The limit behind so many smaller ones; NaN where there is none.
     #[inline]
     fn limit(&self, reached: usize) -> f64 {
-        self.ascending.get(reached).copied().unwrap_or(f64::NAN)
+        self.ascending[reached % PLACES]
     }
 
     /// The settings that stop where so many limits are reached.
     #[inline]
     fn marks(&self, reached: usize) -> u64 {
-        self.marks.get(reached).copied().unwrap_or(0)
+        self.marks[reached % PLACES]
     }
-}
-
-/// The first settings that are marked in a row, and the marks without them.
-#[inline]
-fn first_run(marks: u64) -> (Range<usize>, u64) {
-    let start = marks.trailing_zeros();
-    let end = start + (marks >> start).trailing_ones();
-    // Adding its first bit carries through the run, and only what follows stays.
-    (start as usize..end as usize, marks & marks.wrapping_add(1 << start))
-}
-
-/// The settings that are marked, from the first to the last.
-pub(super) fn runs(mut marks: u64) -> impl Iterator<Item = Range<usize>> {
-    std::iter::from_fn(move || {
-        (marks != 0).then(|| {
-            let (run, rest) = first_run(marks);
-            marks = rest;
-            run
-        })
-    })
-}
-
-/// One bit for each of so many settings.
-pub(super) fn marks_of_all(settings: usize) -> u64 {
-    (0..settings.min(MOST_AT_ONCE as usize)).fold(0, |marks, setting| marks | 1 << setting)
 }
 
 impl<R: ExitRule> Sweep for AtOnce<R> {
@@ -185,44 +180,79 @@ impl<R: ExitRule> Sweep for AtOnce<R> {
         recording: &Recording,
         checks: &Checks,
         rows: &[usize],
-        stop: &mut dyn FnMut(Depth, &[Stop]),
+        stop: &mut dyn FnMut(Depth, Stops<'_>),
     ) {
         let mut walk = Walk::new(self.settings, rows.len());
         if let Some(rule) = &self.rule {
             let reader = Reader::new(recording);
             let mut states = vec![R::State::default(); rows.len()];
             let mut shown = vec![0.0; rows.len()];
+            let follows = |pair: &[usize; 2]| pair[0].checked_add(1) == Some(pair[1]);
+            let first = rows.first().copied().filter(|_| rows.array_windows().all(follows));
             for depth in checks.iter() {
                 let (least, most) = match &self.limits {
-                    At::All(least) => (least, None),
+                    At::All(least) => (least.as_ref(), None),
                     At::Each(limits) => match limits.get(depth.index()) {
                         Some([least, most]) => (least, Some(most)),
                         None => continue,
                     },
                 };
-                if least.ascending.is_empty() {
+                if least.num == 0 {
                     continue;
                 }
                 let columns = reader.at(depth);
-                for ((row, state), shown) in rows.iter().zip(&mut states).zip(&mut shown) {
-                    *shown = rule.look(state, columns.signals(*row), reader.place(*row), depth);
+                let seen = first.is_some_and(|first| {
+                    look_along(rule, depth, &columns, first, &mut states, &mut shown).is_some()
+                });
+                if !seen {
+                    look_at(rule, depth, &columns, rows, &mut states, &mut shown);
                 }
                 match most {
-                    None => walk.step(least, &shown),
+                    None => walk.step_on(least, &shown),
                     Some(most) => walk.step_apart(least, most, &shown),
                 }
-                stop(depth, &walk.stops);
-                walk.stops.clear();
-                if walk.num_done == rows.len() {
+                stop(depth, walk.stops());
+                if walk.stopped.iter().all(|stopped| *stopped == walk.all) {
                     return;
                 }
             }
         }
-        for (at, stopped) in (0..).zip(&walk.stopped) {
-            walk.stops.extend(runs(walk.all & !stopped).map(|settings| Stop::new(at, settings)));
-        }
-        stop(depth_of(checks.layers()), &walk.stops);
+        walk.stop_all();
+        stop(depth_of(checks.layers()), walk.stops());
     }
+}
+
+/// What rows show at a depth. A function of its own, since what it is given is known not to overlap.
+#[inline(never)]
+fn look_at<R: ExitRule>(
+    rule: &R,
+    depth: Depth,
+    columns: &Columns<'_>,
+    rows: &[usize],
+    states: &mut [R::State],
+    shown: &mut [f64],
+) {
+    for (row, (shown, state)) in rows.iter().zip(shown.iter_mut().zip(states)) {
+        *shown = rule.look(state, columns.signals(*row), columns.place(*row), depth);
+    }
+}
+
+/// The same of rows that follow each other; `None` where they are too many.
+#[inline(never)]
+fn look_along<R: ExitRule>(
+    rule: &R,
+    depth: Depth,
+    columns: &Columns<'_>,
+    first: usize,
+    states: &mut [R::State],
+    shown: &mut [f64],
+) -> Option<()> {
+    let num = shown.len();
+    let (columns, states) = (columns.of(first, num)?, states.get_mut(..num)?);
+    for row in 0..num {
+        shown[row] = rule.look(&mut states[row], columns.signals(row), columns.place(row), depth);
+    }
+    Some(())
 }
 
 /// Rows on their walk.
@@ -232,11 +262,13 @@ struct Walk {
     stopped: Vec<u64>,
     /// The smallest limit that each row has not reached, where limits are the same at every depth.
     next: Vec<f64>,
-    /// Numbers of rows that may stop at some more settings, and marks where they are known.
-    hits: Vec<(u32, u64)>,
-    stops: Vec<Stop>,
-    /// How many rows have stopped at all settings.
-    num_done: usize,
+    /// How many limits each row reaches.
+    reached: Vec<u32>,
+    beyond: Vec<u32>,
+    /// The rows that stop at some settings, and at which.
+    hits: Vec<u32>,
+    marks: Vec<u64>,
+    num_hits: usize,
 }
 
 impl Walk {
@@ -245,75 +277,88 @@ impl Walk {
             all: marks_of_all(settings),
             stopped: vec![0; rows],
             next: vec![f64::NEG_INFINITY; rows],
-            hits: vec![(0, 0); rows],
-            stops: Vec::with_capacity(rows),
-            num_done: 0,
+            reached: vec![0; rows],
+            beyond: vec![0; rows],
+            hits: vec![0; rows],
+            marks: vec![0; rows],
+            num_hits: 0,
         }
     }
 
-    /// A depth whose limits are those of all others.
-    fn step(&mut self, limits: &Limits, shown: &[f64]) {
-        let mut num_hits = 0;
-        for ((at, shown), next) in (0..).zip(shown).zip(&self.next) {
-            if let Some((hit, _)) = self.hits.get_mut(num_hits) {
+    /// A depth whose limits are those of all others: only who reaches the next one may stop.
+    fn step_on(&mut self, limits: &Limits, shown: &[f64]) {
+        let (mut at, mut num) = (0_u32, 0_usize);
+        for (shown, next) in shown.iter().zip(&self.next) {
+            if let Some(hit) = self.hits.get_mut(num) {
                 *hit = at;
             }
-            num_hits += usize::from(shown >= next);
+            at = at.wrapping_add(1);
+            num = num.wrapping_add(usize::from(shown >= next));
         }
-        for (at, marks) in self.hits.iter_mut().take(num_hits) {
+        self.num_hits = num;
+        for (at, marks) in self.hits.iter().take(num).zip(&mut self.marks) {
             let number = *at as usize;
-            let reached = shown.get(number).map_or(0, |shown| limits.num_reached(*shown));
-            *marks = limits.marks(reached);
-            if let Some(next) = self.next.get_mut(number) {
-                *next = limits.limit(reached);
-            }
-        }
-        self.take(num_hits);
-    }
-
-    /// A depth that has limits of its own.
-    fn step_apart(&mut self, least: &Limits, most: &Limits, shown: &[f64]) {
-        // Who reaches any limit, then who reaches one of a setting at which it has not stopped.
-        let (any_least, any_most) = (least.limit(0), -most.limit(0));
-        let mut num_near = 0;
-        for (at, shown) in (0..).zip(shown) {
-            if let Some((near, _)) = self.hits.get_mut(num_near) {
-                *near = at;
-            }
-            num_near += usize::from(reaches(*shown, any_least, any_most));
-        }
-        let has_most = !most.ascending.is_empty();
-        let mut num_hits = 0;
-        for near in 0..num_near {
-            let (at, _) = self.hits.get(near).copied().unwrap_or_default();
-            let number = at as usize;
-            let (Some(shown), Some(stopped)) = (shown.get(number), self.stopped.get(number)) else {
+            let (Some(shown), Some(next)) = (shown.get(number), self.next.get_mut(number)) else {
                 continue;
             };
-            let beyond = if has_most { most.marks(most.num_reached(-shown)) } else { 0 };
-            let here = (least.marks(least.num_reached(*shown)) | beyond) & !stopped;
-            if let Some(hit) = self.hits.get_mut(num_hits) {
-                *hit = (at, here);
-            }
-            num_hits += usize::from(here != 0);
+            let reached = limits.num_reached(*shown);
+            *marks = limits.marks(reached);
+            *next = limits.limit(reached);
         }
-        self.take(num_hits);
+        for (at, marks) in self.hits.iter().take(num).zip(&mut self.marks) {
+            let Some(stopped) = self.stopped.get_mut(*at as usize) else { continue };
+            *marks &= !*stopped;
+            *stopped |= *marks;
+        }
     }
 
-    /// The first hits stop at all settings that are marked, where they have not yet.
-    fn take(&mut self, num_hits: usize) {
-        for (at, marks) in self.hits.iter().take(num_hits) {
-            let Some(stopped) = self.stopped.get_mut(*at as usize) else { continue };
-            let mut here = marks & !*stopped;
-            *stopped |= here;
-            self.num_done += usize::from(here != 0 && *stopped == self.all);
-            while here != 0 {
-                let (run, rest) = first_run(here);
-                self.stops.push(Stop::new(*at, run));
-                here = rest;
-            }
+    /// A depth that has limits of its own: anybody may stop.
+    fn step_apart(&mut self, least: &Limits, most: &Limits, shown: &[f64]) {
+        least.all_reached(&shown.iter().copied(), &mut self.reached);
+        let reached = self.reached.iter();
+        let of_least = reached.map(|reached| least.marks(*reached as usize));
+        if most.num == 0 {
+            return self.num_hits =
+                stop_at(of_least, &mut self.stopped, &mut self.hits, &mut self.marks);
         }
+        most.all_reached(&shown.iter().map(|shown| -shown), &mut self.beyond);
+        let of_most = self.beyond.iter().map(|beyond| most.marks(*beyond as usize));
+        let either = of_least.zip(of_most).map(|(least, most)| least | most);
+        self.num_hits = stop_at(either, &mut self.stopped, &mut self.hits, &mut self.marks);
     }
+
+    /// All rows stop at all settings at which they have not yet.
+    fn stop_all(&mut self) {
+        let all = std::iter::repeat_n(self.all, self.stopped.len());
+        self.num_hits = stop_at(all, &mut self.stopped, &mut self.hits, &mut self.marks);
+    }
+
+    fn stops(&self) -> Stops<'_> {
+        let of_hits = 0..self.num_hits;
+        let (hits, marks) = (self.hits.get(of_hits.clone()), self.marks.get(of_hits));
+        Stops::Marked(hits.unwrap_or_default(), marks.unwrap_or_default())
+    }
+}
+
+/// Every row stops at the settings that are marked, where it has not yet; writes who does, and where, to the front of `hits`
+/// and `of_hits`, and returns how many there are.
+fn stop_at(
+    marks: impl Iterator<Item = u64>,
+    stopped: &mut [u64],
+    hits: &mut [u32],
+    of_hits: &mut [u64],
+) -> usize {
+    let (mut at, mut num) = (0_u32, 0_usize);
+    for (marks, stopped) in marks.zip(stopped) {
+        let here = marks & !*stopped;
+        *stopped |= here;
+        if let (Some(hit), Some(marks)) = (hits.get_mut(num), of_hits.get_mut(num)) {
+            (*hit, *marks) = (at, here);
+        }
+        at = at.wrapping_add(1);
+        num = num.wrapping_add(usize::from(here != 0));
+    }
+    num
 }
 
 #[cfg(test)]
@@ -344,28 +389,20 @@ mod tests {
         ) {
             let sorted = Limits::new(&limits);
             let beside = limits.iter().flat_map(|limit| [*limit, limit.next_up(), limit.next_down()]);
-            for number in numbers.into_iter().chain(beside) {
+            let numbers: Vec<f64> = numbers.into_iter().chain(beside).collect();
+            let mut all_reached = vec![0; numbers.len()];
+            sorted.all_reached(&numbers.iter().copied(), &mut all_reached);
+            for (number, all_reached) in numbers.into_iter().zip(all_reached) {
                 let is_reached = |limit: &f64| number >= *limit;
                 let marks = limits.iter().enumerate().filter(|(_, limit)| is_reached(limit));
                 let expected = marks.fold(0, |marks, (setting, _)| marks | 1_u64 << setting);
                 let reached = sorted.num_reached(number);
+                prop_assert_eq!(reached, all_reached as usize);
                 prop_assert_eq!(sorted.marks(reached), expected, "{} {:?}", number, limits);
                 let next = limits.iter().copied().filter(|limit| *limit > number).fold(f64::NAN, f64::min);
                 if !number.is_nan() {
                     prop_assert!(sorted.limit(reached) == next || next.is_nan() && sorted.limit(reached).is_nan());
                 }
-            }
-        }
-
-        #[test]
-        fn runs_are_the_marks(marks in any::<u64>(), few in any::<u64>()) {
-            for marks in [marks, marks & few, 0, u64::MAX] {
-                let mut all = 0;
-                for run in runs(marks) {
-                    prop_assert!(!run.is_empty());
-                    all = run.fold(all, |all, setting| all | 1 << setting);
-                }
-                prop_assert_eq!(all, marks);
             }
         }
     }

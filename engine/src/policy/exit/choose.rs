@@ -3,11 +3,12 @@
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
 use super::about::{About, Checks, Fit};
-use super::rule::{BuiltRule, LiveRule, RuleEntry, Stop, Sweep};
+use super::rule::{BuiltRule, LiveRule, RuleEntry, Stops, Sweep};
 use super::rungs::Rungs;
 use super::signals::Place;
 use super::{RULES, max_prob};
@@ -225,7 +226,7 @@ impl Settings {
         &self,
         recording: &Recording,
         rows: &[usize],
-        stop: &mut dyn FnMut(Depth, &[Stop]),
+        stop: &mut dyn FnMut(Depth, Stops<'_>),
     ) {
         self.sweep.stops(recording, &self.checks, rows, stop);
     }
@@ -320,8 +321,11 @@ impl Chosen {
 pub(crate) struct Counts<'a> {
     recording: &'a Recording,
     chosen: &'a Chosen,
-    exits: OnceCell<Vec<Depth>>,
+    exits: OnceCell<Arc<Exits>>,
 }
+
+/// Exit depth of every token.
+struct Exits(Vec<Depth>);
 
 impl<'a> Counts<'a> {
     /// `exits`: of every token, where they are known.
@@ -330,13 +334,22 @@ impl<'a> Counts<'a> {
         chosen: &'a Chosen,
         exits: Option<Vec<Depth>>,
     ) -> Self {
-        let exits = exits.map_or_else(OnceCell::new, OnceCell::from);
-        Self { recording, chosen, exits }
+        let counts = Self { recording, chosen, exits: OnceCell::new() };
+        if let Some(exits) = exits {
+            counts.exits.get_or_init(|| counts.newest(|| exits));
+        }
+        counts
     }
 
     /// Exit depth of every token.
     fn exits(&self) -> &[Depth] {
-        self.exits.get_or_init(|| self.chosen.all_exits(self.recording))
+        let exits = || self.newest(|| self.chosen.all_exits(self.recording));
+        &self.exits.get_or_init(exits).0
+    }
+
+    /// They stay while only the figures change.
+    fn newest(&self, make: impl FnOnce() -> Vec<Depth>) -> Arc<Exits> {
+        self.recording.cubes.memo.newest("exits", &self.chosen.key, || Exits(make()))
     }
 
     /// What happens to the tokens of a slice.

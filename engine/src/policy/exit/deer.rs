@@ -77,8 +77,11 @@ fn shares(fit: &Fit<'_>, wanted: f64) -> Result<Vec<f64>, String> {
         return Ok(all_last);
     }
     let (mut low, mut high) = (-40.0_f64, 40.0_f64);
-    for _ in 0..100 {
+    loop {
         let middle = f64::midpoint(low, high);
+        if middle <= low || middle >= high {
+            break;
+        }
         let mean: f64 = geometric(middle, costs.len()).iter().zip(&costs).map(|(q, c)| q * c).sum();
         if mean < wanted {
             low = middle;
@@ -91,8 +94,13 @@ fn shares(fit: &Fit<'_>, wanted: f64) -> Result<Vec<f64>, String> {
 
 /// `q^i`, i = 1.., made to add up to 1; ln q is given, so that neither end overflows.
 fn geometric(ln_q: f64, count: usize) -> Vec<f64> {
-    let top = if ln_q > 0.0 { count as f64 } else { 1.0 };
-    let mut shares: Vec<f64> = (1..=count).map(|exit| (ln_q * (exit as f64 - top)).exp()).collect();
+    // From the largest one on.
+    let falls = (-ln_q.abs()).exp();
+    let powers = std::iter::successors(Some(1.0), |power| Some(power * falls));
+    let mut shares: Vec<f64> = powers.take(count).collect();
+    if ln_q > 0.0 {
+        shares.reverse();
+    }
     let sum: f64 = shares.iter().sum();
     for share in &mut shares {
         *share /= sum;

@@ -14,7 +14,6 @@ use super::rule::{Entry, ExitRule, RuleCard};
 use super::signals::{Place, Reader, TokenSignals};
 use super::truth::{self, Truth, nothing_to_fit};
 use crate::knob::Real;
-use crate::recording::depth_of;
 use crate::signal::{Depth, Signal};
 
 /// Pairs of token and depth that are learnt from.
@@ -52,8 +51,7 @@ pub(super) static RULE: Entry<Learnt> = Entry {
 pub(super) struct Learnt {
     least: f64,
     line: Line,
-    /// How deep each depth below L is.
-    deep: Vec<f64>,
+    layers: usize,
 }
 
 /// z = constant + sum factor x, of features as they are.
@@ -78,14 +76,14 @@ impl Line {
         let [of_one, of_a, of_b, of_c, of_d, of_lasts, of_deep] = self.factors;
         let of_depth = self.constant + one * of_one + deep * of_deep;
         let z = (of_depth + lasts * of_lasts) + ((a * of_a + b * of_b) + (c * of_c + d * of_d));
-        if z.is_finite() { z } else { f64::NAN }
+        // Without a branch: nothing times what is not finite is no number.
+        z + 0.0 * z
     }
 }
 
 impl Learnt {
     fn new(threshold: f64, line: Line, layers: usize) -> Self {
-        let deep = (0..layers).map(|depth| deep(depth_of(depth), layers)).collect();
-        Self { least: (threshold / (1.0 - threshold)).ln(), line, deep }
+        Self { least: (threshold / (1.0 - threshold)).ln(), line, layers }
     }
 }
 
@@ -93,6 +91,9 @@ impl Learnt {
 fn deep(depth: Depth, layers: usize) -> f64 {
     f64::from(depth.0) / layers.max(1) as f64
 }
+
+/// The feature that says so, read from a table: a branch could not be foreseen by a processor.
+static LASTS: [f64; 2] = [0.0, 1.0];
 
 /// The features; NaN where the readout is no number.
 #[inline]
@@ -104,20 +105,21 @@ fn features(token: TokenSignals, lasts: bool, deep: f64) -> [f64; WEIGHTS] {
         f64::from(token.margin),
         f64::from(token.entropy),
         f64::from(turn),
-        f64::from(u8::from(lasts)),
+        LASTS[usize::from(lasts)],
         deep,
     ]
 }
 
 /// `None` where there is nothing to learn from.
 fn learn(fit: &Fit<'_>, truth: Truth) -> Option<Logistic> {
-    let reader = Reader::new(fit.recording);
+    let (reader, right) = (Reader::new(fit.recording), truth.right(fit.recording));
     let depths: Vec<Depth> = fit.checks.iter().collect();
-    let stride = (fit.tokens().count() * depths.len()).div_ceil(MOST_CELLS).max(1);
+    let rows: Vec<usize> = fit.tokens().collect();
+    let stride = (rows.len() * depths.len()).div_ceil(MOST_CELLS).max(1);
     // Depth by depth, along the columns.
     let cells = (0..depths.len()).into_par_iter().map(|exit| {
         let depth = depths[exit];
-        let here = reader.at(depth);
+        let (here, is_right) = (reader.at(depth), right.at(depth.index()));
         let before = exit.checked_sub(1).map(|before| reader.at(depths[before]));
         let cell = |token: usize| {
             let signals = here.signals(token);
@@ -127,12 +129,12 @@ fn learn(fit: &Fit<'_>, truth: Truth) -> Option<Logistic> {
             }
             let lasts = lasting.take(signals.top1) > 0;
             let x = features(signals, lasts, deep(depth, fit.about.layers));
-            let right = truth.is_right(fit.recording, depth, token);
-            Some((x, right.filter(|_| x.iter().all(|x| x.is_finite()))?))
+            let counts = truth.is_known(fit.recording, token) && x.iter().all(|x| x.is_finite());
+            counts.then(|| (x, is_right(token)))
         };
         // Other tokens at every depth: those of one token say much the same.
-        let tokens = fit.tokens().skip(exit % stride).step_by(stride);
-        tokens.filter_map(cell).collect::<Vec<Cell>>()
+        let rows = rows.iter().skip(exit % stride).step_by(stride);
+        rows.filter_map(|row| cell(*row)).collect::<Vec<Cell>>()
     });
     let cells = cells.collect::<Vec<_>>().concat();
     (!cells.is_empty()).then(|| Logistic::fitted(cells))
@@ -144,8 +146,7 @@ impl ExitRule for Learnt {
     #[inline]
     fn look(&self, state: &mut Lasting, token: TokenSignals, _place: Place, depth: Depth) -> f64 {
         let lasts = state.take(token.top1) > 0;
-        let deep = self.deep.get(depth.index()).copied().unwrap_or(1.0);
-        self.line.z(&features(token, lasts, deep))
+        self.line.z(&features(token, lasts, deep(depth, self.layers)))
     }
 
     fn least(&self, _depth: Depth) -> f64 {

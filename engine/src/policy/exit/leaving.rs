@@ -4,18 +4,17 @@
 //! passes it leaves. Where that is none, or too few are left, the exit is closed. Ties make more leave than wanted. All rows are
 //! ordered by the score of every depth once; who is inside is then marked for many settings at once.
 
-use std::sync::Arc;
-
-use rayon::prelude::*;
-
 use super::about::{About, Fit};
 use super::alone::alone;
 use super::at_depth::{AtDepth, Comparison, Score};
-use super::at_once::{AtOnce, marks_of_all, runs};
+use super::at_once::AtOnce;
+use super::marks::{Counter, marks_of_all, runs};
+use super::order::Order;
 use super::rule::{BuiltRule, MOST_AT_ONCE, RuleCard, RuleEntry, Sweep};
 use super::signals::Reader;
 use crate::knob::{KnobCard, Knobs};
-use crate::recording::{Ladder, depth_of};
+use crate::policy::sweep::{POSITIONS, positions};
+use crate::recording::Ladder;
 
 /// All that the file of such a rule declares.
 pub(super) struct Leaving {
@@ -24,7 +23,8 @@ pub(super) struct Leaving {
     pub(super) knobs: fn(&About) -> Vec<KnobCard>,
     /// What is compared, and how.
     pub(super) compared: fn(&Knobs) -> (Score, Comparison),
-    /// The share that is to leave at each exit, the last depth among them; or why there is none.
+    /// The share that is to leave at each exit, the last depth among them; or why there is none. Of the knobs only the main one
+    /// says something about it.
     pub(super) shares: fn(&Knobs, &Fit<'_>) -> Result<Vec<f64>, String>,
     /// The threshold of a closed exit, which no score passes.
     pub(super) closed: f64,
@@ -46,22 +46,56 @@ impl RuleEntry for Leaving {
     fn build(&self, knobs: &Knobs, fit: &Fit<'_>) -> Result<Box<dyn BuiltRule>, String> {
         let (score, comparison) = (self.compared)(knobs);
         let shares = (self.shares)(knobs, fit)?;
-        let key = format!("{shares:?} {comparison:?} {}", fit.key);
-        let make = || thresholds(fit, (score, comparison), &[shares], self.closed);
-        let found = fit.recording.cubes.memo.newest(self.card.id, &key, make);
-        let thresholds = found.first().cloned().unwrap_or_default();
+        let thresholds = self.thresholds(knobs, &[shares], fit).pop().unwrap_or_default();
         Ok(Box::new(alone(AtDepth { score, comparison, thresholds })))
     }
 
     fn sweep(&self, settings: &[Knobs], fit: &Fit<'_>) -> Box<dyn Sweep> {
         let first = settings.first().cloned().unwrap_or_default();
-        let (score, comparison) = (self.compared)(&first);
         // Where there are no shares there is no rule, and nothing stops.
         let shares = settings.iter().map(|knobs| (self.shares)(knobs, fit).unwrap_or_default());
-        let shares: Vec<_> = shares.collect();
-        let thresholds = thresholds(fit, (score, comparison), &shares, self.closed);
+        let thresholds = self.thresholds(&first, &shares.collect::<Vec<_>>(), fit);
+        let (score, comparison) = (self.compared)(&first);
         let rule = |thresholds| Some(AtDepth { score, comparison, thresholds });
         Box::new(AtOnce::new(thresholds.into_iter().map(rule), fit))
+    }
+}
+
+/// Thresholds, `[depth]`, behind the shares that they were found for.
+type Found = Vec<(Vec<f64>, Vec<f64>)>;
+
+impl Leaving {
+    /// `[setting][depth]` for the shares of settings. To find many takes no longer than to find one, so those along which the
+    /// main knob is dragged are found together.
+    fn thresholds(&self, knobs: &Knobs, shares: &[Vec<f64>], fit: &Fit<'_>) -> Vec<Vec<f64>> {
+        let (score, comparison) = (self.compared)(knobs);
+        let found = |shares: Vec<Vec<f64>>| -> Found {
+            let thresholds = thresholds(fit, (score, comparison), &shares, self.closed);
+            shares.into_iter().zip(thresholds).collect()
+        };
+        let memo = &fit.recording.cubes.memo;
+        let key = format!("{comparison:?} {}", fit.key);
+        let usual = memo.newest(self.card.id, &key, || {
+            let cards = self.knobs(&fit.about);
+            let main = cards.iter().find(|card| card.id == self.card.main);
+            let values = main.map(|card| positions(card, POSITIONS)).unwrap_or_default();
+            let turned = values.into_iter().map(|value| {
+                let mut knobs = knobs.clone();
+                knobs.set(self.card.main, value);
+                knobs
+            });
+            found(turned.filter_map(|knobs| (self.shares)(&knobs, fit).ok()).collect())
+        });
+        let is_other = |wanted: &&Vec<f64>| usual.iter().all(|(shares, _)| shares != *wanted);
+        let others: Vec<Vec<f64>> = shares.iter().filter(is_other).cloned().collect();
+        let key = format!("{others:?} {key}");
+        let others = memo.newest(&format!("{} beside", self.card.id), &key, || found(others));
+        let all = usual.iter().chain(others.iter());
+        let of = |wanted: &Vec<f64>| {
+            let found = all.clone().find(|(shares, _)| shares == wanted);
+            found.map(|(_, thresholds)| thresholds.clone()).unwrap_or_default()
+        };
+        shares.iter().map(of).collect()
     }
 }
 
@@ -73,10 +107,8 @@ pub(super) fn thresholds(
     closed: f64,
 ) -> Vec<Vec<f64>> {
     let rows: Vec<usize> = fit.tokens().collect();
-    let order = Order::of(fit, &rows, score, comparison);
-    // Each thread walks the order for its part of the settings.
-    let each = shares.len().div_ceil(rayon::current_num_threads()).clamp(1, MOST_AT_ONCE as usize);
-    let parts = shares.par_chunks(each).map(|shares| {
+    let order = Order::of(fit, &rows, score, comparison == Comparison::AtLeast);
+    let parts = shares.chunks(MOST_AT_ONCE as usize).map(|shares| {
         let mut inside = Inside::new(shares.len(), rows.len());
         let mut thresholds = vec![vec![closed; fit.about.layers]; shares.len()];
         let reader = Reader::new(fit.recording);
@@ -86,7 +118,7 @@ pub(super) fn thresholds(
                 let row = rows.get(place as usize).copied().unwrap_or(usize::MAX);
                 f64::from(score.number(columns.signals(row)))
             };
-            let order = order.0.get(depth.index()).map(Vec::as_slice).unwrap_or_default();
+            let order = order.at(depth);
             let share = |shares: &Vec<f64>| shares.get(exit).copied().unwrap_or(0.0);
             let shares: Vec<f64> = shares.iter().map(share).collect();
             for (setting, threshold) in inside.leave(order, &shares, comparison, score) {
@@ -99,41 +131,6 @@ pub(super) fn thresholds(
         thresholds
     });
     parts.collect::<Vec<_>>().concat()
-}
-
-/// `[depth]`: the places of the rows of the calibration part in the order in which they leave; whose score is no number
-/// never does.
-struct Order(Vec<Vec<u32>>);
-
-/// Larger ones (about two million rows at 32 depths) are not kept.
-const MOST_KEPT: usize = 1 << 26;
-
-impl Order {
-    /// `rows`: those of `fit`.
-    fn of(fit: &Fit<'_>, rows: &[usize], score: Score, comparison: Comparison) -> Arc<Self> {
-        let is_falling = comparison == Comparison::AtLeast;
-        let make = || {
-            let reader = Reader::new(fit.recording);
-            let ordered =
-                |depth: usize| {
-                    let columns = reader.at(depth_of(depth));
-                    let numbers = rows.iter().map(|row| score.number(columns.signals(*row)));
-                    let numbers = numbers.zip(0_u32..).filter(|(number, _)| !number.is_nan());
-                    let mut places: Vec<(f32, u32)> = numbers.collect();
-                    places.sort_unstable_by(|(a, _), (b, _)| {
-                        if is_falling { b.total_cmp(a) } else { a.total_cmp(b) }
-                    });
-                    places.into_iter().map(|(_, place)| place).collect()
-                };
-            Self((0..fit.about.layers).into_par_iter().map(ordered).collect())
-        };
-        if rows.len().saturating_mul(fit.about.layers) > MOST_KEPT {
-            return Arc::new(make());
-        }
-        // Which depths are checked changes nothing.
-        let name = format!("order {score:?} {is_falling}");
-        fit.recording.cubes.memo.newest(&name, fit.key_of_rows, make)
-    }
 }
 
 /// Who has not left yet.
@@ -166,16 +163,6 @@ impl Inside {
         absent
     }
 
-    /// Takes the row of a place out, or back in.
-    fn turn(&mut self, place: u32, setting: usize) {
-        if let Some(mark) = self.marks.get_mut(place as usize) {
-            *mark ^= 1 << setting;
-            let is_inside = *mark >> setting & 1 == 1;
-            self.num[setting] =
-                if is_inside { self.num[setting] + 1 } else { self.num[setting] - 1 };
-        }
-    }
-
     /// Lets shares of all rows leave at one exit, in their order; returns the thresholds of the settings at which it is
     /// not closed.
     fn leave(
@@ -190,7 +177,7 @@ impl Inside {
             clippy::cast_sign_loss,
             reason = "a share of a length lies inside the length"
         )]
-        let mut wanted: Vec<usize> =
+        let wanted: Vec<usize> =
             shares.iter().map(|share| (self.marks.len() as f64 * share).floor() as usize).collect();
         let mut open = 0_u64;
         for (setting, absent) in self.absent(order).into_iter().enumerate() {
@@ -199,94 +186,82 @@ impl Inside {
         }
         let mut thresholds = vec![f64::NAN; shares.len()];
         // Who does not pass a threshold that its own score made comes back in.
-        let before = (comparison == Comparison::Below).then(|| self.marks.clone());
-        // Settings of which not enough have left yet, and those whose threshold may let more of them leave.
-        let (mut counting, mut passing) = (open, 0);
+        let is_below = comparison == Comparison::Below;
+        let before = if is_below { self.marks.clone() } else { Vec::new() };
+        let enough = Counter::of_numbers(&wanted);
+        // How many have left, and the settings at which more are to leave.
+        let (mut left, mut counting) = (Counter::new(), open);
+        let mut leaving = Vec::with_capacity(BLOCK);
         for (block, start) in order.chunks(BLOCK).zip((0..).step_by(BLOCK)) {
-            if counting | passing == 0 {
+            if counting == 0 {
                 break;
             }
-            if passing == 0 && self.leave_together(block, counting, &mut wanted) {
-                continue;
+            let mark = |place: &u32| self.marks.get(*place as usize).copied().unwrap_or(0);
+            leaving.clear();
+            leaving.extend(block.iter().map(|place| mark(place) & counting));
+            let mut after = left.clone();
+            after.add(&leaving);
+            let done = after.reaches(&enough) & counting;
+            for setting in runs(done).flatten() {
+                let so_far = usize::try_from(left.of(setting)).unwrap_or(usize::MAX);
+                let of_block = leaving.iter().enumerate();
+                let mut of_block = of_block.filter(|(_, marks)| *marks >> setting & 1 == 1);
+                let last = of_block.nth(wanted[setting].saturating_sub(so_far + 1));
+                let at = last.map_or(start, |(at, _)| start + at);
+                let score = |at: usize| order.get(at).map_or(f64::NAN, |place| score(*place));
+                let threshold = comparison.beside(score(at));
+                let end = end_of(order.len(), at, |at| comparison.passes(score(at), threshold));
+                self.num[setting] -= so_far;
+                self.end_at(order, (start, end), setting, &before);
+                thresholds[setting] = threshold;
             }
-            for (place, at) in block.iter().zip(start..) {
-                let mark = self.marks.get(*place as usize).copied().unwrap_or(0);
-                for setting in runs(mark & (counting | passing)).flatten() {
-                    let bit = 1 << setting;
-                    let is_counting = counting & bit != 0;
-                    if !is_counting && !comparison.passes(score(*place), thresholds[setting]) {
-                        passing &= !bit;
-                        continue;
-                    }
-                    self.turn(*place, setting);
-                    if !is_counting {
-                        continue;
-                    }
-                    wanted[setting] -= 1;
-                    if wanted[setting] > 0 {
-                        continue;
-                    }
-                    let threshold = comparison.beside(score(*place));
-                    thresholds[setting] = threshold;
-                    (counting, passing) = (counting & !bit, passing | bit);
-                    let left = order.iter().take(at + 1).rev();
-                    let left = left.take_while(|left| !comparison.passes(score(**left), threshold));
-                    if let Some(before) = &before {
-                        self.back_in(before, setting, left);
-                    }
+            counting &= !done;
+            for place in block {
+                if let Some(mark) = self.marks.get_mut(*place as usize) {
+                    *mark &= !counting;
                 }
             }
+            left = after;
         }
         thresholds.into_iter().enumerate().filter(|(setting, _)| open >> setting & 1 == 1).collect()
     }
 
-    /// Takes those of some rows back in that were inside `before`.
-    fn back_in<'a>(&mut self, before: &[u64], setting: usize, left: impl Iterator<Item = &'a u32>) {
-        for place in left {
-            let number = *place as usize;
-            let left = before.get(number).zip(self.marks.get(number)).map(|(was, is)| was & !is);
-            if left.is_some_and(|left| left >> setting & 1 == 1) {
-                self.turn(*place, setting);
-            }
-        }
-    }
-
-    /// Lets all rows of a block leave at the settings that count, unless one of these has then let enough leave: then
-    /// nothing happens.
-    fn leave_together(&mut self, block: &[u32], counting: u64, wanted: &mut [usize]) -> bool {
-        // How many leave at each setting: its bits in these, the lowest digit first.
-        let mut digits = [0_u64; DIGITS];
-        for place in block {
-            let mut carry = self.marks.get(*place as usize).copied().unwrap_or(0) & counting;
-            for digit in &mut digits {
-                (*digit, carry) = (*digit ^ carry, *digit & carry);
-            }
-        }
-        let leaving = |setting: usize| -> usize {
-            digits
-                .iter()
-                .rev()
-                .fold(0, |num, digit| 2 * num + usize::from(digit >> setting & 1 == 1))
-        };
-        if runs(counting).flatten().any(|setting| leaving(setting) >= wanted[setting]) {
-            return false;
-        }
-        for setting in runs(counting).flatten() {
-            wanted[setting] -= leaving(setting);
-            self.num[setting] -= leaving(setting);
-        }
-        for place in block {
+    /// Those in front of `end` leave at a setting, where those in front of `start` have left; if that is less, who was inside
+    /// before comes back in.
+    fn end_at(
+        &mut self,
+        order: &[u32],
+        (start, end): (usize, usize),
+        setting: usize,
+        before: &[u64],
+    ) {
+        let bit = 1 << setting;
+        for place in order.get(start..end).unwrap_or_default() {
             if let Some(mark) = self.marks.get_mut(*place as usize) {
-                *mark &= !counting;
+                self.num[setting] -= usize::from(*mark & bit != 0);
+                *mark &= !bit;
             }
         }
-        true
+        for place in order.get(end..start).unwrap_or_default() {
+            let number = *place as usize;
+            if let (Some(mark), Some(was)) = (self.marks.get_mut(number), before.get(number)) {
+                self.num[setting] += usize::from(*was & bit != 0);
+                *mark |= was & bit;
+            }
+        }
     }
 }
 
-/// Rows that leave together where no setting has enough after them, and the binary digits of their number.
-const BLOCK: usize = 64;
-const DIGITS: usize = 7;
+/// How many leave: all that pass the threshold of the `at`-th, and they stand in front. So do those that are as near, and
+/// perhaps not the `at`-th itself.
+fn end_of(num: usize, at: usize, passes: impl Fn(usize) -> bool) -> usize {
+    let more = (at + 1..num).take_while(|at| passes(*at)).count();
+    let fewer = (0..=at).rev().take_while(|at| !passes(*at)).count();
+    at + 1 + more - fewer
+}
+
+/// Rows that leave together at the settings that do not have enough after them.
+const BLOCK: usize = 128;
 
 #[cfg(test)]
 mod tests {

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 pub(super) const WEIGHTS: usize = 7;
 const STEPS: usize = 30;
 /// After a step smaller than this nothing moves.
-const SMALL: f64 = 3e-6;
+const SMALL: f64 = 1e-5;
 /// Keeps the weights finite where two classes can be told apart without an error; per cell.
 const RIDGE: f64 = 1e-4;
 /// The first of so many neighbouring cells say about where the weights are.
@@ -106,14 +106,11 @@ impl Logistic {
             for (x, right) in cells {
                 let p = self.probability(x);
                 let (slope, miss) = (p * (1.0 - p), f64::from(u8::from(*right)) - p);
-                for (at, (row, xi)) in rows.iter_mut().zip(x).enumerate() {
-                    // From the diagonal on; the other half is the same.
-                    let scaled = slope * xi;
-                    row[at..WEIGHTS]
-                        .iter_mut()
-                        .zip(&x[at..])
-                        .for_each(|(sum, xj)| *sum += scaled * xj);
-                    row[WEIGHTS] += miss * xi;
+                let mut columns = [miss; WEIGHTS + 1];
+                columns.iter_mut().zip(x).for_each(|(column, xj)| *column = slope * xj);
+                // The half below the diagonal is the other one; to leave it out would take longer.
+                for (row, xi) in rows.iter_mut().zip(x) {
+                    row.iter_mut().zip(columns).for_each(|(sum, column)| *sum += xi * column);
                 }
             }
             let mut sums = [0.0; WEIGHTS * (WEIGHTS + 1)];
@@ -122,10 +119,6 @@ impl Logistic {
         });
         let mut rows = [[0.0; WEIGHTS + 1]; WEIGHTS];
         rows.as_flattened_mut().copy_from_slice(&sums);
-        for (at, above) in rows.into_iter().enumerate() {
-            let below = rows.iter_mut().zip(above).skip(at + 1);
-            below.for_each(|(row, value)| row[at] = value);
-        }
         for (at, (row, weight)) in rows.iter_mut().zip(self.weights).enumerate() {
             row[at] += ridge;
             row[WEIGHTS] -= ridge * weight;

@@ -22,8 +22,10 @@ mod leaving;
 mod log_prob;
 mod logistic;
 mod margin;
+mod marks;
 mod max_prob;
 mod oracle;
+mod order;
 mod patience;
 mod pcee;
 mod per_depth;
@@ -44,7 +46,8 @@ pub(crate) use choose::{
     Chosen, Counts, Handle, Line, RULE, Settings, cards, cards_of, choose, choose_rule,
     rule_or_default,
 };
-pub(crate) use rule::{LiveRule, MOST_AT_ONCE, RuleEntry, Stop};
+pub(crate) use marks::Counter;
+pub(crate) use rule::{LiveRule, MOST_AT_ONCE, RuleEntry, Stops};
 pub(in crate::policy) use schedule::Schedule;
 pub(crate) use signals::{Place, TokenSignals};
 

@@ -3,7 +3,7 @@
 
 use super::about::{About, Checks, Fit};
 use super::choose::LEAST_DEPTH;
-use super::rule::{BuiltRule, LiveRule, RuleCard, RuleEntry, Stop, Sweep, exits_of};
+use super::rule::{BuiltRule, LiveRule, RuleCard, RuleEntry, Stop, Stops, Sweep, exits_of};
 use super::signals::Place;
 use crate::knob::{KnobCard, Knobs};
 use crate::recording::{Ladder, Recording, depth_of};
@@ -73,25 +73,26 @@ impl Sweep for LeastDepths {
         recording: &Recording,
         checks: &Checks,
         rows: &[usize],
-        stop: &mut dyn FnMut(Depth, &[Stop]),
+        stop: &mut dyn FnMut(Depth, Stops<'_>),
     ) {
         let all = self.0.len();
+        let agreement = recording.agreement();
         let mut stopped = vec![0; rows.len()];
         let mut stops = Vec::with_capacity(rows.len());
         for depth in checks.iter() {
             let reach = self.0.partition_point(|least| *least <= i64::from(depth.0));
-            let agrees = recording.agreeing(depth);
+            let agrees = agreement.at(depth.index());
             for ((at, row), stopped) in (0..).zip(rows).zip(&mut stopped) {
                 if *stopped < reach && agrees(*row) {
                     stops.push(Stop::new(at, *stopped..reach));
                     *stopped = reach;
                 }
             }
-            stop(depth, &stops);
+            stop(depth, Stops::Ranges(&stops));
             stops.clear();
         }
         let rest = (0..).zip(stopped).filter(|(_, stopped)| *stopped < all);
         stops.extend(rest.map(|(at, stopped)| Stop::new(at, stopped..all)));
-        stop(depth_of(checks.layers()), &stops);
+        stop(depth_of(checks.layers()), Stops::Ranges(&stops));
     }
 }

@@ -63,7 +63,7 @@ impl Lasting {
     pub(super) fn take(&mut self, choice: u32) -> u32 {
         let lasts = choice != NO_TOKEN && choice == self.choice;
         // Without a branch, which a processor could not foresee.
-        self.equal = (self.equal + 1) * u32::from(lasts);
+        self.equal = self.equal.wrapping_add(1) * u32::from(lasts);
         self.choice = choice;
         self.equal
     }

@@ -97,32 +97,38 @@ pub(super) struct Pcee {
     reason = "a share of a length lies inside the length"
 )]
 fn bin(confidence: f64, bins: usize) -> Option<usize> {
-    let at = (confidence.clamp(0.0, 1.0) * bins as f64) as usize;
+    // By way of 32 bits, a cast that is one instruction.
+    let at = (confidence.clamp(0.0, 1.0) * bins as f64) as i32 as usize;
     (!confidence.is_nan()).then(|| at.min(bins - 1))
 }
 
 fn accuracies(fit: &Fit<'_>, bins: usize, truth: Truth) -> Vec<Vec<f64>> {
     let reader = Reader::new(fit.recording);
+    let right = truth.right(fit.recording);
+    let rows = fit.tokens().filter(|row| truth.is_known(fit.recording, *row));
+    let rows: Vec<usize> = rows.collect();
     let row = |depth: usize| {
         let depth = depth_of(depth);
         let columns = reader.at(depth);
-        let mut counts = vec![(0_u64, 0_u64); bins];
-        for token in fit.tokens() {
-            let confidence = Score::MaxProb.of(columns.signals(token));
-            let right = truth.is_right(fit.recording, depth, token);
-            if let (Some(bin), Some(right)) = (bin(confidence, bins), right) {
-                counts[bin].0 += u64::from(right);
-                counts[bin].1 += 1;
+        let is_right = right.at(depth.index());
+        // How many are right and, in the lower half, how many there are: one sum to wait for. Behind the bins stands what is no
+        // number.
+        let mut counts = vec![0_u64; bins + 1];
+        for row in &rows {
+            let bin = bin(Score::MaxProb.of(columns.signals(*row)), bins).unwrap_or(bins);
+            if let Some(count) = counts.get_mut(bin) {
+                *count = count.wrapping_add(u64::from(is_right(*row)) << 32 | 1);
             }
         }
-        let share = |(right, all): (u64, u64)| right as f64 / all as f64;
-        counts.into_iter().map(share).collect()
+        let share = |count: &u64| (count >> 32) as f64 / (count & u64::from(u32::MAX)) as f64;
+        counts.iter().take(bins).map(share).collect()
     };
     (0..fit.about.layers).into_par_iter().map(row).collect()
 }
 
 impl Pcee {
     /// That of the bin of a token; NaN where there is none.
+    #[inline]
     fn accuracy(&self, token: TokenSignals, depth: Depth) -> f64 {
         let row = self.table.of(depth);
         let bin = bin(Score::MaxProb.of(token), self.table.bins);

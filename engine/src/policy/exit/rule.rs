@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::about::{About, Checks, Fit};
 use super::alone::alone;
 use super::at_once::AtOnce;
+use super::marks::runs;
 use super::signals::{Place, TokenSignals};
 use crate::knob::{KnobCard, Knobs};
 use crate::recording::{Ladder, Recording, depth_of};
@@ -151,12 +152,60 @@ pub(crate) trait Sweep: Send + Sync {
         recording: &Recording,
         checks: &Checks,
         rows: &[usize],
-        stop: &mut dyn FnMut(Depth, &[Stop]),
+        stop: &mut dyn FnMut(Depth, Stops<'_>),
     );
 }
 
+/// Rows that stop at a depth.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Stops<'a> {
+    /// Each at settings that follow each other.
+    Ranges(&'a [Stop]),
+    /// Numbers of rows among those that were asked for, and of each the settings, one bit for each; there may be none.
+    Marked(&'a [u32], &'a [u64]),
+}
+
+impl Stops<'_> {
+    /// Calls `stop` with the number of each row, among those that were asked for, and settings that follow each other, as they
+    /// were given.
+    pub(crate) fn each(self, mut stop: impl FnMut(usize, Range<usize>)) {
+        match self {
+            Self::Ranges(stops) => {
+                for Stop { at, settings } in stops {
+                    stop(*at as usize, settings.start.into()..settings.end.into());
+                }
+            }
+            Self::Marked(rows, marks) => {
+                for (at, marks) in rows.iter().zip(marks) {
+                    for settings in runs(*marks) {
+                        stop(*at as usize, settings);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Calls `stop` with the number of each row that stops at a setting.
+    pub(crate) fn at(self, setting: usize, mut stop: impl FnMut(usize)) {
+        match self {
+            Self::Ranges(_) => self.each(|at, settings| {
+                if settings.contains(&setting) {
+                    stop(at);
+                }
+            }),
+            Self::Marked(rows, marks) => {
+                for (at, marks) in rows.iter().zip(marks) {
+                    if marks >> setting & 1 == 1 {
+                        stop(*at as usize);
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// A row that stops at some settings. There are millions of them: they are small.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Stop {
     /// Its number among the rows that were asked for.
     at: u32,
@@ -170,33 +219,21 @@ impl Stop {
     pub(super) fn new(at: u32, settings: Range<usize>) -> Self {
         Self { at, settings: settings.start as u16..settings.end as u16 }
     }
-
-    /// The number of the row among those that were asked for.
-    #[inline]
-    pub(crate) fn at(&self) -> usize {
-        self.at as usize
-    }
-
-    /// The numbers of the settings, as they were given.
-    #[inline]
-    pub(crate) fn settings(&self) -> Range<usize> {
-        usize::from(self.settings.start)..usize::from(self.settings.end)
-    }
 }
 
 /// Exit depths of rows, in their order, where there is one setting: `walk` says where they stop at it.
 pub(super) fn exits_of(
     checks: &Checks,
     rows: &[usize],
-    walk: impl FnOnce(&mut dyn FnMut(Depth, &[Stop])),
+    walk: impl FnOnce(&mut dyn FnMut(Depth, Stops<'_>)),
 ) -> Vec<Depth> {
     let mut exits = vec![depth_of(checks.layers()); rows.len()];
     walk(&mut |depth, stops| {
-        for stop in stops {
-            if let Some(exit) = exits.get_mut(stop.at()) {
+        stops.each(|at, _| {
+            if let Some(exit) = exits.get_mut(at) {
                 *exit = depth;
             }
-        }
+        });
     });
     exits
 }

@@ -3,47 +3,50 @@
 //! Depth by depth a token passes the rungs that its largest value so far reaches: one range of them stops at each depth at
 //! which it surpasses itself.
 
+use std::ops::Range;
+
 use super::about::Checks;
-use super::rule::{Stop, Sweep};
+use super::rule::{Stop, Stops, Sweep};
 use crate::recording::{Ladder, RUNGS, Recording, Sense, depth_of};
 use crate::signal::Depth;
 
+/// Places for the thresholds of the rungs; a power of two, so that no index has to be checked.
+const PLACES: usize = 1024;
+const _: () = assert!(RUNGS + 2 < PLACES);
 /// The last rung.
-const LAST: i32 = 1000;
-const _: () = assert!(RUNGS == LAST as usize + 1);
+const LAST: f64 = (RUNGS - 1) as f64;
 
 /// The rungs of one ladder.
 pub(super) struct Rungs {
     ladder: Ladder,
-    /// Thresholds of the rungs, from 0 to the top, and beyond it some that nothing reaches.
-    thresholds: Vec<f64>,
+    /// From 0 to the top, then some that nothing reaches.
+    thresholds: [f64; PLACES],
     /// One more threshold, whose number is that behind the rungs'.
     more: f64,
 }
 
 impl Rungs {
     pub(super) fn new(ladder: Ladder, more: f64) -> Self {
-        let mut thresholds: Vec<f64> = (0..RUNGS).map(|rung| ladder.threshold(rung)).collect();
-        // What lies beyond the top is never reached.
-        thresholds.extend([f64::NAN; 2]);
-        Self { ladder, thresholds, more }
+        let threshold = |rung| if rung < RUNGS { ladder.threshold(rung) } else { f64::NAN };
+        Self { ladder, thresholds: std::array::from_fn(threshold), more }
     }
 
     /// `Ladder::reach` of thresholds that stand in a table: there each takes a division.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a float cast saturates, NaN becomes 0, and rungs are few"
-    )]
+    #[expect(clippy::cast_possible_truncation, reason = "the lowest bits are asked for")]
     #[inline]
     fn reach(&self, value: f32) -> usize {
-        let (value, last) = (f64::from(value), LAST);
-        // The number of thresholds up to the value is this or one of the next three; compared without a branch.
-        let near = (value * (f64::from(last) / self.ladder.top)) as i32;
-        let near = near.saturating_sub(1).clamp(0, last) as usize;
+        // A number of this size has no digits behind the point: the lowest bits are what is added to it, rounded.
+        const WHOLE: f64 = (1_u64 << 52) as f64;
+        let number = f64::from(value);
+        let place = number * (LAST / self.ladder.top);
+        // Compared such that each is one instruction, NaN included.
+        let place = if place > 1.0 { place } else { 1.0 };
+        let place = if place < LAST { place } else { LAST };
+        // The number of thresholds up to the value is this or one of the next three.
+        let near = (place + WHOLE).to_bits() as usize % PLACES - 1;
         let next = |beyond: usize| {
-            let threshold = self.thresholds.get(near + beyond).copied().unwrap_or(f64::NAN);
-            usize::from(threshold <= value)
+            let threshold = self.thresholds[(near + beyond) % PLACES];
+            usize::from(threshold <= number)
         };
         let up_to = near + next(0) + next(1) + next(2);
         match self.ladder.sense {
@@ -60,7 +63,7 @@ impl Sweep for Rungs {
         recording: &Recording,
         checks: &Checks,
         rows: &[usize],
-        stop: &mut dyn FnMut(Depth, &[Stop]),
+        stop: &mut dyn FnMut(Depth, Stops<'_>),
     ) {
         let sign = if self.ladder.sense == Sense::AtLeast { 1.0 } else { -1.0 };
         // Of each row the value that passed most so far, turned so that it is the largest, and how many rungs it passes.
@@ -68,50 +71,53 @@ impl Sweep for Rungs {
         let mut reached = vec![0; rows.len()];
         // Whether it has stopped at the one more threshold.
         let mut has_stopped = vec![false; rows.len()];
-        // Rows that surpass themselves; the others are not branched on, which a processor could not foresee.
-        let mut hits = vec![0_u32; rows.len()];
-        let mut stops = Vec::with_capacity(rows.len());
+        // Rows that surpass themselves, and their values. None is branched on, which a processor could not foresee: what does
+        // not count is written over.
+        let mut hits = vec![(0_u32, 0.0); rows.len()];
+        let mut stops = vec![Stop::new(0, 0..0); 2 * rows.len()];
         for depth in checks.iter() {
             let column = recording.column(self.ladder.signal, depth).unwrap_or_default();
-            let value = |row: usize| column.get(row).copied().unwrap_or(f32::NAN);
-            let mut num_hits = 0;
-            for ((at, row), best) in (0..).zip(rows).zip(&mut best) {
-                let turned = sign * value(*row);
+            let (mut at, mut num_hits) = (0_u32, 0_usize);
+            for (row, best) in rows.iter().zip(&mut best) {
+                let value = column.get(*row).copied().unwrap_or(f32::NAN);
+                let turned = sign * value;
                 if let Some(hit) = hits.get_mut(num_hits) {
-                    *hit = at;
+                    *hit = (at, value);
                 }
-                num_hits += usize::from(turned > *best);
+                at = at.wrapping_add(1);
+                num_hits = num_hits.wrapping_add(usize::from(turned > *best));
                 // What is no number is not the larger one.
                 *best = best.max(turned);
             }
-            for at in hits.iter().take(num_hits).copied() {
+            let mut num = 0_usize;
+            let mut push = |at: u32, settings: Range<usize>, counts: bool| {
+                if let Some(slot) = stops.get_mut(num) {
+                    *slot = Stop::new(at, settings);
+                }
+                num = num.wrapping_add(usize::from(counts));
+            };
+            for (at, value) in hits.iter().take(num_hits).copied() {
                 let number = at as usize;
-                let (Some(row), Some(reached), Some(has_stopped)) = (
-                    rows.get(number).copied(),
-                    reached.get_mut(number),
-                    has_stopped.get_mut(number),
-                ) else {
+                let (Some(reached), Some(has_stopped)) =
+                    (reached.get_mut(number), has_stopped.get_mut(number))
+                else {
                     continue;
                 };
-                let value = value(row);
+                let passes = self.ladder.sense.passes(value, self.more);
+                push(at, RUNGS..RUNGS + 1, passes && !*has_stopped);
+                *has_stopped |= passes;
                 let reach = self.reach(value);
-                if !*has_stopped && self.ladder.sense.passes(value, self.more) {
-                    stops.push(Stop::new(at, RUNGS..RUNGS + 1));
-                    *has_stopped = true;
-                }
-                if reach > *reached {
-                    stops.push(Stop::new(at, *reached..reach));
-                    *reached = reach;
-                }
+                push(at, *reached..reach, reach > *reached);
+                *reached = reach.max(*reached);
             }
-            stop(depth, &stops);
-            stops.clear();
+            stop(depth, Stops::Ranges(stops.get(..num).unwrap_or_default()));
         }
+        stops.clear();
         let rest = (0..).zip(reached).filter(|(_, reached)| *reached < RUNGS);
         stops.extend(rest.map(|(at, reached)| Stop::new(at, reached..RUNGS)));
         let rest = (0..).zip(has_stopped).filter(|(_, has_stopped)| !has_stopped);
         stops.extend(rest.map(|(at, _)| Stop::new(at, RUNGS..RUNGS + 1)));
-        stop(depth_of(checks.layers()), &stops);
+        stop(depth_of(checks.layers()), Stops::Ranges(&stops));
     }
 }
 

@@ -52,7 +52,21 @@ pub(crate) struct Reader<'a> {
     cos_next: &'a [Vec<f32>],
     kl_prev: &'a [Vec<f32>],
     prob_step: &'a [Vec<f32>],
+    places: Places<'a>,
+}
+
+/// Where tokens stand.
+#[derive(Debug, Clone, Copy)]
+struct Places<'a> {
+    position: &'a [u32],
     prompt: u32,
+}
+
+impl Places<'_> {
+    #[inline]
+    fn of(self, token: usize) -> Place {
+        Place::new(self.position.get(token).copied().unwrap_or(0), self.prompt)
+    }
 }
 
 impl<'a> Reader<'a> {
@@ -68,7 +82,10 @@ impl<'a> Reader<'a> {
             cos_next: of(Signal::CosNext),
             kl_prev: of(Signal::KlPrev),
             prob_step: of(Signal::ProbStep),
-            prompt: u32::try_from(prompt).unwrap_or(u32::MAX),
+            places: Places {
+                position: &recording.tokens.position,
+                prompt: u32::try_from(prompt).unwrap_or(u32::MAX),
+            },
         }
     }
 
@@ -90,6 +107,7 @@ impl<'a> Reader<'a> {
             kl_prev: column(self.kl_prev, Some(here)),
             prob_step: column(self.prob_step, Some(here)),
             top1: self.recording.top1.get(here).map(Vec::as_slice).unwrap_or_default(),
+            places: self.places,
         }
     }
 
@@ -102,10 +120,16 @@ impl<'a> Reader<'a> {
     /// Where a token stands.
     #[inline]
     pub(crate) fn place(&self, token: usize) -> Place {
-        let position = self.recording.tokens.position.get(token).copied().unwrap_or(0);
-        Place::new(position, self.prompt)
+        self.places.of(token)
     }
 }
+
+/// Rows that can be read together: as many as a piece has.
+const MOST_TOGETHER: usize = 1024;
+/// What was not recorded.
+static NO_NUMBER: [f32; MOST_TOGETHER] = [f32::NAN; MOST_TOGETHER];
+static NO_CHOICE: [u32; MOST_TOGETHER] = [NO_TOKEN; MOST_TOGETHER];
+static NO_PLACE: [u32; MOST_TOGETHER] = [0; MOST_TOGETHER];
 
 /// What a recording has at one depth; empty where it was not recorded.
 #[derive(Debug, Clone, Copy)]
@@ -119,9 +143,41 @@ pub(crate) struct Columns<'a> {
     kl_prev: &'a [f32],
     prob_step: &'a [f32],
     top1: &'a [u32],
+    places: Places<'a>,
 }
 
-impl Columns<'_> {
+impl<'a> Columns<'a> {
+    /// Those of `num` rows from a first one on, which is row 0 then; `None` where `num` is more than `MOST_TOGETHER`. All
+    /// are of this length, what was not recorded too, so that no row has to be checked.
+    #[inline]
+    pub(crate) fn of(&self, first: usize, num: usize) -> Option<Self> {
+        let (no_number, no_choice, no_place) =
+            (NO_NUMBER.get(..num)?, NO_CHOICE.get(..num)?, NO_PLACE.get(..num)?);
+        let of = first..first.checked_add(num)?;
+        let part = |column: &'a [f32]| column.get(of.clone()).unwrap_or(no_number);
+        Some(Self {
+            max_prob: part(self.max_prob),
+            margin: part(self.margin),
+            entropy: part(self.entropy),
+            rms: part(self.rms),
+            rms_prev: part(self.rms_prev),
+            cos_prev: part(self.cos_prev),
+            kl_prev: part(self.kl_prev),
+            prob_step: part(self.prob_step),
+            top1: self.top1.get(of.clone()).unwrap_or(no_choice),
+            places: Places {
+                position: self.places.position.get(of).unwrap_or(no_place),
+                ..self.places
+            },
+        })
+    }
+
+    /// Where a token stands.
+    #[inline]
+    pub(crate) fn place(&self, token: usize) -> Place {
+        self.places.of(token)
+    }
+
     /// What a token shows.
     #[inline]
     pub(crate) fn signals(&self, token: usize) -> TokenSignals {

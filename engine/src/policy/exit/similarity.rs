@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use super::about::{About, Checks, Fit};
 use super::rule::{
-    BuiltRule, Entry, ExitRule, LiveRule, RuleCard, RuleEntry, Stop, Sweep, above, exits_of,
+    BuiltRule, Entry, ExitRule, LiveRule, RuleCard, RuleEntry, Stop, Stops, Sweep, above, exits_of,
 };
 use super::signals::{Place, Reader, TokenSignals};
 use crate::knob::{Choice, ChoiceOption, Integer, KnobCard, Knobs, Real};
@@ -263,7 +263,7 @@ impl Sweep for Together {
         recording: &Recording,
         checks: &Checks,
         rows: &[usize],
-        stop: &mut dyn FnMut(Depth, &[Stop]),
+        stop: &mut dyn FnMut(Depth, Stops<'_>),
     ) {
         let reader = Reader::new(recording);
         let mut at_depth = vec![Vec::new(); checks.layers() + 1];
@@ -285,7 +285,7 @@ impl Sweep for Together {
             known = Some((number, stops));
         }
         for (depth, stops) in at_depth.iter().enumerate() {
-            stop(depth_of(depth), stops);
+            stop(depth_of(depth), Stops::Ranges(stops));
         }
     }
 }

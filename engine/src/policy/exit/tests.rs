@@ -321,12 +321,11 @@ proptest! {
                 let settings = Settings::new(&recording, *rule, &knobs, &values);
                 let mut exits = vec![vec![None; rows.len()]; values.len()];
                 settings.stops(&recording, &rows, &mut |depth, stops| {
-                    for stop in stops {
-                        for place in stop.settings() {
-                            let exit = &mut exits[place][stop.at()];
-                            assert_eq!(exit.replace(depth), None);
+                    stops.each(|at, settings| {
+                        for setting in settings {
+                            assert_eq!(exits[setting][at].replace(depth), None);
                         }
-                    }
+                    });
                 });
                 for (value, exits) in values.iter().zip(exits) {
                     knobs.set(main.id, value.clone());

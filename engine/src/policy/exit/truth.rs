@@ -1,9 +1,11 @@
 //! What counts as right where a rule is fitted: the full model's answer, or what is true.
 
+use std::sync::Arc;
+
 use super::about::{About, Fit};
 use crate::knob::{Choice, ChoiceOption, KnobCard, Knobs};
-use crate::recording::Recording;
-use crate::signal::{Depth, Subject};
+use crate::recording::{Agreement, Recording};
+use crate::signal::Subject;
 
 const TRUTH: Choice = Choice {
     id: "right",
@@ -36,16 +38,19 @@ impl Truth {
         if knobs.choice(&TRUTH) == Some("data") { Self::Data } else { Self::FullModel }
     }
 
-    /// Whether the first choice at a depth is right; `None` where nothing is known.
-    pub(super) fn is_right(
-        self,
-        recording: &Recording,
-        depth: Depth,
-        token: usize,
-    ) -> Option<bool> {
+    /// Whether it is known what is right for a row.
+    pub(super) fn is_known(self, recording: &Recording, row: usize) -> bool {
         match self {
-            Self::FullModel => recording.agrees(depth.index(), token),
-            Self::Data => recording.is_right(depth.index(), token),
+            Self::FullModel => recording.first_choice(recording.num_layers(), row).is_some(),
+            Self::Data => recording.truth(row).is_some(),
+        }
+    }
+
+    /// Which first choices are right.
+    pub(super) fn right(self, recording: &Recording) -> Arc<Agreement> {
+        match self {
+            Self::FullModel => recording.agreement(),
+            Self::Data => recording.rightness(),
         }
     }
 }

@@ -127,12 +127,14 @@ impl Judged {
         (is_entropy, task, truth): (bool, Option<&str>, Truth),
     ) -> Self {
         let columns = Reader::new(fit.recording).at(depth);
+        let right = truth.right(fit.recording);
+        let is_right = right.at(depth.index());
         let mut judged: Vec<(f64, bool)> = fit
             .tokens()
             .filter_map(|token| {
                 let sure = sureness(is_entropy, columns.signals(token));
-                let right = truth.is_right(fit.recording, depth, token)?;
-                (!sure.is_nan()).then_some((sure, right))
+                let counts = truth.is_known(fit.recording, token) && !sure.is_nan();
+                counts.then(|| (sure, is_right(token)))
             })
             .collect();
         judged.par_sort_by(|a, b| b.0.total_cmp(&a.0));

@@ -125,7 +125,7 @@ impl Between {
         let count = |changes: &[Vec<Change>]| changes.iter().map(Vec::len).sum::<usize>();
         let is_from_stricter = count(&stayed) < count(&left);
         let changes = if is_from_stricter { stayed } else { left };
-        let judge = Judge::new(source.recording);
+        let judge = &Judge::new(source.recording);
         let moves = self.0.par_iter().zip(&changes).flat_map_iter(|(chunk, changes)| {
             changes.iter().map(move |change| {
                 let token = chunk.token(*change);

@@ -1,6 +1,8 @@
 //! What one threshold does to the tokens of a slice.
 
-use crate::recording::{Recording, depth_of};
+use std::sync::Arc;
+
+use crate::recording::{Agreement, Recording, depth_of};
 use crate::signal::{Depth, Signal};
 
 /// A NLL is summed in whole parts of 2^-24 nats: exact sums in any order, finer than its f32.
@@ -9,6 +11,9 @@ const TICKS_PER_NAT: f64 = 16_777_216.0;
 const MAX_TICKS: f64 = 1e24;
 /// Below this many ticks half a tick can be added to the 24 digits of an f32 without rounding.
 const HALVES_ARE_EXACT: f64 = (1_u64 << 51) as f64;
+
+/// Tokens that are fetched before they are counted.
+const AHEAD: usize = 256;
 
 /// Counts of tokens by the depth at which they exit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,14 +50,17 @@ pub(super) fn ticks(nll: f32) -> Option<i128> {
 pub(super) struct Outcome {
     depth: usize,
     pub(super) agrees: Option<bool>,
-    pub(super) nll: Option<f32>,
+    /// NaN where it is not known.
+    pub(super) nll: f32,
     pub(super) is_right: Option<bool>,
 }
 
-/// The columns that say what an exit does.
-#[derive(Debug, Clone, Copy)]
+/// What says what an exit does.
+#[derive(Debug, Clone)]
 pub(super) struct Judge<'a> {
     recording: &'a Recording,
+    agreement: Arc<Agreement>,
+    rightness: Arc<Agreement>,
     /// `[depth]`; empty where it was not recorded.
     nll: &'a [Vec<f32>],
 }
@@ -60,17 +68,31 @@ pub(super) struct Judge<'a> {
 impl<'a> Judge<'a> {
     pub(super) fn new(recording: &'a Recording) -> Self {
         let nll = recording.signals.get(&Signal::Nll).map(Vec::as_slice).unwrap_or_default();
-        Self { recording, nll }
+        let (agreement, rightness) = (recording.agreement(), recording.rightness());
+        Self { recording, agreement, rightness, nll }
     }
 
     /// What a token that exits at a depth is counted as.
     #[inline]
     pub(super) fn outcome(&self, token: usize, depth: usize) -> Outcome {
+        self.judged(token, depth, self.nll(token, depth))
+    }
+
+    /// NaN where it is not known.
+    #[inline]
+    fn nll(&self, token: usize, depth: usize) -> f32 {
+        let nll = self.nll.get(depth).and_then(|column| column.get(token));
+        nll.copied().unwrap_or(f32::NAN)
+    }
+
+    #[inline]
+    fn judged(&self, token: usize, depth: usize, nll: f32) -> Outcome {
+        let full = self.recording.first_choice(self.recording.num_layers(), token);
         Outcome {
             depth,
-            agrees: self.recording.agrees(depth, token),
-            nll: self.nll.get(depth).and_then(|column| column.get(token)).copied(),
-            is_right: self.recording.is_right(depth, token),
+            agrees: full.map(|_| self.agreement.at(depth)(token)),
+            nll,
+            is_right: self.recording.truth(token).map(|_| self.rightness.at(depth)(token)),
         }
     }
 }
@@ -101,8 +123,21 @@ impl Tally {
         exits: impl IntoIterator<Item = (usize, Depth)>,
     ) {
         let judge = Judge::new(recording);
-        for (token, exit) in exits {
-            self.count(&judge.outcome(token, exit.index()));
+        let mut exits = exits.into_iter();
+        let (mut some, mut nll) = (Vec::new(), Vec::new());
+        loop {
+            some.clear();
+            some.extend(exits.by_ref().take(AHEAD).map(|(token, exit)| (token, exit.index())));
+            if some.is_empty() {
+                return;
+            }
+            // Exits lie far apart in memory. Nothing is decided until some have been fetched, so that many are on their way at
+            // once.
+            nll.clear();
+            nll.extend(some.iter().map(|(token, depth)| judge.nll(*token, *depth)));
+            for ((token, depth), nll) in some.iter().zip(&nll) {
+                self.count(&judge.judged(*token, *depth, *nll));
+            }
         }
     }
 
@@ -128,7 +163,7 @@ impl Tally {
             *count += u64::from(outcome.agrees == Some(true));
         }
         self.answered += u64::from(outcome.agrees.is_some());
-        let nll = outcome.nll.and_then(ticks);
+        let nll = ticks(outcome.nll);
         self.with_nll += u64::from(nll.is_some());
         self.nll_ticks += nll.unwrap_or(0);
         self.with_truth += u64::from(outcome.is_right.is_some());
@@ -144,7 +179,7 @@ impl Tally {
             *count -= u64::from(outcome.agrees == Some(true));
         }
         self.answered -= u64::from(outcome.agrees.is_some());
-        let nll = outcome.nll.and_then(ticks);
+        let nll = ticks(outcome.nll);
         self.with_nll -= u64::from(nll.is_some());
         self.nll_ticks -= nll.unwrap_or(0);
         self.with_truth -= u64::from(outcome.is_right.is_some());

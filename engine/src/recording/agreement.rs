@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::Recording;
 use crate::signal::NO_TOKEN;
 
-/// One bit for every row and depth: whether its first choice is that of its row.
+/// One bit for every row and depth: whether the first choice there is the one that is wanted of the row.
 #[derive(Debug)]
 pub(crate) struct Agreement {
     /// `[depth][row / 64]`
@@ -47,5 +47,34 @@ impl Recording {
     /// Where first choices are what is true of their rows; found once.
     pub(crate) fn rightness(&self) -> Arc<Agreement> {
         self.cubes.memo.get("rightness", || Agreement::of(self, &self.tokens.next_ids))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recording::{rough, synthetic};
+
+    #[test]
+    fn bits_say_of_every_row_what_its_choices_say() {
+        for mut recording in
+            [rough(1, 1, 1), rough(64, 3, 2), rough(150, 4, 3), synthetic(129, 2, 4)]
+        {
+            for row in (0..recording.num_tokens()).step_by(7) {
+                recording.top1[row % 2][row] = NO_TOKEN;
+                recording.top1[recording.manifest.layers][row / 2] = NO_TOKEN;
+                recording.tokens.next_ids[row / 3] = NO_TOKEN;
+            }
+            let (agreement, rightness) = (recording.agreement(), recording.rightness());
+            for depth in 0..=recording.num_layers() {
+                for row in 0..recording.num_tokens() {
+                    let expected = [recording.agrees(depth, row), recording.is_right(depth, row)];
+                    let found = [agreement.at(depth)(row), rightness.at(depth)(row)];
+                    assert_eq!(found, expected.map(|known| known == Some(true)), "{depth} {row}");
+                }
+            }
+            let beyond = recording.num_tokens().next_multiple_of(64);
+            assert!(!agreement.at(0)(beyond) && !agreement.at(99)(0));
+        }
     }
 }

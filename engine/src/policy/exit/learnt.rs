@@ -92,7 +92,7 @@ fn deep(depth: Depth, layers: usize) -> f64 {
     f64::from(depth.0) / layers.max(1) as f64
 }
 
-/// The feature that says so, read from a table: a branch could not be foreseen by a processor.
+/// Whether a first choice lasts, as a number. Read from a table: a branch could not be foreseen by a processor.
 static LASTS: [f64; 2] = [0.0, 1.0];
 
 /// The features; NaN where the readout is no number.

@@ -191,16 +191,18 @@ impl Inside {
         let enough = Counter::of_numbers(&wanted);
         // How many have left, and the settings at which more are to leave.
         let (mut left, mut counting) = (Counter::new(), open);
-        let mut leaving = Vec::with_capacity(BLOCK);
+        let mut leaving = [0; BLOCK];
         for (block, start) in order.chunks(BLOCK).zip((0..).step_by(BLOCK)) {
             if counting == 0 {
                 break;
             }
             let mark = |place: &u32| self.marks.get(*place as usize).copied().unwrap_or(0);
-            leaving.clear();
-            leaving.extend(block.iter().map(|place| mark(place) & counting));
+            let leaving = leaving.get_mut(..block.len()).unwrap_or_default();
+            for (leaving, place) in leaving.iter_mut().zip(block) {
+                *leaving = mark(place) & counting;
+            }
             let mut after = left.clone();
-            after.add(&leaving);
+            after.add(leaving);
             let done = after.reaches(&enough) & counting;
             for setting in runs(done).flatten() {
                 let so_far = usize::try_from(left.of(setting)).unwrap_or(usize::MAX);

@@ -106,18 +106,14 @@ pub(super) fn thresholds(
     shares: &[Vec<f64>],
     closed: f64,
 ) -> Vec<Vec<f64>> {
-    let rows: Vec<usize> = fit.tokens().collect();
-    let order = Order::of(fit, &rows, score, comparison == Comparison::AtLeast);
+    let order = Order::of(fit, score, comparison == Comparison::AtLeast);
     let parts = shares.chunks(MOST_AT_ONCE as usize).map(|shares| {
-        let mut inside = Inside::new(shares.len(), rows.len());
+        let mut inside = Inside::new(shares.len(), fit);
         let mut thresholds = vec![vec![closed; fit.about.layers]; shares.len()];
         let reader = Reader::new(fit.recording);
         for (exit, depth) in fit.checks.iter().enumerate() {
             let columns = reader.at(depth);
-            let score = |place: u32| {
-                let row = rows.get(place as usize).copied().unwrap_or(usize::MAX);
-                f64::from(score.number(columns.signals(row)))
-            };
+            let score = |row: u32| f64::from(score.number(columns.signals(row as usize)));
             let order = order.at(depth);
             let share = |shares: &Vec<f64>| shares.get(exit).copied().unwrap_or(0.0);
             let shares: Vec<f64> = shares.iter().map(share).collect();
@@ -135,24 +131,31 @@ pub(super) fn thresholds(
 
 /// Who has not left yet.
 struct Inside {
-    /// For each place one bit of every setting at which its row is inside.
+    /// For each row of the recording one bit of every setting at which it is inside.
     marks: Vec<u64>,
     /// For each setting.
     num: Vec<usize>,
+    /// N: how many were inside at first.
+    all: usize,
 }
 
 impl Inside {
-    fn new(settings: usize, rows: usize) -> Self {
-        Self { marks: vec![marks_of_all(settings); rows], num: vec![rows; settings] }
+    fn new(settings: usize, fit: &Fit<'_>) -> Self {
+        let mut marks = vec![0; fit.recording.num_tokens()];
+        for rows in fit.rows {
+            marks.get_mut(rows.clone()).unwrap_or_default().fill(marks_of_all(settings));
+        }
+        let all = fit.tokens().count();
+        Self { marks, num: vec![all; settings], all }
     }
 
     /// How many of those inside are not in `order`, for each setting.
     fn absent(&self, order: &[u32]) -> Vec<usize> {
         let mut absent = vec![0; self.num.len()];
-        if order.len() < self.marks.len() {
+        if order.len() < self.all {
             let mut marks = self.marks.clone();
-            for place in order {
-                if let Some(mark) = marks.get_mut(*place as usize) {
+            for row in order {
+                if let Some(mark) = marks.get_mut(*row as usize) {
                     *mark = 0;
                 }
             }
@@ -178,7 +181,7 @@ impl Inside {
             reason = "a share of a length lies inside the length"
         )]
         let wanted: Vec<usize> =
-            shares.iter().map(|share| (self.marks.len() as f64 * share).floor() as usize).collect();
+            shares.iter().map(|share| (self.all as f64 * share).floor() as usize).collect();
         let mut open = 0_u64;
         for (setting, absent) in self.absent(order).into_iter().enumerate() {
             let most = self.num[setting] - absent;
@@ -196,10 +199,10 @@ impl Inside {
             if counting == 0 {
                 break;
             }
-            let mark = |place: &u32| self.marks.get(*place as usize).copied().unwrap_or(0);
+            let mark = |row: &u32| self.marks.get(*row as usize).copied().unwrap_or(0);
             let leaving = leaving.get_mut(..block.len()).unwrap_or_default();
-            for (leaving, place) in leaving.iter_mut().zip(block) {
-                *leaving = mark(place) & counting;
+            for (leaving, row) in leaving.iter_mut().zip(block) {
+                *leaving = mark(row) & counting;
             }
             let mut after = left.clone();
             after.add(leaving);
@@ -210,7 +213,7 @@ impl Inside {
                 let mut of_block = of_block.filter(|(_, marks)| *marks >> setting & 1 == 1);
                 let last = of_block.nth(wanted[setting].saturating_sub(so_far + 1));
                 let at = last.map_or(start, |(at, _)| start + at);
-                let score = |at: usize| order.get(at).map_or(f64::NAN, |place| score(*place));
+                let score = |at: usize| order.get(at).map_or(f64::NAN, |row| score(*row));
                 let threshold = comparison.beside(score(at));
                 let end = end_of(order.len(), at, |at| comparison.passes(score(at), threshold));
                 self.num[setting] -= so_far;
@@ -218,8 +221,8 @@ impl Inside {
                 thresholds[setting] = threshold;
             }
             counting &= !done;
-            for place in block {
-                if let Some(mark) = self.marks.get_mut(*place as usize) {
+            for row in block {
+                if let Some(mark) = self.marks.get_mut(*row as usize) {
                     *mark &= !counting;
                 }
             }
@@ -238,14 +241,14 @@ impl Inside {
         before: &[u64],
     ) {
         let bit = 1 << setting;
-        for place in order.get(start..end).unwrap_or_default() {
-            if let Some(mark) = self.marks.get_mut(*place as usize) {
+        for row in order.get(start..end).unwrap_or_default() {
+            if let Some(mark) = self.marks.get_mut(*row as usize) {
                 self.num[setting] -= usize::from(*mark & bit != 0);
                 *mark &= !bit;
             }
         }
-        for place in order.get(end..start).unwrap_or_default() {
-            let number = *place as usize;
+        for row in order.get(end..start).unwrap_or_default() {
+            let number = *row as usize;
             if let (Some(mark), Some(was)) = (self.marks.get_mut(number), before.get(number)) {
                 self.num[setting] += usize::from(*was & bit != 0);
                 *mark |= was & bit;

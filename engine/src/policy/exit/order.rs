@@ -1,4 +1,4 @@
-//! Rows of the calibration part in the order of a score, depth by depth.
+//! Rows in the order of a score, depth by depth. All of them are ordered once, and those of a calibration part picked out.
 
 use std::sync::Arc;
 
@@ -7,36 +7,67 @@ use rayon::prelude::*;
 use super::about::Fit;
 use super::at_depth::Score;
 use super::signals::Reader;
-use crate::recording::depth_of;
+use crate::recording::{Recording, depth_of};
 use crate::signal::Depth;
 
-/// `[depth]`: the places of rows; whose score is no number has none.
+/// `[depth]` below L: rows, but for those whose score is no number.
 pub(super) struct Order(Vec<Vec<u32>>);
 
 /// Larger ones (about two million rows at 32 depths) are not kept.
 const MOST_KEPT: usize = 1 << 26;
 
 impl Order {
-    /// Of the rows of `fit`, from the largest score on or from the smallest.
-    pub(super) fn of(fit: &Fit<'_>, rows: &[usize], score: Score, is_falling: bool) -> Arc<Self> {
-        let make = || {
-            let reader = Reader::new(fit.recording);
-            let ordered = |depth: usize| {
-                let columns = reader.at(depth_of(depth));
-                let numbers = rows.iter().map(|row| score.number(columns.signals(*row)));
-                ordered(numbers, is_falling)
-            };
-            Self((0..fit.about.layers).into_par_iter().map(ordered).collect())
-        };
-        if rows.len().saturating_mul(fit.about.layers) > MOST_KEPT {
-            return Arc::new(make());
+    /// The rows of `fit`, from the largest score on or from the smallest.
+    pub(super) fn of(fit: &Fit<'_>, score: Score, is_falling: bool) -> Arc<Self> {
+        let (recording, memo) = (fit.recording, &fit.recording.cubes.memo);
+        let name = format!("order {score:?} {is_falling}");
+        let all = || Self::of_all(recording, score, is_falling);
+        if recording.num_tokens().saturating_mul(fit.about.layers) > MOST_KEPT {
+            return Arc::new(all().part(fit));
         }
         // Which depths are checked changes nothing.
-        let name = format!("order {score:?} {is_falling}");
-        fit.recording.cubes.memo.newest(&name, fit.key_of_rows, make)
+        let make = || memo.get(&name, all).part(fit);
+        memo.newest(&format!("part of {name}"), fit.key_of_rows, make)
     }
 
-    /// The places at one depth.
+    fn of_all(recording: &Recording, score: Score, is_falling: bool) -> Self {
+        let reader = Reader::new(recording);
+        let at_depth = |depth: usize| {
+            let columns = reader.at(depth_of(depth));
+            let numbers = (0..recording.num_tokens()).map(|row| score.number(columns.signals(row)));
+            ordered(numbers, is_falling)
+        };
+        Self((0..recording.num_layers()).into_par_iter().map(at_depth).collect())
+    }
+
+    /// Those that are rows of `fit`.
+    fn part(&self, fit: &Fit<'_>) -> Self {
+        // One bit for each row: they stay in the fastest memory.
+        let mut members = vec![0_u64; fit.recording.num_tokens().div_ceil(64)];
+        let mut num_members = 0;
+        for row in fit.tokens() {
+            if let Some(bits) = members.get_mut(row / 64) {
+                *bits |= 1 << (row % 64);
+                num_members += 1;
+            }
+        }
+        let members_of = |rows: &Vec<u32>| {
+            let (mut part, mut num) = (vec![0; num_members], 0_usize);
+            for row in rows {
+                let bits = members.get(*row as usize / 64).copied().unwrap_or(0);
+                // Who is none is written over: a branch could not be foreseen by a processor.
+                if let Some(slot) = part.get_mut(num) {
+                    *slot = *row;
+                }
+                num = num.wrapping_add((bits >> (row % 64) & 1) as usize);
+            }
+            part.truncate(num);
+            part
+        };
+        Self(self.0.par_iter().map(members_of).collect())
+    }
+
+    /// The rows at one depth.
     pub(super) fn at(&self, depth: Depth) -> &[u32] {
         self.0.get(depth.index()).map(Vec::as_slice).unwrap_or_default()
     }
@@ -46,8 +77,8 @@ impl Order {
 const DIGIT: usize = 11;
 const PASSES: usize = 3;
 
-/// The places of numbers in their order, equal ones in that of their places. Digit by digit from the lowest on: a part that is
-/// chosen anew is sorted while a person watches, and to compare takes several times as long.
+/// The places of numbers in their order, equal ones in that of their places. Digit by digit from the lowest on: a person waits
+/// for it, and to compare takes several times as long.
 fn ordered(numbers: impl Iterator<Item = f32>, is_falling: bool) -> Vec<u32> {
     let numbers = numbers.zip(0..).filter(|(number, _)| !number.is_nan());
     let mut keys: Vec<(u32, u32)> = numbers

@@ -148,8 +148,8 @@ impl Counted {
         let of_setting = |(setting, difference): (usize, &Sums)| {
             sum = plus(sum, *difference);
             let at_depths = (0_u64..).zip(&self.at_depths);
-            let depths: u64 = at_depths.map(|(depth, rows)| depth * rows.of(setting)).sum();
-            plus(sum, [depths, self.agreeing.of(setting)].map(u64::cast_signed))
+            let depths: u64 = at_depths.map(|(depth, rows)| depth * rows.of(setting) as u64).sum();
+            plus(sum, [depths, self.agreeing.of(setting) as u64].map(u64::cast_signed))
         };
         self.differences.iter().enumerate().map(of_setting).collect()
     }

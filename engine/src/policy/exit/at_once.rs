@@ -6,6 +6,7 @@
 //! in them wrap, since a check would keep it from that.
 
 use super::about::{Checks, Fit};
+use super::branchless::{nearest, numbered, pack};
 use super::marks::marks_of_all;
 use super::rule::{ExitRule, MOST_AT_ONCE, Stops, Sweep};
 use super::signals::{Columns, Reader};
@@ -125,16 +126,9 @@ impl Limits {
     }
 
     /// The part of a number; it never falls where the number rises. What is no number is in the first one.
-    #[expect(clippy::cast_possible_truncation, reason = "the lowest bits are asked for")]
     #[inline]
     fn part(&self, number: f64) -> usize {
-        let part = (number - self.low) * self.scale;
-        // Compared such that each is one instruction, NaN included.
-        let part = if part > 0.0 { part } else { 0.0 };
-        let part = if part < (PARTS - 1) as f64 { part } else { (PARTS - 1) as f64 };
-        // A number of this size has no digits behind the point: the lowest bits are what is added to it, rounded.
-        const WHOLE: f64 = (1_u64 << 52) as f64;
-        (part + WHOLE).to_bits() as usize % PARTS
+        nearest((number - self.low) * self.scale, 0.0, (PARTS - 1) as f64) % PARTS
     }
 
     /// How many limits a number reaches; what is no number reaches none.
@@ -202,7 +196,7 @@ impl<R: ExitRule> Sweep for AtOnce<R> {
                 }
                 let columns = reader.at(depth);
                 let seen = first.is_some_and(|first| {
-                    look_along(rule, depth, &columns, first, &mut states, &mut shown).is_some()
+                    look_along(rule, depth, &columns, first, &mut states, &mut shown)
                 });
                 if !seen {
                     look_at(rule, depth, &columns, rows, &mut states, &mut shown);
@@ -237,7 +231,7 @@ fn look_at<R: ExitRule>(
     }
 }
 
-/// The same of rows that follow each other; `None` where they are too many.
+/// The same of rows that follow each other; false where they are too many to be read together, and nothing was.
 #[inline(never)]
 fn look_along<R: ExitRule>(
     rule: &R,
@@ -246,13 +240,15 @@ fn look_along<R: ExitRule>(
     first: usize,
     states: &mut [R::State],
     shown: &mut [f64],
-) -> Option<()> {
+) -> bool {
     let num = shown.len();
-    let (columns, states) = (columns.of(first, num)?, states.get_mut(..num)?);
+    let (Some(columns), Some(states)) = (columns.of(first, num), states.get_mut(..num)) else {
+        return false;
+    };
     for row in 0..num {
         shown[row] = rule.look(&mut states[row], columns.signals(row), columns.place(row), depth);
     }
-    Some(())
+    true
 }
 
 /// Rows on their walk.
@@ -287,14 +283,9 @@ impl Walk {
 
     /// A depth whose limits are those of all others: only who reaches the next one may stop.
     fn step_on(&mut self, limits: &Limits, shown: &[f64]) {
-        let (mut at, mut num) = (0_u32, 0_usize);
-        for (shown, next) in shown.iter().zip(&self.next) {
-            if let Some(hit) = self.hits.get_mut(num) {
-                *hit = at;
-            }
-            at = at.wrapping_add(1);
-            num = num.wrapping_add(usize::from(shown >= next));
-        }
+        let may_stop = numbered(shown.iter().zip(&self.next));
+        let may_stop = may_stop.map(|(at, (shown, next))| (at, shown >= next));
+        let num = pack(may_stop, &mut self.hits);
         self.num_hits = num;
         for (at, marks) in self.hits.iter().take(num).zip(&mut self.marks) {
             let number = *at as usize;

@@ -150,8 +150,8 @@ impl Inside {
     }
 
     /// How many of those inside are not in `order`, for each setting.
-    fn absent(&self, order: &[u32]) -> Vec<usize> {
-        let mut absent = vec![0; self.num.len()];
+    fn absent(&self, order: &[u32]) -> Counter {
+        let mut absent = Counter::new();
         if order.len() < self.all {
             let mut marks = self.marks.clone();
             for row in order {
@@ -159,9 +159,7 @@ impl Inside {
                     *mark = 0;
                 }
             }
-            for setting in marks.into_iter().flat_map(runs).flatten() {
-                absent[setting] += 1;
-            }
+            absent.add(&marks);
         }
         absent
     }
@@ -183,9 +181,10 @@ impl Inside {
         let wanted: Vec<usize> =
             shares.iter().map(|share| (self.all as f64 * share).floor() as usize).collect();
         let mut open = 0_u64;
-        for (setting, absent) in self.absent(order).into_iter().enumerate() {
-            let most = self.num[setting] - absent;
-            open |= u64::from((1..=most).contains(&wanted[setting])) << setting;
+        let absent = self.absent(order);
+        for (setting, (num, wanted)) in self.num.iter().zip(&wanted).enumerate() {
+            let most = num - absent.of(setting);
+            open |= u64::from((1..=most).contains(wanted)) << setting;
         }
         let mut thresholds = vec![f64::NAN; shares.len()];
         // Who does not pass a threshold that its own score made comes back in.
@@ -208,7 +207,7 @@ impl Inside {
             after.add(leaving);
             let done = after.reaches(&enough) & counting;
             for setting in runs(done).flatten() {
-                let so_far = usize::try_from(left.of(setting)).unwrap_or(usize::MAX);
+                let so_far = left.of(setting);
                 let of_block = leaving.iter().enumerate();
                 let mut of_block = of_block.filter(|(_, marks)| *marks >> setting & 1 == 1);
                 let last = of_block.nth(wanted[setting].saturating_sub(so_far + 1));

@@ -98,12 +98,12 @@ impl Counter {
     }
 
     /// How often a setting was marked; never, where there is no such mark.
-    pub(crate) fn of(&self, setting: usize) -> u64 {
+    pub(crate) fn of(&self, setting: usize) -> usize {
         if setting >= MOST_AT_ONCE as usize {
             return 0;
         }
         let digits = self.digits.iter().rev();
-        digits.fold(0, |number, digit| 2 * number + (digit >> setting & 1))
+        digits.fold(0, |number, digit| 2 * number + usize::from(digit >> setting & 1 == 1))
     }
 }
 
@@ -155,7 +155,7 @@ mod tests {
                 })
                 .collect();
             for (setting, number) in numbers.iter().enumerate() {
-                prop_assert_eq!(counter.of(setting), *number as u64);
+                prop_assert_eq!(counter.of(setting), *number);
             }
             prop_assert_eq!(counter.of(64), 0);
             let near = |setting: usize| (numbers[setting] + setting % 3).saturating_sub(1);

@@ -9,6 +9,7 @@ mod about;
 mod alone;
 mod at_depth;
 mod at_once;
+mod branchless;
 mod budget;
 mod choose;
 mod class_means;

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::about::Fit;
 use super::at_depth::Score;
+use super::branchless::pack;
 use super::signals::Reader;
 use crate::recording::{Recording, depth_of};
 use crate::signal::Depth;
@@ -52,15 +53,12 @@ impl Order {
             }
         }
         let members_of = |rows: &Vec<u32>| {
-            let (mut part, mut num) = (vec![0; num_members], 0_usize);
-            for row in rows {
+            let is_member = |row: &u32| {
                 let bits = members.get(*row as usize / 64).copied().unwrap_or(0);
-                // Who is none is written over: a branch could not be foreseen by a processor.
-                if let Some(slot) = part.get_mut(num) {
-                    *slot = *row;
-                }
-                num = num.wrapping_add((bits >> (row % 64) & 1) as usize);
-            }
+                (*row, bits >> (row % 64) & 1 == 1)
+            };
+            let mut part = vec![0; num_members];
+            let num = pack(rows.iter().map(is_member), &mut part);
             part.truncate(num);
             part
         };

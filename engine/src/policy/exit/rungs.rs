@@ -6,6 +6,7 @@
 use std::ops::Range;
 
 use super::about::Checks;
+use super::branchless::{nearest, numbered, pack};
 use super::rule::{Stop, Stops, Sweep};
 use crate::recording::{Ladder, RUNGS, Recording, Sense, depth_of};
 use crate::signal::Depth;
@@ -32,18 +33,11 @@ impl Rungs {
     }
 
     /// `Ladder::reach` of thresholds that stand in a table: there each takes a division.
-    #[expect(clippy::cast_possible_truncation, reason = "the lowest bits are asked for")]
     #[inline]
     fn reach(&self, value: f32) -> usize {
-        // A number of this size has no digits behind the point: the lowest bits are what is added to it, rounded.
-        const WHOLE: f64 = (1_u64 << 52) as f64;
         let number = f64::from(value);
-        let place = number * (LAST / self.ladder.top);
-        // Compared such that each is one instruction, NaN included.
-        let place = if place > 1.0 { place } else { 1.0 };
-        let place = if place < LAST { place } else { LAST };
         // The number of thresholds up to the value is this or one of the next three.
-        let near = (place + WHOLE).to_bits() as usize % PLACES - 1;
+        let near = nearest(number * (LAST / self.ladder.top), 1.0, LAST) - 1;
         let next = |beyond: usize| {
             let threshold = self.thresholds[(near + beyond) % PLACES];
             usize::from(threshold <= number)
@@ -77,18 +71,15 @@ impl Sweep for Rungs {
         let mut stops = vec![Stop::new(0, 0..0); 2 * rows.len()];
         for depth in checks.iter() {
             let column = recording.column(self.ladder.signal, depth).unwrap_or_default();
-            let (mut at, mut num_hits) = (0_u32, 0_usize);
-            for (row, best) in rows.iter().zip(&mut best) {
+            let surpassing = numbered(rows.iter().zip(&mut best)).map(|(at, (row, best))| {
                 let value = column.get(*row).copied().unwrap_or(f32::NAN);
                 let turned = sign * value;
-                if let Some(hit) = hits.get_mut(num_hits) {
-                    *hit = (at, value);
-                }
-                at = at.wrapping_add(1);
-                num_hits = num_hits.wrapping_add(usize::from(turned > *best));
+                let surpasses = turned > *best;
                 // What is no number is not the larger one.
                 *best = best.max(turned);
-            }
+                ((at, value), surpasses)
+            });
+            let num_hits = pack(surpassing, &mut hits);
             let mut num = 0_usize;
             let mut push = |at: u32, settings: Range<usize>, counts: bool| {
                 if let Some(slot) = stops.get_mut(num) {

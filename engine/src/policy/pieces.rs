@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 /// Rows of a piece: as many as stay in a fast memory while they are walked depth by depth.
-const TOGETHER: usize = 1024;
+pub(super) const TOGETHER: usize = 1024;
 
 /// Some rows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

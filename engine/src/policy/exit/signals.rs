@@ -1,6 +1,7 @@
 //! What a rule may look at, and where a recording has it.
 
 use crate::model::NO_TOKEN;
+use crate::policy::pieces::TOGETHER;
 use crate::recording::Recording;
 use crate::signal::{Depth, Signal};
 
@@ -124,12 +125,10 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Rows that can be read together: as many as a piece has.
-const MOST_TOGETHER: usize = 1024;
-/// What was not recorded.
-static NO_NUMBER: [f32; MOST_TOGETHER] = [f32::NAN; MOST_TOGETHER];
-static NO_CHOICE: [u32; MOST_TOGETHER] = [NO_TOKEN; MOST_TOGETHER];
-static NO_PLACE: [u32; MOST_TOGETHER] = [0; MOST_TOGETHER];
+/// What was not recorded, of as many rows as a piece has.
+static NO_NUMBER: [f32; TOGETHER] = [f32::NAN; TOGETHER];
+static NO_CHOICE: [u32; TOGETHER] = [NO_TOKEN; TOGETHER];
+static NO_PLACE: [u32; TOGETHER] = [0; TOGETHER];
 
 /// What a recording has at one depth; empty where it was not recorded.
 #[derive(Debug, Clone, Copy)]
@@ -147,7 +146,7 @@ pub(crate) struct Columns<'a> {
 }
 
 impl<'a> Columns<'a> {
-    /// Those of `num` rows from a first one on, which is row 0 then; `None` where `num` is more than `MOST_TOGETHER`. All
+    /// Those of `num` rows from a first one on, which is row 0 then; `None` where these are more than a piece has. All
     /// are of this length, what was not recorded too, so that no row has to be checked.
     #[inline]
     pub(crate) fn of(&self, first: usize, num: usize) -> Option<Self> {
